@@ -1,0 +1,436 @@
+#include "ngdsp/fec/polar_decoder.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "fec/polar_kernels.h"
+#include "fec/polar_transform.h"
+#include "ngdsp/fec/crc.h"
+
+namespace ngdsp {
+namespace {
+
+using polar::kMaxList;
+using polar::kMaxShortNode;
+
+constexpr int kCrcBits = 24;
+// The mean LLR magnitude becomes 64 steps: rounding costs nothing measurable, and the limit of int16 is 256
+// means.
+constexpr double kMeanSteps = 64;
+
+// A subtree of the code. All leaves decide a whole subtree at once; with the min-sum penalty that is exact:
+// the penalties of the single bits add up to sum |llr[i]| over the code bits that go against llr[i].
+struct Node {
+  enum class Kind : std::uint8_t { kFrozen, kRepetition, kParity, kFree, kFold, kSplit };
+  Kind kind = Kind::kFrozen;
+  int log2_size = 0;
+  int left = -1, right = -1;  // indices of the halves; kFold has only the right one
+};
+
+using Parents = std::array<std::uint8_t, kMaxList>;
+
+// What one leaf decided: where each path came from and the code bits of the leaf.
+struct Decision {
+  Parents parent;
+  std::array<std::uint64_t, kMaxList> bits;
+};
+
+std::vector<std::int16_t> aligned_rows(std::size_t rows, std::size_t stride) {
+  return std::vector<std::int16_t>(rows * stride);
+}
+
+// Long rows are padded: a stride of a large power of two would map all paths to the same cache sets.
+std::size_t row_stride(std::size_t size) { return size >= 256 ? size + 64 : size; }
+
+}  // namespace
+
+struct PolarDecoder::Impl {
+  int block_bits, info_bits, max_list;
+  int levels;
+  std::vector<Node> nodes;
+  int root = 0;
+
+  // Level s holds rows of 2^s: LLRs of the node in work, and the code bits of a finished left half.
+  std::vector<std::vector<std::int16_t>> llr;
+  std::vector<std::vector<std::int8_t>> left_bits;
+  std::vector<std::int8_t> root_bits;
+
+  // State of the attempt.
+  int list = 1, active = 1;
+  std::array<std::int32_t, kMaxList> metric{};
+  std::vector<Decision> decisions;
+  std::vector<const Node*> deciding_nodes;
+  std::size_t decided = 0;
+
+  // Scratch of one leaf.
+  std::array<std::int32_t, kMaxList> delta{}, sum{};
+  std::array<std::uint64_t, kMaxList> hard{}, flips{};
+  std::vector<std::int32_t> keys;
+  std::array<std::int32_t, 2 * kMaxList> candidate{}, rank{};
+  Parents fork_parent{};
+  std::array<std::uint8_t, kMaxList> fork_flip{};
+
+  std::array<std::int16_t, 16384> channel{};
+  float scale = 1;
+  std::vector<std::uint8_t> word;
+
+  Impl(const PolarCode& code, int max_list_in)
+      : block_bits(code.block_bits()), info_bits(code.info_bits()), max_list(max_list_in) {
+    if (max_list < 1 || max_list > kMaxList || !std::has_single_bit(static_cast<unsigned>(max_list))) {
+      throw std::invalid_argument("polar decoder: max_list is " + std::to_string(max_list) +
+                                  ", expected a power of two from 1 to 128");
+    }
+    if (info_bits <= kCrcBits || (info_bits - kCrcBits) % 8 != 0) {
+      throw std::invalid_argument("polar decoder: info_bits is " + std::to_string(info_bits) +
+                                  ", expected 24 and a positive multiple of 8");
+    }
+    levels = std::countr_zero(static_cast<unsigned>(block_bits));
+    root = build(code.frozen().data(), levels);
+    const auto paths = static_cast<std::size_t>(max_list);
+    llr.resize(static_cast<std::size_t>(levels));
+    left_bits.resize(static_cast<std::size_t>(levels));
+    for (std::size_t s = 0; s < llr.size(); ++s) {
+      const std::size_t stride = row_stride(std::size_t{1} << s);
+      llr[s] = aligned_rows(paths, stride);
+      left_bits[s].resize(paths * stride);
+    }
+    root_bits.resize(paths * row_stride(static_cast<std::size_t>(block_bits)));
+    const auto leaves = static_cast<std::size_t>(std::count_if(nodes.begin(), nodes.end(), [](const Node& n) {
+      return n.kind == Node::Kind::kRepetition || n.kind == Node::Kind::kParity ||
+             n.kind == Node::Kind::kFree;
+    }));
+    decisions.resize(leaves);
+    deciding_nodes.resize(leaves);
+    keys.resize(static_cast<std::size_t>(kMaxShortNode) * kMaxList);
+    word.resize(static_cast<std::size_t>(info_bits) / 8);
+  }
+
+  int build(const std::uint8_t* frozen, int log2_size) {
+    const int size = 1 << log2_size;
+    const int free = static_cast<int>(std::count(frozen, frozen + size, std::uint8_t{0}));
+    Node node;
+    node.log2_size = log2_size;
+    if (free == 0) {
+      node.kind = Node::Kind::kFrozen;
+    } else if (free == 1 && frozen[size - 1] == 0) {
+      node.kind = Node::Kind::kRepetition;
+    } else if (free == size && size <= kMaxShortNode) {
+      node.kind = Node::Kind::kFree;
+    } else if (free == size - 1 && frozen[0] != 0 && size <= kMaxShortNode) {
+      node.kind = Node::Kind::kParity;
+    } else {
+      const int half = size / 2;
+      const bool fold = std::all_of(frozen, frozen + half, [](std::uint8_t f) { return f != 0; });
+      node.kind = fold ? Node::Kind::kFold : Node::Kind::kSplit;
+      if (!fold) node.left = build(frozen, log2_size - 1);
+      node.right = build(frozen + half, log2_size - 1);
+    }
+    nodes.push_back(node);
+    return static_cast<int>(nodes.size()) - 1;
+  }
+
+  // Doubles the paths: candidate p keeps its decision, candidate active + p goes against it and costs
+  // delta[p] >= 0. Keeps the `list` candidates of least metric. A path that survives stays in its row. Fills
+  // fork_parent and fork_flip. False when nothing changed.
+  bool fork() {
+    for (int p = 0; p < active; ++p) {
+      fork_parent[idx(p)] = static_cast<std::uint8_t>(p);
+      fork_flip[idx(p)] = 0;
+    }
+    if (2 * active <= list) {
+      for (int p = 0; p < active; ++p) {
+        metric[idx(active + p)] = metric[idx(p)] + delta[idx(p)];
+        fork_parent[idx(active + p)] = static_cast<std::uint8_t>(p);
+        fork_flip[idx(active + p)] = 1;
+      }
+      active *= 2;
+      return true;
+    }
+    std::int32_t worst_kept = 0, best = std::numeric_limits<std::int32_t>::max(), best_against = best;
+    for (int p = 0; p < active; ++p) {
+      worst_kept = std::max(worst_kept, metric[idx(p)]);
+      best = std::min(best, metric[idx(p)]);
+      best_against = std::min(best_against, metric[idx(p)] + delta[idx(p)]);
+    }
+    if (best_against >= worst_kept) return false;
+
+    // Unique keys: metric above the best, then the candidate's number.
+    constexpr std::int32_t kTop = (1 << 23) - 1;
+    const int count = 2 * active;
+    for (int p = 0; p < active; ++p) {
+      const std::int32_t above = metric[idx(p)] - best;
+      candidate[idx(p)] = std::min(above, kTop) * 256 + p;
+      candidate[idx(active + p)] = std::min(above + delta[idx(p)], kTop) * 256 + active + p;
+    }
+    std::int32_t last;  // the largest key that survives
+    if (count <= 64) {
+      const int padded = (count + 15) & ~15;
+      for (int i = count; i < padded; ++i) candidate[idx(i)] = std::numeric_limits<std::int32_t>::max();
+      polar::rank_keys(candidate.data(), padded, rank.data());
+      last = 0;
+      for (int i = 0; i < count; ++i) last = std::max(last, rank[idx(i)] < list ? candidate[idx(i)] : 0);
+    } else {
+      std::copy_n(candidate.begin(), count, rank.begin());
+      std::nth_element(rank.begin(), rank.begin() + list - 1, rank.begin() + count);
+      last = rank[idx(list - 1)];
+    }
+    // As many candidates against the decision survive as with it die: each takes the row of a dead one.
+    int dead = 0;
+    for (int p = 0; p < active; ++p) {
+      if (candidate[idx(active + p)] > last) continue;
+      while (candidate[idx(dead)] <= last) ++dead;
+      fork_parent[idx(dead)] = static_cast<std::uint8_t>(p);
+      fork_flip[idx(dead)] = 1;
+      ++dead;
+    }
+    // A surviving path may be the parent of one written earlier, never itself overwritten: metrics can move
+    // in place.
+    for (int p = 0; p < active; ++p) {
+      if (fork_flip[idx(p)] != 0) metric[idx(p)] = metric[fork_parent[idx(p)]] + delta[fork_parent[idx(p)]];
+    }
+    return true;
+  }
+
+  static constexpr std::size_t idx(int i) { return static_cast<std::size_t>(i); }
+
+  void identity(Parents& parents) const {
+    for (int p = 0; p < active; ++p) parents[idx(p)] = static_cast<std::uint8_t>(p);
+  }
+
+  void repetition(const Node& node, const std::int16_t* in, std::size_t stride, Decision& decision) {
+    polar::repetition_rows(in, stride, 1 << node.log2_size, active, sum.data(), metric.data());
+    for (int p = 0; p < active; ++p) {
+      delta[idx(p)] = std::abs(sum[idx(p)]);
+      metric[idx(p)] += std::min(sum[idx(p)], 0);
+    }
+    fork();
+    for (int p = 0; p < active; ++p) {
+      const std::uint8_t from = fork_parent[idx(p)];
+      const bool bit = (sum[from] < 0) != (fork_flip[idx(p)] != 0);
+      decision.parent[idx(p)] = from;
+      decision.bits[idx(p)] = bit ? ~std::uint64_t{0} : 0;
+    }
+  }
+
+  // Rate one: only the list - 1 least reliable bits can differ from their hard decision in a surviving path.
+  // Single parity check: the same with the least reliable bit keeping the parity (Hashemi et al. 2017).
+  void short_node(const Node& node, const std::int16_t* in, std::size_t stride, bool parity,
+                  Decision& decision) {
+    const int size = 1 << node.log2_size;
+    polar::sort_rows(in, stride, size, active, keys.data(), hard.data());
+    const int entered = active;
+    std::array<std::uint8_t, kMaxList>& origin = decision.parent;
+    identity(origin);
+    for (int p = 0; p < entered; ++p) {
+      flips[idx(p)] = 0;
+      if (parity && (std::popcount(hard[idx(p)]) & 1) != 0) {
+        flips[idx(p)] = 1;
+        metric[idx(p)] += keys[idx(p)] / 64;
+      }
+    }
+    const int first = parity ? 1 : 0;
+    const int last = std::min(list - 1 + first, size);
+    for (int j = first; j < last; ++j) {
+      const std::int32_t* row = keys.data() + idx(j) * kMaxList;
+      for (int p = 0; p < active; ++p) {
+        delta[idx(p)] = row[origin[idx(p)]] / 64;
+        if (parity) {
+          const std::int32_t least = keys[origin[idx(p)]] / 64;
+          delta[idx(p)] += (flips[idx(p)] & 1U) != 0 ? -least : least;
+        }
+      }
+      // The next bits of a path cost no less: once no candidate displaces another, none will.
+      if (!fork()) break;
+      const std::uint64_t toggled = (std::uint64_t{1} << j) | (parity ? 1U : 0U);
+      // Rows that changed took their parent's state; parents themselves are unchanged rows.
+      for (int p = 0; p < active; ++p) {
+        if (fork_flip[idx(p)] == 0) continue;
+        const std::uint8_t from = fork_parent[idx(p)];
+        origin[idx(p)] = origin[from];
+        flips[idx(p)] = flips[from] ^ toggled;
+      }
+    }
+    for (int p = 0; p < active; ++p) {
+      std::uint64_t bits = hard[origin[idx(p)]];
+      for (std::uint64_t rest = flips[idx(p)]; rest != 0; rest &= rest - 1) {
+        const auto j = static_cast<std::size_t>(std::countr_zero(rest));
+        bits ^= std::uint64_t{1} << (keys[j * kMaxList + origin[idx(p)]] & 63);
+      }
+      decision.bits[idx(p)] = bits;
+    }
+  }
+
+  void write_bits(const Node& node, const Decision& decision, std::int8_t* out, std::size_t stride) const {
+    const int size = 1 << node.log2_size;
+    for (int p = 0; p < active; ++p) {
+      std::int8_t* row = out + idx(p) * stride;
+      const std::uint64_t bits = decision.bits[idx(p)];
+      if (node.kind == Node::Kind::kRepetition) {
+        std::fill_n(row, size, static_cast<std::int8_t>(bits));
+      } else {
+        for (int i = 0; i < size; ++i) row[i] = static_cast<std::int8_t>(-static_cast<int>((bits >> i) & 1U));
+      }
+    }
+  }
+
+  // Decodes a subtree for all active paths. `parents` becomes the row each path had on entry. Code bits are
+  // written to `out` unless it is null.
+  void run(int index, const std::int16_t* in, std::size_t in_stride, std::int8_t* out, std::size_t out_stride,
+           Parents& parents) {
+    const Node& node = nodes[idx(index)];
+    const int size = 1 << node.log2_size, half = size / 2;
+    switch (node.kind) {
+      case Node::Kind::kFrozen:
+        polar::frozen_rows(in, in_stride, size, active, metric.data());
+        for (int p = 0; p < active && out != nullptr; ++p)
+          std::fill_n(out + idx(p) * out_stride, size, std::int8_t{0});
+        identity(parents);
+        return;
+      case Node::Kind::kRepetition:
+      case Node::Kind::kParity:
+      case Node::Kind::kFree: {
+        Decision& decision = decisions[decided];
+        deciding_nodes[decided++] = &node;
+        if (node.kind == Node::Kind::kRepetition) {
+          repetition(node, in, in_stride, decision);
+        } else {
+          short_node(node, in, in_stride, node.kind == Node::Kind::kParity, decision);
+        }
+        std::copy_n(decision.parent.begin(), active, parents.begin());
+        if (out != nullptr) write_bits(node, decision, out, out_stride);
+        return;
+      }
+      case Node::Kind::kFold: {
+        const auto s = idx(node.log2_size - 1);
+        const std::size_t stride = row_stride(idx(half));
+        polar::fold_rows(in, in_stride, llr[s].data(), stride, half, active, metric.data());
+        run(node.right, llr[s].data(), stride, out != nullptr ? out + half : nullptr, out_stride, parents);
+        for (int p = 0; p < active && out != nullptr; ++p) {
+          std::copy_n(out + idx(p) * out_stride + half, half, out + idx(p) * out_stride);
+        }
+        return;
+      }
+      case Node::Kind::kSplit: {
+        const auto s = idx(node.log2_size - 1);
+        const std::size_t stride = row_stride(idx(half));
+        Parents of_left, of_right;
+        polar::check_rows(in, in_stride, llr[s].data(), stride, half, active);
+        run(node.left, llr[s].data(), stride, left_bits[s].data(), stride, of_left);
+        polar::variable_rows(in, in_stride, of_left.data(), left_bits[s].data(), stride, llr[s].data(),
+                             stride, half, active);
+        run(node.right, llr[s].data(), stride, out != nullptr ? out + half : nullptr, out_stride, of_right);
+        if (out != nullptr) {
+          polar::combine_rows(left_bits[s].data(), stride, of_right.data(), out, out_stride, half, active);
+        }
+        for (int p = 0; p < active; ++p) parents[idx(p)] = of_left[of_right[idx(p)]];
+        return;
+      }
+    }
+  }
+
+  void load(const float* in) {
+    const auto size = idx(block_bits);
+    double total = 0;
+    std::int64_t nonzero = 0;
+    float limit = 1e30F;
+    double mean = 0;
+    // A few huge values (impulses, a wrong noise estimate) must not push all others to zero: the mean is
+    // taken of magnitudes limited to 8 times the mean of the pass before. Zeros are erasures and do not
+    // count.
+    for (int pass = 0; pass < 6; ++pass) {
+      polar::limited_magnitudes(in, size, limit, &total, &nonzero);
+      const double next = nonzero > 0 ? total / static_cast<double>(nonzero) : 0;
+      const bool settled = pass > 0 && next > 0.5 * mean;
+      mean = next;
+      if (settled || mean <= 0) break;
+      limit = static_cast<float>(8 * mean);
+    }
+    scale = mean > 0 ? static_cast<float>(std::clamp(kMeanSteps / mean, 1e-30, 1e30)) : 1.0F;
+    polar::quantise(in, scale, channel.data(), size);
+  }
+
+  PolarDecodeResult attempt(int list_size, Span<std::uint8_t> payload) {
+    list = list_size;
+    active = 1;
+    metric[0] = 0;
+    decided = 0;
+    Parents parents;
+    // The code word itself is not needed: the information is read back from the decisions.
+    run(root, channel.data(), row_stride(idx(block_bits)), nullptr, 0, parents);
+
+    std::array<std::uint8_t, kMaxList> order;
+    for (int p = 0; p < active; ++p) order[idx(p)] = static_cast<std::uint8_t>(p);
+    std::sort(order.begin(), order.begin() + active, [this](std::uint8_t a, std::uint8_t b) {
+      return metric[a] != metric[b] ? metric[a] < metric[b] : a < b;
+    });
+    PolarDecodeResult result;
+    result.list_used = list_size;
+    result.path_metric = static_cast<float>(metric[order[0]]) / scale;
+    for (int i = 0; i < active; ++i) {
+      read_back(order[idx(i)]);
+      if (crc24(word) != 0) continue;
+      result.crc_ok = true;
+      result.path_metric = static_cast<float>(metric[order[idx(i)]]) / scale;
+      std::copy_n(word.begin(), word.size() - kCrcBits / 8, payload.begin());
+      break;
+    }
+    return result;
+  }
+
+  // Follows one path from its end to the root and packs its information bits, most significant bit first.
+  void read_back(std::uint8_t path) {
+    std::fill(word.begin(), word.end(), std::uint8_t{0});
+    int position = info_bits;
+    for (std::size_t d = decided; d-- > 0;) {
+      const Decision& decision = decisions[d];
+      const Node& node = *deciding_nodes[d];
+      std::uint64_t bits = decision.bits[path];
+      int count = 1;
+      if (node.kind != Node::Kind::kRepetition) {
+        bits = polar_transform_word(bits);
+        count = 1 << node.log2_size;
+        if (node.kind == Node::Kind::kParity) {
+          bits >>= 1;
+          --count;
+        }
+      }
+      position -= count;
+      for (int i = 0; i < count; ++i) {
+        const int at = position + i;
+        word[idx(at / 8)] =
+            static_cast<std::uint8_t>(word[idx(at / 8)] | (((bits >> i) & 1U) << (7 - at % 8)));
+      }
+      path = decision.parent[path];
+    }
+  }
+};
+
+PolarDecoder::PolarDecoder(const PolarCode& code, int max_list)
+    : impl_(std::make_unique<Impl>(code, max_list)) {}
+PolarDecoder::~PolarDecoder() = default;
+PolarDecoder::PolarDecoder(PolarDecoder&&) noexcept = default;
+PolarDecoder& PolarDecoder::operator=(PolarDecoder&&) noexcept = default;
+
+PolarDecodeResult PolarDecoder::decode(Span<const float> llr, Span<std::uint8_t> payload) {
+  impl_->load(llr.data());
+  PolarDecodeResult result;
+  for (int list = 1;; list = list == 1 ? 8 : 4 * list) {
+    list = std::min(list, impl_->max_list);
+    result = impl_->attempt(list, payload);
+    if (result.crc_ok || list == impl_->max_list) return result;
+  }
+}
+
+PolarDecodeResult PolarDecoder::decode_with_list(Span<const float> llr, int list,
+                                                 Span<std::uint8_t> payload) {
+  impl_->load(llr.data());
+  return impl_->attempt(std::clamp(list, 1, impl_->max_list), payload);
+}
+
+}  // namespace ngdsp

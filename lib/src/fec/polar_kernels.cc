@@ -1,0 +1,227 @@
+#include "fec/polar_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ngdsp/base/multiversion.h"
+
+// Rows of 1 to 32 items have their length as a template argument: the compiler then unrolls a row into whole
+// vectors, where a loop of unknown length would spend its time on the remainder.
+#define NGDSP_INLINE [[gnu::always_inline]] inline
+
+namespace ngdsp::polar {
+namespace {
+
+using Llr = std::int16_t;
+using Bit = std::int8_t;
+
+NGDSP_INLINE Llr limit(Llr value) { return std::max<Llr>(std::min<Llr>(value, kLlrLimit), -kLlrLimit); }
+
+// Equal to sign(a) sign(b) min(|a|, |b|), without taking signs.
+NGDSP_INLINE Llr check(Llr a, Llr b) {
+  return std::max<Llr>(std::min<Llr>(a, b), static_cast<Llr>(-std::max<Llr>(a, b)));
+}
+
+NGDSP_INLINE Llr sum(Llr a, Llr b) { return limit(static_cast<Llr>(a + b)); }
+
+NGDSP_INLINE Llr variable(Llr a, Llr b, Bit bit) {
+  const Llr mask = bit;
+  return sum(static_cast<Llr>((a ^ mask) - mask), b);
+}
+
+// Calls body with the row length, as a constant where it is short.
+template <int N>
+struct Length {
+  constexpr operator int() const { return N; }
+};
+template <typename Body>
+NGDSP_INLINE void with_length(int length, Body body) {
+  switch (length) {
+    case 1:
+      return body(Length<1>{});
+    case 2:
+      return body(Length<2>{});
+    case 4:
+      return body(Length<4>{});
+    case 8:
+      return body(Length<8>{});
+    case 16:
+      return body(Length<16>{});
+    case 32:
+      return body(Length<32>{});
+    default:
+      return body(length & ~31);  // a multiple of 32: no remainder loop
+  }
+}
+
+}  // namespace
+
+NGDSP_MULTIVERSION
+void check_rows(const Llr* in, std::size_t in_stride, Llr* out, std::size_t out_stride, int half, int paths) {
+  with_length(
+      half, [=](auto length) __attribute__((always_inline)) {
+        for (int p = 0; p < paths; ++p) {
+          const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+          Llr* __restrict o = out + static_cast<std::size_t>(p) * out_stride;
+          for (int i = 0; i < length; ++i) o[i] = check(a[i], a[length + i]);
+        }
+      });
+}
+
+NGDSP_MULTIVERSION
+void variable_rows(const Llr* in, std::size_t in_stride, const std::uint8_t* parent, const Bit* bits,
+                   std::size_t bits_stride, Llr* out, std::size_t out_stride, int half, int paths) {
+  with_length(
+      half, [=](auto length) __attribute__((always_inline)) {
+        for (int p = 0; p < paths; ++p) {
+          const Llr* __restrict a = in + parent[p] * in_stride;
+          const Bit* __restrict u = bits + static_cast<std::size_t>(p) * bits_stride;
+          Llr* __restrict o = out + static_cast<std::size_t>(p) * out_stride;
+          for (int i = 0; i < length; ++i) o[i] = variable(a[i], a[length + i], u[i]);
+        }
+      });
+}
+
+NGDSP_MULTIVERSION
+void fold_rows(const Llr* in, std::size_t in_stride, Llr* out, std::size_t out_stride, int half, int paths,
+               std::int32_t* metric) {
+  with_length(
+      half, [=](auto length) __attribute__((always_inline)) {
+        for (int p = 0; p < paths; ++p) {
+          const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+          Llr* __restrict o = out + static_cast<std::size_t>(p) * out_stride;
+          std::int32_t penalty = 0;
+          for (int i = 0; i < length; ++i) {
+            penalty += std::max<Llr>(0, static_cast<Llr>(-check(a[i], a[length + i])));
+            o[i] = sum(a[i], a[length + i]);
+          }
+          metric[p] += penalty;
+        }
+      });
+}
+
+NGDSP_MULTIVERSION
+void frozen_rows(const Llr* in, std::size_t in_stride, int size, int paths, std::int32_t* metric) {
+  with_length(
+      size, [=](auto length) __attribute__((always_inline)) {
+        for (int p = 0; p < paths; ++p) {
+          const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+          std::int32_t penalty = 0;
+          for (int i = 0; i < length; ++i) penalty += std::max<Llr>(0, static_cast<Llr>(-a[i]));
+          metric[p] += penalty;
+        }
+      });
+}
+
+NGDSP_MULTIVERSION
+void repetition_rows(const Llr* in, std::size_t in_stride, int size, int paths, std::int32_t* total,
+                     std::int32_t* metric) {
+  with_length(
+      size, [=](auto length) __attribute__((always_inline)) {
+        for (int p = 0; p < paths; ++p) {
+          const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+          std::int32_t penalty = 0, s = 0;
+          for (int i = 0; i < length; ++i) {
+            s += a[i];
+            penalty += std::max<Llr>(0, static_cast<Llr>(-a[i]));
+          }
+          total[p] = s;
+          metric[p] += penalty;
+        }
+      });
+}
+
+NGDSP_MULTIVERSION
+void combine_rows(const Bit* left, std::size_t left_stride, const std::uint8_t* parent, Bit* bits,
+                  std::size_t bits_stride, int half, int paths) {
+  with_length(
+      half, [=](auto length) __attribute__((always_inline)) {
+        for (int p = 0; p < paths; ++p) {
+          const Bit* __restrict l = left + parent[p] * left_stride;
+          Bit* __restrict b = bits + static_cast<std::size_t>(p) * bits_stride;
+          for (int i = 0; i < length; ++i) b[i] = static_cast<Bit>(l[i] ^ b[length + i]);
+        }
+      });
+}
+
+NGDSP_MULTIVERSION
+void sort_rows(const Llr* in, std::size_t in_stride, int size, int paths, std::int32_t* keys,
+               std::uint64_t* hard) {
+  for (int p = 0; p < paths; ++p) {
+    const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+    std::uint64_t decisions = 0;
+    for (int i = 0; i < size; ++i) {
+      const std::int32_t value = a[i];
+      decisions |= static_cast<std::uint64_t>(value < 0) << i;
+      keys[i * kMaxList + p] = (value < 0 ? -value : value) * 64 + i;
+    }
+    hard[p] = decisions;
+  }
+  // Batcher's odd-even merge sort: the same exchanges for every path, so one exchange is one loop over paths.
+  for (int block = 1; block < size; block *= 2) {
+    for (int step = block; step >= 1; step /= 2) {
+      for (int j = step % block; j + step < size; j += 2 * step) {
+        for (int i = 0; i < step; ++i) {
+          if ((i + j) / (block * 2) != (i + j + step) / (block * 2)) continue;
+          std::int32_t* __restrict low = keys + (i + j) * kMaxList;
+          std::int32_t* __restrict high = keys + (i + j + step) * kMaxList;
+          for (int p = 0; p < paths; ++p) {
+            const std::int32_t a = low[p], b = high[p];
+            low[p] = std::min(a, b);
+            high[p] = std::max(a, b);
+          }
+        }
+      }
+    }
+  }
+}
+
+NGDSP_MULTIVERSION
+void rank_keys(const std::int32_t* __restrict key, int count, std::int32_t* __restrict rank) {
+  for (int start = 0; start < count; start += 16) {
+    std::int32_t below[16] = {};
+    std::int32_t own[16];
+    for (int i = 0; i < 16; ++i) own[i] = key[start + i];
+    for (int j = 0; j < count; ++j) {
+      const std::int32_t other = key[j];
+      for (int i = 0; i < 16; ++i) below[i] += other < own[i];
+    }
+    for (int i = 0; i < 16; ++i) rank[start + i] = below[i];
+  }
+}
+
+NGDSP_MULTIVERSION
+void quantise(const float* __restrict in, float scale, Llr* __restrict out, std::size_t size) {
+  constexpr float kTop = kLlrLimit;
+  for (std::size_t i = 0; i < size; ++i) {
+    float v = in[i] * scale;
+    v = v == v ? v : 0.0F;
+    v = std::max(std::min(v, kTop), -kTop);
+    v += v < 0 ? -0.5F : 0.5F;
+    out[i] = static_cast<Llr>(static_cast<std::int32_t>(v));
+  }
+}
+
+NGDSP_MULTIVERSION
+void limited_magnitudes(const float* in, std::size_t size, float limit, double* sum, std::int64_t* nonzero) {
+  double total = 0;
+  std::int64_t count = 0;
+  // Blocks keep the float sums short enough to be exact to a few parts in 10^6.
+  for (std::size_t start = 0; start < size; start += 512) {
+    const std::size_t end = std::min(size, start + 512);
+    float block = 0;
+    std::int32_t block_count = 0;
+    for (std::size_t i = start; i < end; ++i) {
+      const float magnitude = std::fabs(in[i]);
+      const bool usable = magnitude <= 3.4e38F;  // false for NaN and infinity
+      block += usable ? std::min(magnitude, limit) : 0.0F;
+      block_count += usable && magnitude > 0;
+    }
+    total += static_cast<double>(block);
+    count += block_count;
+  }
+  *sum = total;
+  *nonzero = count;
+}
+
+}  // namespace ngdsp::polar

@@ -1,0 +1,57 @@
+// Inner loops of the polar list decoder over all paths of a list.
+//
+// Log-likelihood ratios are int16 in -kLlrLimit ... kLlrLimit, so that the sum of two fits int16 before it is
+// limited. Code bits inside the decoder are int8 masks: 0 for bit 0, -1 for bit 1. Row p of a buffer belongs
+// to path p.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ngdsp::polar {
+
+inline constexpr int kLlrLimit = 16383;
+inline constexpr int kMaxList = 128;
+inline constexpr int kMaxShortNode = 64;
+
+/// out[i] = f(in[i], in[half+i]) = sign sign min, for each of `paths` rows.
+void check_rows(const std::int16_t* in, std::size_t in_stride, std::int16_t* out, std::size_t out_stride,
+                int half, int paths);
+
+/// out[p][i] = in[parent[p]][half+i] + (1 - 2 bit[p][i]) in[parent[p]][i].
+void variable_rows(const std::int16_t* in, std::size_t in_stride, const std::uint8_t* parent,
+                   const std::int8_t* bits, std::size_t bits_stride, std::int16_t* out,
+                   std::size_t out_stride, int half, int paths);
+
+/// Left half all frozen: out[i] = in[i] + in[half+i], and metric[p] grows by the penalty of the frozen half,
+/// sum of max(0, -f(in[i], in[half+i])).
+void fold_rows(const std::int16_t* in, std::size_t in_stride, std::int16_t* out, std::size_t out_stride,
+               int half, int paths, std::int32_t* metric);
+
+/// metric[p] += sum of max(0, -in[p][i]).
+void frozen_rows(const std::int16_t* in, std::size_t in_stride, int size, int paths, std::int32_t* metric);
+
+/// sum[p] = sum of in[p][i]; metric[p] += sum of max(0, -in[p][i]).
+void repetition_rows(const std::int16_t* in, std::size_t in_stride, int size, int paths, std::int32_t* sum,
+                     std::int32_t* metric);
+
+/// bits[p][i] = left[parent[p]][i] ^ bits[p][half+i].
+void combine_rows(const std::int8_t* left, std::size_t left_stride, const std::uint8_t* parent,
+                  std::int8_t* bits, std::size_t bits_stride, int half, int paths);
+
+/// Magnitudes of the rows, each sorted in ascending order: keys[j][p] = magnitude * 64 + position, rows of
+/// `kMaxList`. hard[p] holds the hard decisions, bit i for position i. size is a power of two up to
+/// kMaxShortNode.
+void sort_rows(const std::int16_t* in, std::size_t in_stride, int size, int paths, std::int32_t* keys,
+               std::uint64_t* hard);
+
+/// rank[i] = number of keys less than key[i]; count is a multiple of 16.
+void rank_keys(const std::int32_t* key, int count, std::int32_t* rank);
+
+/// out[i] = in[i] * scale rounded and limited to +-kLlrLimit, NaN gives 0.
+void quantise(const float* in, float scale, std::int16_t* out, std::size_t size);
+
+/// Sum of min(|in[i]|, limit) over finite values, and how many of those are not zero.
+void limited_magnitudes(const float* in, std::size_t size, float limit, double* sum, std::int64_t* nonzero);
+
+}  // namespace ngdsp::polar

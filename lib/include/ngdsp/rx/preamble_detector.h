@@ -1,0 +1,56 @@
+// Search for known chip sequences over code phase and carrier offset.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ngdsp/base/types.h"
+#include "ngdsp/rx/chip_buffer.h"
+
+namespace ngdsp {
+
+/// One peak of the search.
+struct PreambleHit {
+  int sequence = 0;
+  double chip = 0;               ///< time of the first chip, on a grid of 1/4 chip
+  double carrier_offset_hz = 0;  ///< centre of the carrier bin
+  double statistic = 0;
+};
+
+struct PreambleDetectorConfig {
+  std::vector<std::vector<cf32>> sequences;  ///< unit-energy chips, all of one length
+  double chip_rate_hz = 48000;
+  double max_carrier_offset_hz = 0;          ///< bins at most 3/8 cycle a preamble apart cover -max ... +max
+  double threshold = 5.5;
+};
+
+/// For every code phase on a half-chip grid, carrier bin and sequence: |sum_n r[n] c*[n] exp(-j w n)|^2 / sum_n |r[n]|^2,
+/// by overlap-save FFT; on noise alone it is exponential(1) whatever the level, so P(statistic > T) = exp(-T) per cell.
+/// Peaks above the threshold are interpolated to a quarter chip (worst scalloping 0.2 dB instead of 0.9).
+/// Of peaks of one sequence less than `kPeakSpacing` chips apart the strongest is kept.
+class PreambleDetector {
+ public:
+  static constexpr int kPeakSpacing = 3;
+
+  explicit PreambleDetector(const PreambleDetectorConfig& config);
+  ~PreambleDetector();
+  PreambleDetector(PreambleDetector&&) noexcept;
+  PreambleDetector& operator=(PreambleDetector&&) noexcept;
+
+  /// Start positions a call covers, and chips it needs from the first of them on.
+  int hop_chips() const;
+  int span_chips() const;
+  /// Carrier bins searched.
+  int carrier_bins() const;
+
+  /// Appends the hits with first_chip <= chip < first_chip + hop_chips(), ascending in time.
+  /// The buffer holds first_chip ... first_chip + span_chips() - 1.
+  void search(const ChipBuffer& chips, std::int64_t first_chip, std::vector<PreambleHit>& hits);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ngdsp

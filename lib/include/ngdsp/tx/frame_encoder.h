@@ -1,0 +1,41 @@
+// From payload bytes to chips.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "ngdsp/base/types.h"
+#include "ngdsp/waveform/profile.h"
+
+namespace ngdsp {
+
+/// Makes frames of one profile: payload -> CRC-24 -> polar code -> interleaver -> BPSK -> spreading (docs/waveform.md).
+/// Construction makes the codes and sequences; encode() is const and may be used by many threads.
+class FrameEncoder {
+ public:
+  /// The profile must be valid (Profile::validate).
+  explicit FrameEncoder(const Profile& profile);
+  ~FrameEncoder();
+  FrameEncoder(FrameEncoder&&) noexcept;
+  FrameEncoder& operator=(FrameEncoder&&) noexcept;
+
+  const Profile& profile() const;
+
+  /// The chips of a frame on sequence q: c[n] unmodulated for n < preamble_chips, then c[n] times +1 (bit 0) or
+  /// -1 (bit 1) of symbol floor((n - preamble_chips)/SF). Unit energy a chip.
+  /// 0 <= q < sequence_count(); payload has exactly class_of(q).payload_bytes bytes.
+  std::vector<cf32> encode(Span<const std::uint8_t> payload, int q) const;
+
+  /// The BPSK symbols (+1 / -1 in order of transmission) alone.
+  void encode_symbols(Span<const std::uint8_t> payload, int q, std::vector<float>& symbols) const;
+
+  /// The whole unmodulated sequence q, frame_chips(class_of(q)) chips.
+  const std::vector<cf32>& sequence(int q) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ngdsp

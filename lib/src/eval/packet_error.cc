@@ -1,0 +1,248 @@
+#include "ngdsp/eval/packet_error.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/math/distributions/binomial.hpp>
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/base/rng.h"
+#include "ngdsp/channel/impairments.h"
+#include "ngdsp/channel/noise_level.h"
+#include "ngdsp/rx/front_end.h"
+#include "ngdsp/rx/receiver.h"
+
+namespace ngdsp {
+namespace {
+
+constexpr double kGuardChips = 64;        // quiet chips before the earliest and after the latest frame
+constexpr double kDelaySpreadChips = 4096;  // the frame begins anywhere within this many chips
+
+int thread_count(int wanted) {
+  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// Runs work(i) on `threads` threads until it says stop for all.
+template <typename Work>
+void run_threads(int threads, const Work& work) {
+  std::vector<std::thread> pool;
+  for (int i = 1; i < threads; ++i) pool.emplace_back([&work, i] { work(i); });
+  work(0);
+  for (std::thread& t : pool) t.join();
+}
+
+// Power of a recording in the occupied band, per chip, as the receiver's front end sees it.
+Result<double> in_band_power(const Profile& p, double fs, double carrier_hz, const std::vector<float>& noise) {
+  Result<FrontEnd> front_end = FrontEnd::create(p, fs, carrier_hz);
+  if (!front_end) return Error{front_end.error()};
+  double sum = 0;
+  std::size_t count = 0;
+  const FrontEnd::Sink add = [&](Span<const cf32> block) {
+    for (const cf32& x : block) sum += static_cast<double>(std::norm(x));
+    count += block.size();
+  };
+  const std::vector<cf32> samples(noise.begin(), noise.end());
+  front_end->process(samples, add);
+  front_end->flush(add);
+  return sum / static_cast<double>(std::max<std::size_t>(count, 1));
+}
+
+struct Trial {
+  std::vector<std::uint8_t> payload;
+  double start_samples = 0;
+};
+
+template <typename Sample>
+class Link {
+ public:
+  Link(const PacketErrorConfig& c, double fs, double noise_gain)
+      : config_(c), fs_(fs), noise_gain_(noise_gain), encoder_(link_profile(c)), modulator_(encoder_.profile(), fs) {}
+
+  static Profile link_profile(const PacketErrorConfig& c) {
+    Profile p = c.profile;
+    if (c.carrier_hz >= 0) p.carrier_hz = c.carrier_hz;
+    return p;
+  }
+
+  // One frame in a stream of its own.
+  Trial make(std::uint64_t index, std::vector<Sample>& out) {
+    const Profile& p = encoder_.profile();
+    Rng rng = Rng::stream(config_.seed, index);
+    const int first = p.first_sequence(config_.payload_bytes);
+    const PayloadClass& c = p.class_of(first);
+    const int q = first + static_cast<int>(rng.below(static_cast<std::uint32_t>(c.sequences)));
+    Trial trial;
+    trial.payload.resize(static_cast<std::size_t>(config_.payload_bytes));
+    for (auto& b : trial.payload) b = static_cast<std::uint8_t>(rng.below(256));
+    Arrival a;
+    const double spc = fs_ / p.chip_rate_hz;
+    a.start_samples = (kGuardChips + rng.uniform() * kDelaySpreadChips) * spc;
+    a.phase_rad = rng.uniform(0, 2 * kPi);
+    a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
+    a.carrier_offset_hz = a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
+    std::vector<Tap> taps = config_.taps;
+    double strongest = -1e9, strongest_delay = 0;
+    for (Tap& t : taps) {
+      t.phase_rad += rng.uniform(0, 2 * kPi);
+      if (t.gain_db > strongest) strongest = t.gain_db, strongest_delay = t.delay_chips;
+    }
+    trial.start_samples = a.start_samples + strongest_delay * spc;
+    out.assign(static_cast<std::size_t>((2 * kGuardChips + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
+               Sample{});
+    add_multipath(modulator_, encoder_.encode(trial.payload, q), a, taps, p.chip_rate_hz, Span<Sample>(out));
+    const double variance =
+        noise_variance(p, fs_, 1.0, chip_ec_n0_from_ebn0_db(p, c, config_.ebn0_db));
+    if constexpr (std::is_same_v<Sample, float>) {
+      if (config_.noise.empty())
+        rng.add_noise(Span<float>(out), std::sqrt(variance));
+      else
+        add_recording(Span<float>(out), Span<const float>(config_.noise), noise_gain_,
+                      static_cast<std::size_t>(rng.uniform() * static_cast<double>(config_.noise.size())));
+    } else {
+      rng.add_noise(Span<cf32>(out), variance);
+    }
+    return trial;
+  }
+
+ private:
+  const PacketErrorConfig& config_;
+  double fs_, noise_gain_;
+  FrameEncoder encoder_;
+  Modulator modulator_;
+};
+
+ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
+  ReceiverConfig r;
+  r.profile = c.profile;
+  r.sample_rate_hz = fs;
+  r.carrier_hz = c.carrier_hz;
+  r.extra_carrier_hz = c.cfo_hz;
+  r.full_scale = 1e30;
+  return r;
+}
+
+template <typename Sample>
+PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_gain,
+                     const std::function<void(std::uint64_t)>& progress) {
+  std::atomic<std::uint64_t> next{0}, done{0}, ok{0}, extra{0}, errors{0};
+  const auto start = std::chrono::steady_clock::now();
+  const double chip_samples = fs / config.profile.chip_rate_hz;
+  run_threads(thread_count(config.threads), [&](int) {
+    Link<Sample> link(config, fs, noise_gain);
+    std::vector<ReceivedFrame> heard;
+    Result<Receiver> receiver =
+        Receiver::create(receiver_config(config, fs), [&](const ReceivedFrame& f) { heard.push_back(f); });
+    std::vector<Sample> samples;
+    while (true) {
+      const std::uint64_t index = next++;
+      if (index >= static_cast<std::uint64_t>(config.frames) ||
+          (config.stop_errors > 0 && errors >= static_cast<std::uint64_t>(config.stop_errors)))
+        return;
+      const Trial trial = link.make(index, samples);
+      heard.clear();
+      receiver->process(Span<const Sample>(samples));
+      receiver->flush();
+      bool found = false;
+      for (const ReceivedFrame& f : heard) {
+        const double at = static_cast<double>(f.sample_index) + f.sample_fraction;
+        if (!found && f.payload == trial.payload && std::abs(at - trial.start_samples) < chip_samples)
+          found = true;
+        else
+          ++extra;
+      }
+      ++(found ? ok : errors);
+      ++done;
+      if (progress) progress(done);
+    }
+  });
+  PacketErrorPoint point;
+  const Profile& p = config.profile;
+  const PayloadClass& c = p.class_of(p.first_sequence(config.payload_bytes));
+  point.ebn0_db = config.ebn0_db;
+  point.snr_db = snr_db_from_chip(p, chip_ec_n0_from_ebn0_db(p, c, config.ebn0_db));
+  point.sent = done;
+  point.ok = ok;
+  point.false_frames = extra;
+  point.per = point.sent ? static_cast<double>(point.sent - point.ok) / static_cast<double>(point.sent) : 0;
+  clopper_pearson(point.sent - point.ok, point.sent, point.per_low, point.per_high);
+  point.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return point;
+}
+
+}  // namespace
+
+void clopper_pearson(std::uint64_t k, std::uint64_t n, double& low, double& high) {
+  using Binomial = boost::math::binomial_distribution<double>;
+  const auto trials = static_cast<double>(n), successes = static_cast<double>(k);
+  low = k == 0 ? 0.0 : Binomial::find_lower_bound_on_p(trials, successes, 0.025);
+  high = n == 0 || k == n ? 1.0 : Binomial::find_upper_bound_on_p(trials, successes, 0.025);
+}
+
+Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
+                                              const std::function<void(std::uint64_t)>& progress) {
+  if (std::string e = config.profile.validate(); !e.empty()) return Error{e};
+  if (config.profile.first_sequence(config.payload_bytes) < 0)
+    return Error{"profile " + config.profile.name + " has no payload class of " +
+                 std::to_string(config.payload_bytes) + " bytes"};
+  if (config.frames < 1) return Error{"frames is " + std::to_string(config.frames) + ", expected at least 1"};
+  if (!std::isfinite(config.ebn0_db)) return Error{"ebn0_db must be finite"};
+  if (!config.noise.empty() && !config.profile.real)
+    return Error{"a noise recording of real samples needs a real profile, " + config.profile.name + " is complex"};
+  const double fs = config.sample_rate_hz > 0 ? config.sample_rate_hz : config.profile.sample_rate_hz;
+  if (Result<Receiver> probe = Receiver::create(receiver_config(config, fs), [](const ReceivedFrame&) {}); !probe)
+    return Error{probe.error()};
+  double noise_gain = 0;
+  if (!config.noise.empty()) {
+    const double carrier = config.carrier_hz >= 0 ? config.carrier_hz : config.profile.carrier_hz;
+    Result<double> power = in_band_power(config.profile, fs, carrier, config.noise);
+    if (!power) return Error{power.error()};
+    if (!(*power > 0)) return Error{"the noise recording holds no power in the band of profile " + config.profile.name};
+    const PayloadClass& c = config.profile.class_of(config.profile.first_sequence(config.payload_bytes));
+    noise_gain = std::sqrt(1.0 / chip_ec_n0_from_ebn0_db(config.profile, c, config.ebn0_db) / *power);
+  }
+  return config.profile.real ? run<float>(config, fs, noise_gain, progress)
+                             : run<cf32>(config, fs, noise_gain, progress);
+}
+
+Result<FalseAlarmResult> measure_false_alarms(const Profile& profile, double seconds, std::uint64_t seed, int threads) {
+  if (std::string e = profile.validate(); !e.empty()) return Error{e};
+  if (!(seconds > 0) || seconds > 1e7) return Error{"seconds must be above 0 and at most 1e7"};
+  constexpr double kPieceSeconds = 60;
+  const auto pieces = static_cast<std::uint64_t>(std::ceil(seconds / kPieceSeconds));
+  std::atomic<std::uint64_t> next{0}, candidates{0}, decodes{0}, rejected{0}, frames{0};
+  run_threads(thread_count(threads), [&](int) {
+    ReceiverConfig config;
+    config.profile = profile;
+    config.full_scale = 1e30;
+    Result<Receiver> receiver = Receiver::create(config, [&](const ReceivedFrame&) { ++frames; });
+    std::vector<float> real;
+    std::vector<cf32> complex;
+    for (std::uint64_t piece = next++; piece < pieces; piece = next++) {
+      Rng rng = Rng::stream(seed, piece);
+      const double length = std::min(kPieceSeconds, seconds - kPieceSeconds * static_cast<double>(piece));
+      auto left = static_cast<std::uint64_t>(length * profile.sample_rate_hz);
+      while (left > 0) {
+        const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left, 65536));
+        if (profile.real) {
+          real.assign(n, 0.0F);
+          rng.add_noise(Span<float>(real), 1.0);
+          receiver->process(Span<const float>(real));
+        } else {
+          complex.assign(n, cf32{});
+          rng.add_noise(Span<cf32>(complex), 1.0);
+          receiver->process(Span<const cf32>(complex));
+        }
+        left -= n;
+      }
+      receiver->flush();
+    }
+    candidates += receiver->counters().candidates;
+    decodes += receiver->counters().vetted;
+    rejected += receiver->counters().metric_rejected;
+  });
+  return FalseAlarmResult{seconds, candidates, decodes, rejected, frames};
+}
+
+}  // namespace ngdsp

@@ -1,0 +1,507 @@
+#include "ngdsp/rx/demodulator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/base/multiversion.h"
+#include "ngdsp/rx/despreader.h"
+#include "ngdsp/waveform/frame_energy.h"
+#include "ngdsp/waveform/pulse.h"
+
+namespace ngdsp {
+namespace {
+
+constexpr std::size_t kBlockSymbols = 32;
+constexpr std::size_t kVettedSymbols = 2048;   // enough to tell a frame from noise, whatever its length
+constexpr std::size_t kPreambleParts = 4;
+constexpr double kHypothesisStep = 0.15;       // cycles over the span: 0.3 dB at worst in the squared symbols
+constexpr double kNominalEbn0Db = 2.0;
+constexpr int kPhases = 32;
+constexpr double kFirstDelay = -3, kLastDelay = 12;   // where paths are looked for, chips
+constexpr std::size_t kMaxFingers = 8;
+constexpr double kFingerStatistic = 10;        // exponential(1) on noise, about 30 independent delays: 1 in 700 frames
+constexpr double kFingerRangeDb = -20;
+
+// Sums over one block that the phase search needs.
+NGDSP_MULTIVERSION void block_squares(const float* re, const float* im, std::size_t n, float& z_re, float& z_im,
+                                      float& energy) {
+  float a = 0, b = 0, e = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    a += re[i] * re[i] - im[i] * im[i];
+    b += 2 * re[i] * im[i];
+    e += re[i] * re[i] + im[i] * im[i];
+  }
+  z_re = a;
+  z_im = b;
+  energy = e;
+}
+
+// One block of known (preamble) or unknown (data) symbols.
+struct Block {
+  double time = 0;      // of its middle, chips from the first chip
+  double weight = 0;    // 1/s_b^2
+  cf64 known;           // preamble correlation
+  cf64 squares;         // sum y^2
+  double energy = 0;    // sum |y|^2
+  double chips = 0;
+};
+
+struct PhaseFit {
+  double turns = 0;     // carrier, cycles a chip
+  double phase = 0;
+  double evidence = -1e300;
+};
+
+// Evidence at one carrier, maximised over the phase.
+PhaseFit fit_phase(const std::vector<Block>& blocks, double turns, double a2) {
+  cf64 known, squares;
+  double constant = 0;
+  for (const Block& b : blocks) {
+    const cf64 w = std::polar(1.0, -2.0 * kPi * turns * b.time);
+    known += b.known * (w * b.weight);
+    squares += b.squares * (w * w * (b.weight * b.weight));
+    constant += a2 * (b.energy * b.weight * b.weight - b.chips * b.weight);
+  }
+  // a2 is a^2; the preamble's term carries 2 a.
+  known *= 2.0 * std::sqrt(a2);
+  squares *= a2;
+  PhaseFit best;
+  best.turns = turns;
+  double step = 2.0 * kPi / kPhases, middle = 0;
+  for (int round = 0; round < 2; ++round) {
+    const int count = round == 0 ? kPhases : 9;
+    const double first = round == 0 ? 0 : middle - step;
+    const double fine = round == 0 ? step : step / 4;
+    for (int i = 0; i < count; ++i) {
+      const double th = first + fine * i;
+      const cf64 r = std::polar(1.0, -th);
+      const double e = (known * r).real() + (squares * r * r).real();
+      if (e > best.evidence) {
+        best.evidence = e;
+        best.phase = th;
+      }
+    }
+    middle = best.phase;
+  }
+  best.evidence += constant;
+  return best;
+}
+
+}  // namespace
+
+struct Demodulator::Impl {
+  DemodulatorConfig config;
+  Profile profile;
+  std::vector<SplitSequence> sequences;
+  std::vector<double> nominal_a2;      // E_c/N0 of a frame at the decoding threshold, by sequence
+
+  SplitSequence turned;
+  std::vector<Block> blocks;
+  std::vector<Finger> fingers;
+  SplitSymbols path, combined;         // symbols of one finger, of all
+  std::vector<float> scratch_re, scratch_im;
+  double power_floor = 0;              // a silent block must not outweigh the rest of the frame
+
+  std::size_t head() const { return static_cast<std::size_t>(profile.preamble_chips); }
+  std::size_t sf() const { return static_cast<std::size_t>(profile.spreading_factor); }
+
+  void set_power_floor(const ChipBuffer& chips, double chip, std::size_t count) {
+    power_floor = std::max(1e-3 * mean_power(chips, static_cast<std::int64_t>(std::floor(chip)), count), 1e-30);
+  }
+  double local_weight(const ChipBuffer& chips, double chip, std::size_t count) const {
+    const auto first = static_cast<std::int64_t>(std::lround(chip));
+    return 1.0 / std::max(mean_power(chips, first, count), power_floor);
+  }
+  // The sequence to despread with: turned chip by chip where the carrier moves within a block of symbols.
+  const SplitSequence& despreading(int q, double carrier_hz, std::size_t chips_needed) {
+    const SplitSequence& plain = sequences[static_cast<std::size_t>(q)];
+    if (carrier_hz == 0) return plain;
+    turned.assign_turned(plain, carrier_hz / profile.chip_rate_hz, chips_needed);
+    return turned;
+  }
+  bool turns_by_chip() const { return config.carrier_bin_hz > 0; }
+
+  void preamble_blocks(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s);
+  void read_symbols(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s, std::size_t count,
+                    SplitSymbols& out);
+  void data_blocks(const ChipBuffer& chips, double t0, double clock, std::size_t count, const SplitSymbols& y);
+  void find_fingers(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s);
+};
+
+Demodulator::Demodulator(const FrameEncoder& encoder, const DemodulatorConfig& config)
+    : impl_(new Impl{config, encoder.profile(), {}, {}, {}, {}, {}, {}, {}, {}, {}, 0}) {
+  for (int q = 0; q < impl_->profile.sequence_count(); ++q) {
+    impl_->sequences.emplace_back(encoder.sequence(q));
+    impl_->nominal_a2.push_back(
+        chip_ec_n0_from_ebn0_db(impl_->profile, impl_->profile.class_of(q), kNominalEbn0Db));
+  }
+  impl_->scratch_re.resize(kBlockSymbols);
+  impl_->scratch_im.resize(kBlockSymbols);
+}
+
+Demodulator::~Demodulator() = default;
+Demodulator::Demodulator(Demodulator&&) noexcept = default;
+Demodulator& Demodulator::operator=(Demodulator&&) noexcept = default;
+
+void Demodulator::Impl::preamble_blocks(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s) {
+  blocks.clear();
+  const std::size_t part = head() / kPreambleParts;
+  for (std::size_t i = 0; i < kPreambleParts; ++i) {
+    const std::size_t first = i * part, count = i + 1 == kPreambleParts ? head() - first : part;
+    Block b;
+    b.time = static_cast<double>(first) + static_cast<double>(count) / 2.0;
+    const double t = t0 + static_cast<double>(first) - clock * b.time;
+    b.weight = local_weight(chips, t, count);
+    b.known = correlate(chips, t, s, first, count);
+    b.chips = static_cast<double>(count);
+    blocks.push_back(b);
+  }
+}
+
+void Demodulator::Impl::read_symbols(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s,
+                                     std::size_t count, SplitSymbols& out) {
+  out.resize(count);
+  for (std::size_t m = 0; m < count; m += kBlockSymbols) {
+    const std::size_t n = std::min(kBlockSymbols, count - m), first = head() + m * sf();
+    const double middle = static_cast<double>(first) + static_cast<double>(n * sf()) / 2.0;
+    despread(chips, t0 + static_cast<double>(first) - clock * middle, s, first, profile.spreading_factor, n,
+             out.re.data() + m, out.im.data() + m);
+  }
+}
+
+void Demodulator::Impl::data_blocks(const ChipBuffer& chips, double t0, double clock, std::size_t count,
+                                    const SplitSymbols& y) {
+  for (std::size_t m = 0; m < count; m += kBlockSymbols) {
+    const std::size_t n = std::min(kBlockSymbols, count - m), first = head() + m * sf();
+    Block b;
+    b.time = static_cast<double>(first) + static_cast<double>(n * sf()) / 2.0;
+    b.weight = local_weight(chips, t0 + static_cast<double>(first) - clock * b.time, n * sf());
+    b.chips = static_cast<double>(n * sf());
+    float z_re, z_im, energy;
+    block_squares(y.re.data() + m, y.im.data() + m, n, z_re, z_im, energy);
+    b.squares = {static_cast<double>(z_re), static_cast<double>(z_im)};
+    b.energy = static_cast<double>(energy);
+    blocks.push_back(b);
+  }
+}
+
+FrameHypothesis Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit) {
+  Impl& s = *impl_;
+  const auto q = static_cast<std::size_t>(hit.sequence);
+  const auto code_bits = static_cast<std::size_t>(s.profile.class_of(hit.sequence).code_bits);
+  const std::size_t count = std::min(code_bits, kVettedSymbols);
+  const std::size_t span = s.head() + count * s.sf();
+  const SplitSequence& sequence = s.despreading(hit.sequence, s.turns_by_chip() ? hit.carrier_offset_hz : 0, span);
+  s.set_power_floor(chips, hit.chip, span);
+  const double crystal = s.profile.carrier_crystal_hz, rate = s.profile.chip_rate_hz;
+  const double base_hz = s.turns_by_chip() ? hit.carrier_offset_hz : 0;
+
+  // Clock offsets to try: all of them, or those of the carrier bin.
+  double low = -s.config.max_clock_ppm * 1e-6, high = -low;
+  if (s.turns_by_chip()) {
+    const double reach = s.config.carrier_bin_hz + s.config.extra_carrier_hz;
+    low = (base_hz - reach) / crystal;
+    high = (base_hz + reach) / crystal;
+  }
+  const double step = kHypothesisStep * rate / static_cast<double>(span) / crystal;
+  const int steps = std::max(1, static_cast<int>(std::ceil((high - low) / step)));
+
+  s.preamble_blocks(chips, hit.chip, (low + high) / 2, sequence);
+  const std::size_t first_data = s.blocks.size();
+
+  // Squares of every block at every half-chip drift the clock range allows there.
+  struct Drifted {
+    int lowest = 0;
+    std::size_t first = 0;
+  };
+  thread_local std::vector<Drifted> index;
+  thread_local std::vector<Block> sums;
+  index.clear();
+  sums.clear();
+  for (std::size_t m = 0; m < count; m += kBlockSymbols) {
+    const std::size_t n = std::min(kBlockSymbols, count - m), first = s.head() + m * s.sf();
+    Block b;
+    b.time = static_cast<double>(first) + static_cast<double>(n * s.sf()) / 2.0;
+    b.chips = static_cast<double>(n * s.sf());
+    b.weight = s.local_weight(chips, hit.chip + static_cast<double>(first), n * s.sf());
+    const int from = static_cast<int>(std::lround(-2.0 * high * b.time));
+    const int to = static_cast<int>(std::lround(-2.0 * low * b.time));
+    index.push_back({from, sums.size()});
+    for (int o = from; o <= to; ++o) {
+      despread(chips, hit.chip + static_cast<double>(first) + o * 0.5, sequence, first, s.profile.spreading_factor, n,
+               s.scratch_re.data(), s.scratch_im.data());
+      float z_re, z_im, energy;
+      block_squares(s.scratch_re.data(), s.scratch_im.data(), n, z_re, z_im, energy);
+      b.squares = {static_cast<double>(z_re), static_cast<double>(z_im)};
+      b.energy = static_cast<double>(energy);
+      sums.push_back(b);
+    }
+  }
+
+  FrameHypothesis best;
+  best.sequence = hit.sequence;
+  best.chip = hit.chip;
+  best.evidence = -1e300;
+  const double hint = (hit.statistic - 1.0) / static_cast<double>(s.head());
+  const double a2_over_noise = std::max(s.nominal_a2[q], hint > 4 * s.nominal_a2[q] ? hint : 0.0);
+  s.blocks.resize(first_data + index.size());
+  const int extra = s.turns_by_chip() ? 0
+                                      : static_cast<int>(std::ceil(s.config.extra_carrier_hz * static_cast<double>(span) /
+                                                                   rate / kHypothesisStep));
+  for (int i = 0; i <= steps; ++i) {
+    const double clock = low + (high - low) * i / steps;
+    for (std::size_t b = 0; b < index.size(); ++b) {
+      const Block& near = sums[index[b].first];
+      const int o = static_cast<int>(std::lround(-2.0 * clock * near.time)) - index[b].lowest;
+      const std::size_t end = b + 1 < index.size() ? index[b + 1].first : sums.size();
+      s.blocks[first_data + b] = sums[std::min(index[b].first + static_cast<std::size_t>(std::max(o, 0)), end - 1)];
+    }
+    for (int e = -extra; e <= extra; ++e) {
+      const double turns = (clock * crystal - base_hz) / rate + e * kHypothesisStep / static_cast<double>(span);
+      // a^2 relative to the noise of the first block; the weights of the others follow from theirs.
+      const PhaseFit fit = fit_phase(s.blocks, turns, a2_over_noise / s.blocks.front().weight);
+      if (fit.evidence > best.evidence) {
+        best.evidence = fit.evidence;
+        best.phase_rad = fit.phase;
+        best.clock_ppm = clock * 1e6;
+        best.carrier_offset_hz = turns * rate + base_hz;
+      }
+    }
+  }
+  return best;
+}
+
+void Demodulator::Impl::find_fingers(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s) {
+  // Response of the preamble at quarter-chip delays, then strongest first, each taken out with the pulse it leaves.
+  constexpr int kQuarters = static_cast<int>((kLastDelay - kFirstDelay) * 4) + 1;
+  std::vector<cf64> response(kQuarters);
+  const double turns = turns_by_chip() ? 0 : h.carrier_offset_hz / profile.chip_rate_hz;
+  const std::size_t part = head() / kPreambleParts;
+  double noise = 0;
+  for (std::size_t i = 0; i < kPreambleParts; ++i) {
+    const std::size_t first = i * part, count = i + 1 == kPreambleParts ? head() - first : part;
+    const double middle = static_cast<double>(first) + static_cast<double>(count) / 2.0;
+    const cf64 turn = std::polar(1.0, -2.0 * kPi * turns * middle);
+    for (int d = 0; d < kQuarters; ++d)
+      response[static_cast<std::size_t>(d)] +=
+          turn * correlate(chips, h.chip + static_cast<double>(first) + kFirstDelay + d * 0.25 -
+                                      h.clock_ppm * 1e-6 * middle, s, first, count);
+    noise += static_cast<double>(count) / local_weight(chips, h.chip + static_cast<double>(first), count);
+  }
+  const auto length = static_cast<double>(head());
+  fingers.clear();
+  double strongest = 0;
+  for (std::size_t k = 0; k < kMaxFingers; ++k) {
+    std::size_t peak = 1;
+    for (std::size_t d = 1; d + 1 < response.size(); ++d)
+      if (std::norm(response[d]) > std::norm(response[peak])) peak = d;
+    const double left = std::abs(response[peak - 1]), mid = std::abs(response[peak]),
+                 right = std::abs(response[peak + 1]);
+    const double power = mid * mid;
+    if (k > 0 && (power < kFingerStatistic * noise || power < strongest * from_db(kFingerRangeDb))) break;
+    if (k == 0) strongest = power;
+    const double bend = left - 2 * mid + right;
+    const double shift = bend < 0 ? std::clamp(0.5 * (left - right) / bend, -0.5, 0.5) * 0.25 : 0.0;
+    Finger f;
+    f.delay_chips = kFirstDelay + static_cast<double>(peak) * 0.25 + shift;
+    f.gain = response[peak] / (length * rc_pulse(shift, profile.rolloff));
+    for (std::size_t d = 0; d < response.size(); ++d)
+      response[d] -= f.gain * length *
+                     rc_pulse(kFirstDelay + static_cast<double>(d) * 0.25 - f.delay_chips, profile.rolloff);
+    fingers.push_back(f);
+  }
+}
+
+const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, FrameHypothesis& h, std::vector<float>& llr) {
+  Impl& s = *impl_;
+  const auto q = static_cast<std::size_t>(h.sequence);
+  const auto code_bits = static_cast<std::size_t>(s.profile.class_of(h.sequence).code_bits);
+  const double rate = s.profile.chip_rate_hz, crystal = s.profile.carrier_crystal_hz;
+  // A carrier above an eighth of a turn in a block of symbols is taken out chip by chip.
+  const double base_hz = s.turns_by_chip() ? h.carrier_offset_hz : 0;
+  const SplitSequence& sequence = s.despreading(h.sequence, base_hz, s.head() + code_bits * s.sf());
+  s.set_power_floor(chips, h.chip, s.head() + code_bits * s.sf());
+  const double untied_hz = h.carrier_offset_hz - h.clock_ppm * 1e-6 * crystal;
+
+  s.find_fingers(chips, h, sequence);
+  // Clock and carrier over longer and longer spans, from the strongest path.
+  const double delay = s.fingers.front().delay_chips;
+  PhaseFit fit;
+  double a2 = s.nominal_a2[q];
+  for (std::size_t count = std::min(code_bits, kVettedSymbols);; count = std::min(2 * count, code_bits)) {
+    const std::size_t span = s.head() + count * s.sf();
+    const double clock = h.clock_ppm * 1e-6;
+    s.preamble_blocks(chips, h.chip + delay, clock, sequence);
+    s.read_symbols(chips, h.chip + delay, clock, sequence, count, s.path);
+    s.data_blocks(chips, h.chip + delay, clock, count, s.path);
+    const double noise = 1.0 / s.blocks.front().weight;
+    fit = {};
+    const double middle = (h.carrier_offset_hz - base_hz) / rate;
+    const double reach = count <= kVettedSymbols ? kHypothesisStep : 2 * kHypothesisStep;
+    for (int i = -8; i <= 8; ++i) {
+      const PhaseFit f = fit_phase(s.blocks, middle + i * reach / 8 / static_cast<double>(span), a2 * noise);
+      if (f.evidence > fit.evidence) fit = f;
+    }
+    h.carrier_offset_hz = fit.turns * rate + base_hz;
+    h.clock_ppm = (h.carrier_offset_hz - untied_hz) / crystal * 1e6;
+    h.phase_rad = fit.phase;
+    h.evidence = fit.evidence;
+    if (count == code_bits) break;
+  }
+
+  // All paths at the final clock, combined by their gains; then the phase of the sum.
+  const double clock = h.clock_ppm * 1e-6;
+  s.combined.resize(code_bits);
+  std::fill(s.combined.re.begin(), s.combined.re.end(), 0.0F);
+  std::fill(s.combined.im.begin(), s.combined.im.end(), 0.0F);
+  std::vector<Block> sum;
+  for (const Finger& f : s.fingers) {
+    s.preamble_blocks(chips, h.chip + f.delay_chips, clock, sequence);
+    if (sum.empty()) sum = s.blocks;
+    for (std::size_t b = 0; b < sum.size(); ++b)
+      sum[b].known = (&f == &s.fingers.front() ? cf64{} : sum[b].known) + std::conj(f.gain) * s.blocks[b].known;
+    s.read_symbols(chips, h.chip + f.delay_chips, clock, sequence, code_bits, s.path);
+    const auto g_re = static_cast<float>(f.gain.real()), g_im = static_cast<float>(f.gain.imag());
+    for (std::size_t m = 0; m < code_bits; ++m) {
+      s.combined.re[m] += g_re * s.path.re[m] + g_im * s.path.im[m];
+      s.combined.im[m] += g_re * s.path.im[m] - g_im * s.path.re[m];
+    }
+  }
+  double power = 0;
+  for (const Finger& f : s.fingers) power += std::norm(f.gain);
+  power = std::max(power, 1e-30);
+  // Combined symbols have amplitude `power` a chip and noise variance power s^2: scaled, the evidence formula holds.
+  s.blocks = sum;
+  s.data_blocks(chips, h.chip + delay, clock, code_bits, s.combined);
+  for (std::size_t b = 0; b < s.blocks.size(); ++b) {
+    s.blocks[b].known /= std::sqrt(power);
+    s.blocks[b].squares /= power;
+    s.blocks[b].energy /= power;
+  }
+  const double span = static_cast<double>(s.head() + code_bits * s.sf());
+  const double noise = 1.0 / s.blocks.front().weight;
+  const double middle = (h.carrier_offset_hz - base_hz) / rate;
+  fit = {};
+  for (int i = -4; i <= 4; ++i) {
+    const PhaseFit f = fit_phase(s.blocks, middle + i * 0.02 / span, a2 * noise);
+    if (f.evidence > fit.evidence) fit = f;
+  }
+  h.carrier_offset_hz = fit.turns * rate + base_hz;
+  h.phase_rad = fit.phase;
+  h.evidence = fit.evidence;
+
+  llr.resize(code_bits);
+  for (std::size_t m = 0; m < code_bits; m += kBlockSymbols) {
+    const Block& b = s.blocks[sum.size() + m / kBlockSymbols];
+    for (std::size_t i = m; i < std::min(m + kBlockSymbols, code_bits); ++i) {
+      const double t = static_cast<double>(s.head()) + (static_cast<double>(i) + 0.5) * static_cast<double>(s.sf());
+      const cf64 w = std::polar(1.0, -2.0 * kPi * fit.turns * t - fit.phase);
+      llr[i] = static_cast<float>(
+          4.0 * b.weight *
+          (static_cast<double>(s.combined.re[i]) * w.real() - static_cast<double>(s.combined.im[i]) * w.imag()));
+    }
+  }
+  return s.fingers;
+}
+
+FrameMeasurement Demodulator::measure(const ChipBuffer& chips, const FrameHypothesis& h,
+                                      const std::vector<float>& symbols) {
+  Impl& s = *impl_;
+  const double rate = s.profile.chip_rate_hz;
+  const double base_hz = s.turns_by_chip() ? h.carrier_offset_hz : 0;
+  const std::size_t count = symbols.size(), span = s.head() + count * s.sf();
+  const double clock = h.clock_ppm * 1e-6;
+  const SplitSequence& sequence = s.despreading(h.sequence, base_hz, span);
+  const double delay = s.fingers.front().delay_chips;
+
+  // Weighted correlation of block b with the known chips, at three times for the timing.
+  struct Correlation {
+    double time, weight, chips;
+    cf64 value;
+  };
+  const auto correlations = [&](double t0, std::vector<Correlation>& out, SplitSymbols& y) {
+    out.clear();
+    s.preamble_blocks(chips, t0, clock, sequence);
+    for (const Block& b : s.blocks) out.push_back({b.time, b.weight, b.chips, b.known});
+    s.read_symbols(chips, t0, clock, sequence, count, y);
+    for (std::size_t m = 0; m < count; m += kBlockSymbols) {
+      const std::size_t n = std::min(kBlockSymbols, count - m), first = s.head() + m * s.sf();
+      cf64 v;
+      for (std::size_t i = m; i < m + n; ++i)
+        v += cf64(static_cast<double>(y.re[i] * symbols[i]), static_cast<double>(y.im[i] * symbols[i]));
+      const double time = static_cast<double>(first) + static_cast<double>(n * s.sf()) / 2.0;
+      out.push_back({time, s.local_weight(chips, t0 + static_cast<double>(first) - clock * time, n * s.sf()),
+                     static_cast<double>(n * s.sf()), v});
+    }
+  };
+  const auto total = [](const std::vector<Correlation>& list, double turns) {
+    cf64 sum;
+    for (const Correlation& c : list) sum += c.value * std::polar(c.weight, -2.0 * kPi * turns * c.time);
+    return sum;
+  };
+
+  std::vector<Correlation> middle, side;
+  const double t0 = h.chip + delay;
+  double turns = (h.carrier_offset_hz - base_hz) / rate;
+  SplitSymbols early_symbols;
+  correlations(t0, middle, s.path);
+  // Carrier: peak of the periodogram of the block correlations, by a parabola on a grid of 1/16 cycle.
+  double best = -1;
+  const double grid = 1.0 / 16 / static_cast<double>(span);
+  int best_i = 0;
+  for (int i = -8; i <= 8; ++i)
+    if (const double p = std::norm(total(middle, turns + i * grid)); p > best) best = p, best_i = i;
+  turns += best_i * grid;
+  const double below = std::norm(total(middle, turns - grid)), above = std::norm(total(middle, turns + grid));
+  if (const double bend = below - 2 * best + above; bend < 0)
+    turns += std::clamp(0.5 * (below - above) / bend, -1.0, 1.0) * grid;
+
+  FrameMeasurement r;
+  const cf64 sum = total(middle, turns);
+  double weighted_chips = 0;
+  for (const Correlation& c : middle) weighted_chips += c.weight * c.chips;
+  const cf64 gain = sum / weighted_chips;
+  r.frame_metric = std::norm(sum) / weighted_chips;
+  r.phase_rad = std::arg(gain);
+  r.carrier_offset_hz = turns * rate + base_hz;
+
+  // Timing: parabola through the correlation a quarter chip either side; the pulse is flat to fourth order there.
+  correlations(t0 - 0.25, side, early_symbols);
+  const double early = std::abs(total(side, turns)) / weighted_chips;
+  correlations(t0 + 0.25, side, early_symbols);
+  const double late = std::abs(total(side, turns)) / weighted_chips, mid = std::abs(gain);
+  const double bend = early - 2 * mid + late;
+  const double shift = bend < 0 ? std::clamp(0.5 * (early - late) / bend, -1.0, 1.0) * 0.25 : 0.0;
+  r.chip = t0 + shift;
+  r.clock_ppm = h.clock_ppm;
+
+  // Noise from what the symbols leave when the frame's mean is taken out.
+  double left = 0;
+  for (std::size_t m = 0; m < count; ++m) {
+    const double t = static_cast<double>(s.head()) + (static_cast<double>(m) + 0.5) * static_cast<double>(s.sf());
+    const cf64 model = gain * std::polar(static_cast<double>(s.sf()) * static_cast<double>(symbols[m]),
+                                         2.0 * kPi * turns * t);
+    left += std::norm(cf64(static_cast<double>(s.path.re[m]), static_cast<double>(s.path.im[m])) - model);
+  }
+  r.noise_variance = std::max(left / static_cast<double>(count * s.sf()), 1e-30);
+  double power = 0, first_moment = 0, second_moment = 0;
+  for (const Finger& f : s.fingers) {
+    const double p = std::norm(f.gain);
+    power += p;
+    first_moment += p * f.delay_chips;
+    second_moment += p * f.delay_chips * f.delay_chips;
+  }
+  const double strongest = std::max(std::norm(s.fingers.front().gain), 1e-30);
+  power = std::max(power, 1e-30);
+  // The other paths keep the ratio to the strongest that the preamble showed.
+  r.amplitude = std::abs(gain) * std::sqrt(power / strongest);
+  r.delay_spread_chips = std::sqrt(std::max(0.0, second_moment / power - (first_moment / power) * (first_moment / power)));
+  double chip_power = 0;
+  for (const Correlation& c : middle) chip_power += c.chips / c.weight;
+  chip_power /= static_cast<double>(span);
+  r.residual_db = to_db(std::max(chip_power - r.amplitude * r.amplitude, 1e-3 * r.noise_variance) / r.noise_variance);
+  return r;
+}
+
+}  // namespace ngdsp

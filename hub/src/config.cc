@@ -1,0 +1,225 @@
+#include "config.h"
+
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <toml++/toml.h>
+
+namespace ngplc::hub {
+namespace {
+
+using ngwire::Result;
+
+constexpr std::size_t kMaxConfigBytes = 1 << 20;
+
+const char* type_name(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number with a point";
+    case toml::node_type::boolean:
+      return "a boolean";
+    default:
+      return "a date or time";
+  }
+}
+
+// Assigns one value or says what it should have been.
+using Setter = std::function<std::string(const toml::node&)>;
+
+Setter text_into(std::string& target) {
+  return [&target](const toml::node& node) -> std::string {
+    if (!node.is_string()) return std::string("expected a string, found ") + type_name(node);
+    target = node.as_string()->get();
+    return "";
+  };
+}
+
+Setter integer_into(std::int64_t& target) {
+  return [&target](const toml::node& node) -> std::string {
+    if (!node.is_integer()) return std::string("expected an integer, found ") + type_name(node);
+    target = node.as_integer()->get();
+    return "";
+  };
+}
+
+Setter list_into(std::vector<std::string>& target) {
+  return [&target](const toml::node& node) -> std::string {
+    if (!node.is_array()) return std::string("expected a list of strings, found ") + type_name(node);
+    target.clear();
+    for (const toml::node& item : *node.as_array()) {
+      if (!item.is_string()) return std::string("expected a list of strings, found ") + type_name(item) + " in it";
+      target.push_back(item.as_string()->get());
+    }
+    return "";
+  };
+}
+
+struct Entry {
+  const char* section;  // "" for the top level
+  const char* key;
+  Setter set;
+};
+
+// The message must stay one line whatever the file holds.
+std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  if (text.size() > 300) text.resize(300);
+  return text;
+}
+
+std::string place(std::string_view source, const toml::source_region& region) {
+  return std::string(source) + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column) + ": ";
+}
+
+}  // namespace
+
+std::string HubConfig::validate() const {
+  if (name.empty() || name.size() > 64 ||
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-") != std::string::npos) {
+    return "name: expected 1 to 64 of [A-Za-z0-9._:/-]";
+  }
+  const bool tcp = feed.endpoint.rfind("tcp://", 0) == 0;
+  if (!tcp && feed.endpoint.rfind("ipc://", 0) != 0) return "feed.endpoint: expected tcp://HOST:PORT or ipc://PATH";
+  if (feed.endpoint.size() <= 6 || feed.endpoint.size() > 256) return "feed.endpoint: expected tcp://HOST:PORT or ipc://PATH";
+  if (feed.batch_records < 1 || feed.batch_records > 10000) return "feed.batch_records: expected 1 to 10000";
+  if (feed.batch_delay_ms < 0 || feed.batch_delay_ms > 1000) return "feed.batch_delay_ms: expected 0 to 1000";
+  if (tcp) {
+    const auto address = parse_host_port(feed.endpoint.substr(6));
+    if (!address) return "feed.endpoint: " + address.error();
+    if (feed.curve_secret_key_file.empty() && !is_loopback(address->host)) {
+      return "feed.endpoint: " + feed.endpoint + " is reachable from outside and needs feed.curve_secret_key_file";
+    }
+  }
+  if (!feed.curve_secret_key_file.empty() && feed.curve_clients.empty()) {
+    return "feed.curve_clients: expected the public keys of the modems let in, or [\"any\"]";
+  }
+  for (const std::string& key : feed.curve_clients) {
+    if (key != "any" && key.size() != 40) return "feed.curve_clients: expected keys of 40 characters (Z85), or [\"any\"]";
+  }
+  if (const auto address = parse_host_port(http.listen); !address) return "http.listen: " + address.error();
+  if (http.threads < 1 || http.threads > 64) return "http.threads: expected 1 to 64";
+  if (database.file.empty()) return "database.file: expected a path";
+  if (database.durability != "full" && database.durability != "normal") return "database.durability: expected full or normal";
+  if (database.max_bytes < 0) return "database.max_bytes: expected 0 or more";
+  static constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info", "warn", "error", "off"};
+  for (const std::string_view level : kLevels) {
+    if (log.level == level) return "";
+  }
+  return "log.level: expected trace, debug, info, warn, error or off";
+}
+
+Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
+  using R = Result<HubConfig>;
+  if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
+  HubConfig config;
+  const std::array<Entry, 12> entries = {{
+      {"", "name", text_into(config.name)},
+      {"feed", "endpoint", text_into(config.feed.endpoint)},
+      {"feed", "batch_records", integer_into(config.feed.batch_records)},
+      {"feed", "batch_delay_ms", integer_into(config.feed.batch_delay_ms)},
+      {"feed", "curve_secret_key_file", text_into(config.feed.curve_secret_key_file)},
+      {"feed", "curve_clients", list_into(config.feed.curve_clients)},
+      {"http", "listen", text_into(config.http.listen)},
+      {"http", "threads", integer_into(config.http.threads)},
+      {"database", "file", text_into(config.database.file)},
+      {"database", "durability", text_into(config.database.durability)},
+      {"database", "max_bytes", integer_into(config.database.max_bytes)},
+      {"log", "level", text_into(config.log.level)},
+  }};
+  toml::table root;
+  try {
+    root = toml::parse(text, source);
+  } catch (const toml::parse_error& error) {
+    return R::failure(one_line(place(source, error.source()) + std::string(error.description())));
+  }
+  const auto is_section = [&](std::string_view key) {
+    for (const Entry& e : entries) {
+      if (e.section[0] != 0 && key == e.section) return true;
+    }
+    return false;
+  };
+  // Later checks of a value point at where it was written.
+  std::vector<std::pair<std::string, toml::source_region>> places;
+  const auto apply = [&](std::string_view section, std::string_view key, const toml::node& node) -> std::string {
+    const std::string field = section.empty() ? std::string(key) : std::string(section) + "." + std::string(key);
+    for (const Entry& e : entries) {
+      if (section != e.section || key != e.key) continue;
+      places.emplace_back(field, node.source());
+      const std::string wrong = e.set(node);
+      return wrong.empty() ? "" : place(source, node.source()) + field + ": " + wrong;
+    }
+    return place(source, node.source()) + field + ": unknown key";
+  };
+  for (auto&& [key, node] : root) {
+    std::string wrong;
+    if (is_section(key.str())) {
+      if (!node.is_table()) {
+        wrong = place(source, node.source()) + std::string(key.str()) + ": expected a table, found " + type_name(node);
+      } else {
+        for (auto&& [inner_key, inner] : *node.as_table()) {
+          wrong = apply(key.str(), inner_key.str(), inner);
+          if (!wrong.empty()) break;
+        }
+      }
+    } else {
+      wrong = apply("", key.str(), node);
+    }
+    if (!wrong.empty()) return R::failure(one_line(std::move(wrong)));
+  }
+  if (const std::string wrong = config.validate(); !wrong.empty()) {
+    const std::string field = wrong.substr(0, wrong.find(':'));
+    for (const auto& [name, region] : places) {
+      if (name == field) return R::failure(one_line(place(source, region) + wrong));
+    }
+    return R::failure(one_line(std::string(source) + ": " + wrong));
+  }
+  return config;
+}
+
+Result<HubConfig> load_config(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxConfigBytes + 1, '\0');
+  if (!file || !file.read(text.data(), static_cast<std::streamsize>(text.size())).eof()) {
+    if (file) return Result<HubConfig>::failure(path + ": longer than 1 MB");
+    return Result<HubConfig>::failure(path + ": cannot be read");
+  }
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return parse_config(text, path);
+}
+
+Result<HostPort> parse_host_port(const std::string& text) {
+  using R = Result<HostPort>;
+  const std::string wrong = "expected HOST:PORT, found '" + one_line(text) + "'";
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return R::failure(wrong);
+  HostPort out;
+  out.host = text.substr(0, colon);
+  if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']') {
+    out.host = out.host.substr(1, out.host.size() - 2);
+  } else if (out.host.find(':') != std::string::npos) {
+    return R::failure(wrong);
+  }
+  const char* begin = text.data() + colon + 1;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(begin, end, out.port);
+  if (parsed.ec != std::errc() || parsed.ptr != end || out.port < 0 || out.port > 65535) return R::failure(wrong);
+  return out;
+}
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+}
+
+}  // namespace ngplc::hub

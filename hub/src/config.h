@@ -1,0 +1,62 @@
+// What the operator may set, with a default for everything.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ngwire/wire/result.h"
+
+namespace ngplc::hub {
+
+struct FeedConfig {
+  std::string endpoint = "tcp://127.0.0.1:7850";  ///< ZeroMQ endpoint to bind: tcp://HOST:PORT or ipc://PATH
+  std::int64_t batch_records = 512;               ///< most records in one transaction, 1..10000
+  std::int64_t batch_delay_ms = 5;                ///< how long a first record waits for company, 0..1000
+  std::string curve_secret_key_file;              ///< file with the hub's secret key (Z85, 40 characters); empty: no CURVE
+  std::vector<std::string> curve_clients;         ///< public keys (Z85) of the modems let in, or one entry "any"
+};
+
+struct HttpConfig {
+  std::string listen = "127.0.0.1:7851";  ///< HOST:PORT, port 0 picks a free one
+  std::int64_t threads = 4;               ///< worker threads, 1..64
+};
+
+struct DatabaseConfig {
+  std::string file = "ngplc-hub.sqlite";
+  std::string durability = "full";  ///< "full": a commit survives a power cut; "normal": it survives a crash of the hub only
+  std::int64_t max_bytes = 0;       ///< upper bound of the file, 0: none; rounded up to pages of 4096
+};
+
+struct LogConfig {
+  std::string level = "info";  ///< trace, debug, info, warn, error, off
+};
+
+struct HubConfig {
+  std::string name = "ngplc-hub";  ///< how the hub calls itself to modems and sinks
+  FeedConfig feed;
+  HttpConfig http;
+  DatabaseConfig database;
+  LogConfig log;
+
+  /// What is wrong with the values, naming the field, or an empty string.
+  std::string validate() const;
+};
+
+/// Reads TOML text over the defaults. Unknown keys, wrong types and values out of range fail with `source:line:column: field: what`.
+ngwire::Result<HubConfig> parse_config(std::string_view text, std::string_view source);
+
+/// parse_config() of a file of at most 1 MB.
+ngwire::Result<HubConfig> load_config(const std::string& path);
+
+struct HostPort {
+  std::string host;
+  int port = 0;
+};
+/// "127.0.0.1:80", "[::1]:80", "localhost:80"; port 0..65535.
+ngwire::Result<HostPort> parse_host_port(const std::string& text);
+/// Only this machine can reach it.
+bool is_loopback(const std::string& host);
+
+}  // namespace ngplc::hub

@@ -1,0 +1,130 @@
+// ngplc-hub: composes the store, the feed and the HTTP side, and waits for the signal to stop.
+#include <fcntl.h>
+#include <getopt.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <zmq.hpp>
+
+#include "api.h"
+#include "config.h"
+#include "feed_server.h"
+#include "ingest.h"
+#include "store.h"
+
+namespace {
+
+using namespace ngplc::hub;
+
+enum ExitCode { kDone = 0, kFailed = 1, kWrongUsage = 2 };
+
+constexpr char kUsage[] =
+    "ngplc-hub: takes frames from modems, stores their readings, gives them out over HTTP.\n"
+    "\n"
+    "  --config FILE        TOML file; every option there has a default\n"
+    "  --feed ENDPOINT      where modems connect, tcp://HOST:PORT or ipc://PATH (tcp://127.0.0.1:7850)\n"
+    "  --http HOST:PORT     REST, metrics and status page (127.0.0.1:7851)\n"
+    "  --database FILE      SQLite file, created when missing (ngplc-hub.sqlite)\n"
+    "  --log-level LEVEL    trace, debug, info, warn, error, off (info)\n"
+    "  --keygen FILE        write a new CURVE secret key to FILE, print its public key, and end\n"
+    "  --help, --version\n"
+    "\n"
+    "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight.\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
+
+int complain(ExitCode code, const std::string& what) {
+  std::fprintf(stderr, "ngplc-hub: %s\n", what.c_str());
+  return code;
+}
+
+int keygen(const std::string& path) {
+  std::array<char, 41> public_key{};
+  std::array<char, 41> secret_key{};
+  if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) return complain(kFailed, "libzmq was built without CURVE");
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return complain(kFailed, path + ": " + std::strerror(errno));
+  secret_key[40] = '\n';
+  const bool written = ::write(fd, secret_key.data(), secret_key.size()) == static_cast<ssize_t>(secret_key.size());
+  if (::close(fd) != 0 || !written) return complain(kFailed, path + ": cannot be written");
+  std::printf("%s\n", public_key.data());
+  return kDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  enum Option { kConfig = 1, kFeed, kHttp, kDatabase, kLogLevel, kKeygen, kHelp, kVersion };
+  const std::array<option, 9> options = {{{"config", required_argument, nullptr, kConfig},
+                                          {"feed", required_argument, nullptr, kFeed},
+                                          {"http", required_argument, nullptr, kHttp},
+                                          {"database", required_argument, nullptr, kDatabase},
+                                          {"log-level", required_argument, nullptr, kLogLevel},
+                                          {"keygen", required_argument, nullptr, kKeygen},
+                                          {"help", no_argument, nullptr, kHelp},
+                                          {"version", no_argument, nullptr, kVersion},
+                                          {nullptr, 0, nullptr, 0}}};
+  std::array<std::optional<std::string>, kVersion + 1> given;
+  for (int code = 0; (code = getopt_long(argc, argv, "", options.data(), nullptr)) != -1;) {
+    if (code == '?') return complain(kWrongUsage, "see --help");
+    if (code == kHelp) return std::fputs(kUsage, stdout) < 0 ? kFailed : kDone;
+    if (code == kVersion) return std::puts("ngplc-hub " NGPLC_VERSION) < 0 ? kFailed : kDone;
+    given[static_cast<std::size_t>(code)] = optarg;
+  }
+  if (optind < argc) return complain(kWrongUsage, std::string("unexpected argument '") + argv[optind] + "', see --help");
+  if (given[kKeygen]) return keygen(*given[kKeygen]);
+
+  HubConfig config;
+  if (given[kConfig]) {
+    auto loaded = load_config(*given[kConfig]);
+    if (!loaded) return complain(kWrongUsage, loaded.error());
+    config = std::move(loaded.value());
+  }
+  if (given[kFeed]) config.feed.endpoint = *given[kFeed];
+  if (given[kHttp]) config.http.listen = *given[kHttp];
+  if (given[kDatabase]) config.database.file = *given[kDatabase];
+  if (given[kLogLevel]) config.log.level = *given[kLogLevel];
+  if (const std::string wrong = config.validate(); !wrong.empty()) return complain(kWrongUsage, wrong);
+
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("hub"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  spdlog::set_level(spdlog::level::from_str(config.log.level == "warn" ? "warning" : config.log.level));
+
+  // Before any thread starts, so that all of them leave these signals to sigwait below.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  // A file-size limit shows as a write error, which the store handles.
+  std::signal(SIGXFSZ, SIG_IGN);
+
+  auto store = Store::open(config.database);
+  if (!store) return complain(kFailed, store.error());
+  auto reader = StoreReader::open(config.database.file);
+  if (!reader) return complain(kFailed, reader.error());
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics);
+  Api api(config.http, *reader.value(), metrics);
+  if (const std::string wrong = api.start(); !wrong.empty()) return complain(kFailed, wrong);
+  FeedServer feed(config.feed, config.name, ingest, metrics);
+  if (const std::string wrong = feed.start(); !wrong.empty()) return complain(kFailed, wrong);
+  if (!is_loopback(parse_host_port(config.http.listen)->host)) {
+    spdlog::warn("http {} is reachable from outside and asks nobody who they are", config.http.listen);
+  }
+  spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), api.port(), config.database.file);
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("stopping on signal {}", signal);
+  feed.stop();
+  api.stop();
+  store.value()->checkpoint();
+  spdlog::info("stopped");
+  return kDone;
+}

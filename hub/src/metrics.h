@@ -1,0 +1,59 @@
+// Everything the hub counts, as Prometheus families.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+namespace ngplc::hub {
+
+/// Thread-safe. Names and meanings are listed in docs/hub.md.
+class Metrics {
+ public:
+  Metrics();
+
+  /// A record reached the store: "stored", "duplicate" or "refused".
+  void count_record(const std::string& result, double by = 1);
+  /// A feed message was not understood; `reason` from a fixed set.
+  void count_bad_message(const std::string& reason);
+  /// The payload of a stored record: "ok" or why it is not a reading.
+  void count_payload(const std::string& result);
+  void count_commit_failure(const std::string& reason);
+  /// "accepted", "closed", "handshake_failed".
+  void count_connection(const std::string& event);
+  void count_http(int status);
+  void count_downlink(const std::string& result);
+
+  /// Prometheus text format.
+  std::string text() const;
+
+  /// Storage health, shown by /healthz. An empty reason is good health.
+  void set_storage_trouble(const std::string& reason);
+  std::string storage_trouble() const;
+
+  prometheus::Counter& readings;
+  prometheus::Counter& commits;
+  prometheus::Histogram& commit_seconds;
+  prometheus::Gauge& storage_ok;
+
+ private:
+  using Counters = prometheus::Family<prometheus::Counter>;
+  explicit Metrics(std::shared_ptr<prometheus::Registry> registry);
+  std::shared_ptr<prometheus::Registry> registry_;
+  Counters& records_;
+  Counters& bad_messages_;
+  Counters& payloads_;
+  Counters& commit_failures_;
+  Counters& connections_;
+  Counters& http_;
+  Counters& downlinks_;
+  mutable std::mutex mutex_;
+  std::string trouble_;
+};
+
+}  // namespace ngplc::hub

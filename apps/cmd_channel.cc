@@ -1,0 +1,403 @@
+// ngplc channel: what a line does to a recording. Block by block, so that length does not matter.
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "ngdsp/base/db.h"
+#include "ngdsp/base/rng.h"
+#include "ngdsp/channel/impairments.h"
+#include "ngdsp/channel/multipath.h"
+#include "ngdsp/channel/noise_level.h"
+#include "ngdsp/io/sigmf_reader.h"
+#include "ngdsp/io/sigmf_writer.h"
+#include "options.h"
+#include "progress.h"
+#include "truth.h"
+
+namespace ngplc_app {
+namespace {
+
+using ngdsp::cf32;
+using ngdsp::Error;
+using ngdsp::Profile;
+using ngdsp::SigmfReader;
+using ngdsp::Span;
+using ngdsp::Status;
+
+struct Tone {
+  double frequency_hz = 0, amplitude = 0;
+};
+
+struct Impulses {
+  double rate_hz = 0, width_s = 0, sigma = 0;
+};
+
+struct LineConfig {
+  double delay_samples = 0, clock_ppm = 0, cfo_hz = 0;
+  std::vector<ngdsp::Tap> taps;  ///< delays in chips
+  double chip_samples = 1;       ///< samples a chip
+  std::vector<Impulses> impulses;
+  std::vector<Tone> tones;
+  double dc = 0, noise_gain = 1, noise_variance = 0, clip = 0;
+  std::uint64_t seed = 1;
+};
+
+/// All samples of a recording as `Sample`.
+template <typename Sample>
+ngdsp::Result<std::vector<Sample>> read_all(SigmfReader& reader) {
+  std::vector<Sample> samples(reader.samples());
+  auto got = reader.read(Span<Sample>(samples));
+  if (!got) return Error{got.error()};
+  samples.resize(*got);
+  return samples;
+}
+
+/// Samples [first, first + count) of the input, zeros outside it.
+template <typename Sample>
+Status read_window(SigmfReader& reader, std::int64_t first, std::vector<Sample>& out) {
+  std::fill(out.begin(), out.end(), Sample{});
+  const auto total = static_cast<std::int64_t>(reader.samples());
+  const std::int64_t low = std::max<std::int64_t>(first, 0);
+  const std::int64_t high = std::min(first + static_cast<std::int64_t>(out.size()), total);
+  if (high <= low) return std::nullopt;
+  if (auto error = reader.seek(static_cast<std::uint64_t>(low))) return error;
+  auto got = reader.read(
+      Span<Sample>(out).subspan(static_cast<std::size_t>(low - first), static_cast<std::size_t>(high - low)));
+  if (!got) return Error{got.error()};
+  return std::nullopt;
+}
+
+void turn(Span<float>, double) {}  // a real recording has no phase to turn: refused before
+void turn(Span<cf32> x, double phase_rad) {
+  const cf32 factor(std::polar(1.0F, static_cast<float>(phase_rad)));
+  for (cf32& v : x) v *= factor;
+}
+void shift(Span<float>, double, double, double) {}
+void shift(Span<cf32> x, double offset_hz, double sample_rate_hz, double first) {
+  if (offset_hz == 0) return;
+  turn(x, 2 * ngdsp::kPi * std::fmod(offset_hz / sample_rate_hz * first, 1.0));
+  ngdsp::shift_carrier(x, offset_hz, sample_rate_hz);
+}
+void add_tone(Span<float> x, const Tone& tone, double sample_rate_hz, double first) {
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    const double turns = tone.frequency_hz / sample_rate_hz * (first + static_cast<double>(k));
+    x[k] += static_cast<float>(tone.amplitude * std::sqrt(2.0) *
+                               std::cos(2 * ngdsp::kPi * (turns - std::floor(turns))));
+  }
+}
+void add_tone(Span<cf32> x, const Tone& tone, double sample_rate_hz, double first) {
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    const double turns = tone.frequency_hz / sample_rate_hz * (first + static_cast<double>(k));
+    x[k] += cf32(std::polar(tone.amplitude, 2 * ngdsp::kPi * (turns - std::floor(turns))));
+  }
+}
+void add_noise(Span<float> x, double variance, ngdsp::Rng& rng) { rng.add_noise(x, std::sqrt(variance)); }
+void add_noise(Span<cf32> x, double variance, ngdsp::Rng& rng) { rng.add_noise(x, variance); }
+
+/// The recording through the paths, its clock and delay: output samples [at, at + out.size()).
+template <typename Sample>
+Status through_paths(const LineConfig& c, SigmfReader& reader, std::uint64_t at, std::vector<Sample>& out) {
+  constexpr double kMargin = 64;  // the resampler's half length and some
+  const double step = 1 + c.clock_ppm * 1e-6;
+  std::fill(out.begin(), out.end(), Sample{});
+  std::vector<ngdsp::Tap> taps = c.taps.empty() ? std::vector<ngdsp::Tap>(1) : c.taps;
+  double power = 0;
+  for (const auto& tap : taps) power += ngdsp::from_db(tap.gain_db);
+  for (const auto& tap : taps) {
+    const double start = static_cast<double>(at) * step - c.delay_samples - tap.delay_chips * c.chip_samples;
+    const auto first = static_cast<std::int64_t>(std::floor(start - kMargin));
+    const double length = static_cast<double>(out.size()) * step + 2 * kMargin + 2;
+    std::vector<Sample> in(static_cast<std::size_t>(std::ceil(length)));
+    if (auto error = read_window(reader, first, in)) return error;
+    const double whole = start - static_cast<double>(first);
+    const bool plain = step == 1.0 && whole == std::floor(whole);
+    std::vector<Sample> path;
+    if (plain) {
+      path.assign(in.begin() + static_cast<std::ptrdiff_t>(whole), in.end());
+    } else {
+      path = ngdsp::resample(Span<const Sample>(in), whole, c.clock_ppm);
+    }
+    turn(Span<Sample>(path), tap.phase_rad);
+    const auto gain = static_cast<float>(std::sqrt(ngdsp::from_db(tap.gain_db) / power));
+    const std::size_t count = std::min(out.size(), path.size());
+    for (std::size_t k = 0; k < count; ++k) out[k] += gain * path[k];
+  }
+  return std::nullopt;
+}
+
+template <typename Sample>
+Status run_line(const LineConfig& c, SigmfReader& reader, const std::vector<Sample>& noise,
+                std::uint64_t samples, ngdsp::SigmfWriter& writer) {
+  constexpr std::uint64_t kBlock = 1 << 18;
+  const double rate_hz = reader.meta().sample_rate_hz;
+  ngdsp::Rng white = ngdsp::Rng::stream(c.seed, 0), bursts = ngdsp::Rng::stream(c.seed, 1),
+             start = ngdsp::Rng::stream(c.seed, 2);
+  const std::uint64_t noise_start = noise.empty() ? 0 : start.next() % noise.size();
+  Progress progress("channel", samples);
+  std::vector<Sample> block;
+  for (std::uint64_t at = 0; at < samples; at += kBlock) {
+    block.resize(std::min(kBlock, samples - at));
+    if (auto error = through_paths(c, reader, at, block)) return error;
+    const Span<Sample> x(block);
+    const auto first = static_cast<double>(at);
+    shift(x, c.cfo_hz, rate_hz, first);
+    for (const Tone& tone : c.tones) add_tone(x, tone, rate_hz, first);
+    if (!noise.empty()) {
+      ngdsp::add_recording(x, Span<const Sample>(noise), c.noise_gain, (noise_start + at) % noise.size());
+    }
+    for (const Impulses& i : c.impulses)
+      ngdsp::add_impulses(x, i.rate_hz, i.width_s, i.sigma, rate_hz, bursts);
+    if (c.noise_variance > 0) add_noise(x, c.noise_variance, white);
+    if (c.dc != 0) {
+      for (Sample& v : block) v += static_cast<float>(c.dc);
+    }
+    if (c.clip > 0) ngdsp::clip(x, static_cast<float>(c.clip));
+    if (auto error = writer.write(Span<const Sample>(block))) return error;
+    progress.update(at + block.size());
+  }
+  return std::nullopt;
+}
+
+po::options_description channel_options() {
+  using Texts = std::vector<std::string>;
+  po::options_description options("");
+  // clang-format off
+  options.add_options()
+      ("ebn0-db", po::value<double>(), "white noise for this E_b/N0 of the recording's strongest frame, dB")
+      ("snr-db", po::value<double>(), "white noise for this SNR in the occupied bandwidth of the strongest frame, dB")
+      ("noise-dbfs", po::value<double>(), "white noise of this power a sample, dB of full scale")
+      ("profile", po::value<std::string>(), "profile for --ebn0-db, --snr-db, --taps (the recording's ngplc:profile)")
+      ("payload-bytes", po::value<int>(), "payload class for --ebn0-db (that of the strongest annotated frame)")
+      ("signal-dbfs", po::value<double>(), "power of a frame, dB of full scale (that of the strongest annotated frame)")
+      ("delay-samples", po::value<double>()->default_value(0, "0"), "delay, any fraction, samples")
+      ("clock-ppm", po::value<double>()->default_value(0, "0"), "clock of the recording against the output, ppm")
+      ("cfo-hz", po::value<double>()->default_value(0, "0"), "carrier offset, Hz, complex recordings only (ngplc tx --cfo-hz makes it on real ones)")
+      ("taps", po::value<std::string>(), "paths GAIN_DB@DELAY_CHIPS[@PHASE_DEG],... scaled to power 1; phases on complex recordings only")
+      ("noise", po::value<std::string>(), "adds this SigMF recording, repeated as needed, from a drawn start")
+      ("noise-gain-db", po::value<double>()->default_value(0, "0"), "gain of that recording, dB")
+      ("impulses", po::value<Texts>(), "RATE_HZ@WIDTH_US@DBFS: noise bursts at Poisson times (repeatable)")
+      ("tone", po::value<Texts>(), "FREQUENCY_HZ@DBFS: a steady tone, Hz in the recording's samples (repeatable)")
+      ("dc", po::value<double>()->default_value(0, "0"), "constant added to every sample, full scale 1")
+      ("clip", po::value<double>(), "limits every sample (both parts) to +- this, full scale 1")
+      ("datatype", po::value<std::string>(), "ri16_le ci16_le rf32_le cf32_le cu8 (the input's)")
+      ("seed", po::value<std::uint64_t>()->default_value(1), "seed of everything drawn")
+      ("no-hash", "do not check the input's core:sha512");
+  // clang-format on
+  return options;
+}
+
+LineConfig line_of(const po::variables_map& values, bool complex_samples) {
+  using Texts = std::vector<std::string>;
+  LineConfig c;
+  c.delay_samples = in_range("delay-samples", values["delay-samples"].as<double>(), 0, 1e9, "samples");
+  c.clock_ppm = in_range("clock-ppm", values["clock-ppm"].as<double>(), -1000, 1000, "ppm");
+  c.cfo_hz = in_range("cfo-hz", values["cfo-hz"].as<double>(), -1e9, 1e9, "Hz");
+  if (c.cfo_hz != 0 && !complex_samples) {
+    throw UsageError("--cfo-hz needs a complex recording; on real ones use ngplc tx --cfo-hz");
+  }
+  if (values.count("taps")) {
+    const auto taps = ngdsp::parse_taps(values["taps"].as<std::string>());
+    if (!taps) throw UsageError("--taps: " + taps.error());
+    c.taps = *taps;
+    for (const auto& tap : c.taps) {
+      if (tap.phase_rad != 0 && !complex_samples) throw UsageError("--taps: phases need a complex recording");
+    }
+  }
+  const auto amplitude = [](double dbfs) { return std::pow(10.0, dbfs / 20.0); };
+  if (values.count("impulses")) {
+    for (const auto& text : values["impulses"].as<Texts>()) {
+      const auto v = parse_at_list("impulses", text, 3, "RATE_HZ@WIDTH_US@DBFS such as 50@100@-6");
+      c.impulses.push_back({in_range("impulses", v[0], 0, 1e6, "impulses/s"),
+                            in_range("impulses", v[1], 0, 1e6, "us") * 1e-6,
+                            amplitude(in_range("impulses", v[2], -200, 40, "dB of full scale"))});
+    }
+  }
+  if (values.count("tone")) {
+    for (const auto& text : values["tone"].as<Texts>()) {
+      const auto v = parse_at_list("tone", text, 2, "FREQUENCY_HZ@DBFS such as 50000@-20");
+      c.tones.push_back({v[0], amplitude(in_range("tone", v[1], -200, 40, "dB of full scale"))});
+    }
+  }
+  c.dc = in_range("dc", values["dc"].as<double>(), -1e3, 1e3, "");
+  c.noise_gain = amplitude(in_range("noise-gain-db", values["noise-gain-db"].as<double>(), -200, 200, "dB"));
+  if (values.count("clip")) c.clip = in_range("clip", values["clip"].as<double>(), 1e-9, 1e9, "");
+  c.seed = values["seed"].as<std::uint64_t>();
+  return c;
+}
+
+/// Variance of the white noise the options ask for; a negative one after an error that has been said.
+double white_variance(const po::variables_map& values, const std::optional<Profile>& profile,
+                      const std::string& name, const std::vector<TrueFrame>& frames, double sample_rate_hz) {
+  if (values.count("noise-dbfs"))
+    return ngdsp::from_db(in_range("noise-dbfs", values["noise-dbfs"].as<double>(), -300, 60, "dB"));
+  const bool by_ebn0 = values.count("ebn0-db") > 0;
+  if (!by_ebn0 && !values.count("snr-db")) return 0;
+  const auto strongest =
+      std::max_element(frames.begin(), frames.end(),
+                       [](const TrueFrame& a, const TrueFrame& b) { return a.amplitude < b.amplitude; });
+  double power = strongest == frames.end() ? 0 : strongest->amplitude * strongest->amplitude;
+  int bytes = strongest == frames.end() ? 0 : static_cast<int>(strongest->payload.size());
+  if (values.count("signal-dbfs")) power = ngdsp::from_db(values["signal-dbfs"].as<double>());
+  if (values.count("payload-bytes")) bytes = values["payload-bytes"].as<int>();
+  if (!(power > 0) || (by_ebn0 && bytes == 0)) {
+    spdlog::error("{}: no annotated frame with ngplc:amplitude, expected --signal-dbfs and --payload-bytes",
+                  name);
+    return -1;
+  }
+  double chip_ec_n0 = 0;
+  if (by_ebn0) {
+    if (profile->first_sequence(bytes) < 0) {
+      spdlog::error("{}: {} payload bytes are not a class of {}", name, bytes, profile->name);
+      return -1;
+    }
+    const auto& payload_class = profile->class_of(profile->first_sequence(bytes));
+    chip_ec_n0 = ngdsp::chip_ec_n0_from_ebn0_db(
+        *profile, payload_class, in_range("ebn0-db", values["ebn0-db"].as<double>(), -60, 100, "dB"));
+  } else {
+    const double snr_db = in_range("snr-db", values["snr-db"].as<double>(), -100, 100, "dB");
+    chip_ec_n0 = ngdsp::from_db(snr_db - ngdsp::snr_db_from_chip(*profile, 1.0));
+  }
+  return ngdsp::noise_variance(*profile, sample_rate_hz, power, chip_ec_n0);
+}
+
+/// The truth after the line: everything later by the delay and at the new clock.
+void move_frames(std::vector<TrueFrame>& frames, const LineConfig& c) {
+  const double step = 1 + c.clock_ppm * 1e-6;
+  double strongest_delay = 0, gain_db = -1e9, power = c.taps.empty() ? 1 : 0;
+  for (const auto& tap : c.taps) {
+    power += ngdsp::from_db(tap.gain_db);
+    if (tap.gain_db > gain_db) {
+      gain_db = tap.gain_db;
+      strongest_delay = tap.delay_chips * c.chip_samples;
+    }
+  }
+  for (TrueFrame& frame : frames) {
+    frame.start_samples = (frame.start_samples + c.delay_samples + strongest_delay) / step;
+    frame.length_samples /= step;
+    frame.clock_ppm += c.clock_ppm;
+    frame.carrier_offset_hz += c.cfo_hz;
+  }
+}
+
+template <typename Sample>
+Status load_noise(const std::string& path, const ngdsp::SigmfReaderOptions& options, double sample_rate_hz,
+                  std::vector<Sample>& noise) {
+  auto reader = SigmfReader::open(path, options);
+  if (!reader) return Error{reader.error()};
+  if (std::abs(reader->meta().sample_rate_hz / sample_rate_hz - 1) > 1e-6) {
+    return Error{fmt::format("{}: core:sample_rate is {:g}, expected the input's {:g}", reader->meta_path(),
+                             reader->meta().sample_rate_hz, sample_rate_hz)};
+  }
+  if (ngdsp::is_complex(reader->meta().format) != std::is_same_v<Sample, cf32>) {
+    return Error{fmt::format("{}: core:datatype is {}, expected {} samples as in the input",
+                             reader->meta_path(), ngdsp::sample_format_name(reader->meta().format),
+                             std::is_same_v<Sample, cf32> ? "complex" : "real")};
+  }
+  auto samples = read_all<Sample>(*reader);
+  if (!samples) return Error{samples.error()};
+  noise = std::move(*samples);
+  if (noise.empty()) return Error{reader->data_path() + ": no samples, expected at least one"};
+  return std::nullopt;
+}
+
+template <typename Sample>
+Status run_with(const LineConfig& c, const po::variables_map& values,
+                const ngdsp::SigmfReaderOptions& options, SigmfReader& reader, std::uint64_t samples,
+                ngdsp::SigmfWriter& writer) {
+  std::vector<Sample> noise;
+  if (values.count("noise")) {
+    if (auto error =
+            load_noise(values["noise"].as<std::string>(), options, reader.meta().sample_rate_hz, noise))
+      return error;
+  }
+  if (auto error = run_line(c, reader, noise, samples, writer)) return error;
+  return writer.close();
+}
+
+int fail(const std::string& text) {
+  spdlog::error("{}", text);
+  return kFailed;
+}
+
+}  // namespace
+
+int run_channel(const Arguments& args) {
+  po::options_description hidden;
+  hidden.add_options()("in", po::value<std::string>())("out", po::value<std::string>());
+  po::positional_options_description positional;
+  positional.add("in", 1).add("out", 1);
+  const auto parsed = parse_options(
+      {"channel", "IN OUT [options]",
+       "Passes the recording IN through a line and writes OUT. Paths, delay and clock first, then carrier\n"
+       "offset, tones, recorded noise, impulses, white noise, DC, clipping. Annotations move along."},
+      channel_options(), hidden, positional, args);
+  if (!parsed) return kDone;
+  const auto& values = *parsed;
+  if (!values.count("out")) throw UsageError("two recordings expected, IN and OUT");
+  const ngdsp::SigmfReaderOptions options{.check_hash = values.count("no-hash") == 0};
+  auto reader = SigmfReader::open(values["in"].as<std::string>(), options);
+  if (!reader) return fail(reader.error());
+  ngdsp::SigmfMeta meta = reader->meta();
+  const bool complex_samples = ngdsp::is_complex(meta.format);
+  auto frames = true_frames(meta, reader->meta_path());
+  if (!frames) return fail(frames.error());
+
+  LineConfig line = line_of(values, complex_samples);
+  std::optional<Profile> profile;
+  if (values.count("profile")) {
+    profile = option_profile(values["profile"].as<std::string>());
+    if (!profile) return kFailed;
+  } else if (const auto name = nlohmann::json::parse(meta.ngplc_json("profile"), nullptr, false);
+             name.is_string()) {
+    const auto found = ngdsp::load_profile(name.get<std::string>());
+    if (!found) return fail(reader->meta_path() + ": ngplc:profile: " + found.error());
+    profile = *found;
+  }
+  const bool needs_profile = values.count("ebn0-db") || values.count("snr-db") || values.count("taps");
+  if (needs_profile && !profile) return fail(reader->meta_path() + ": no ngplc:profile, expected --profile");
+  if (profile) {
+    profile->real = !complex_samples;
+    line.chip_samples = meta.sample_rate_hz / profile->chip_rate_hz;
+  }
+  line.noise_variance = white_variance(values, profile, reader->meta_path(), *frames, meta.sample_rate_hz);
+  if (line.noise_variance < 0) return kFailed;
+
+  if (values.count("datatype")) {
+    const auto format = ngdsp::parse_sample_format(values["datatype"].as<std::string>());
+    if (!format) throw UsageError("--datatype: " + format.error());
+    if (ngdsp::is_complex(*format) != complex_samples)
+      throw UsageError("--datatype: real stays real and complex stays complex");
+    meta.format = *format;
+  }
+  meta.recorder = fmt::format("ngplc channel {}", NGPLC_VERSION);
+  move_frames(*frames, line);
+  meta.annotations.clear();
+  const double step = 1 + line.clock_ppm * 1e-6;
+  for (auto& capture : meta.captures) {
+    if (capture.sample_start > 0) {
+      capture.sample_start = static_cast<std::uint64_t>(
+          std::round((static_cast<double>(capture.sample_start) + line.delay_samples) / step));
+    }
+  }
+  auto writer = ngdsp::SigmfWriter::create(values["out"].as<std::string>(), meta);
+  if (!writer) return fail(writer.error());
+  for (const auto& frame : *frames) writer->annotate(to_annotation(frame));
+  const auto samples = static_cast<std::uint64_t>(
+      std::ceil((static_cast<double>(reader->samples()) + line.delay_samples) / step));
+  const auto error = complex_samples ? run_with<cf32>(line, values, options, *reader, samples, *writer)
+                                     : run_with<float>(line, values, options, *reader, samples, *writer);
+  if (error) return fail(error->text);
+  if (const auto bad = reader->non_finite())
+    spdlog::warn("{}: {} samples were not finite and were taken as zero", reader->data_path(), bad);
+  if (const auto saturated = writer->defects().saturated)
+    spdlog::warn("{} samples beyond full scale were limited", saturated);
+  if (line.noise_variance > 0)
+    spdlog::info("white noise of {:.2f} dB of full scale a sample", ngdsp::to_db(line.noise_variance));
+  return kDone;
+}
+
+}  // namespace ngplc_app

@@ -1,0 +1,75 @@
+// ngplc: the modem on the command line.
+#include <fmt/core.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <exception>
+
+#include "commands.h"
+#include "options.h"
+
+namespace {
+
+using namespace ngplc_app;
+
+struct Command {
+  const char* name;
+  int (*run)(const Arguments&);
+  const char* purpose;
+};
+
+constexpr Command kCommands[] = {
+    {"tx", run_tx, "make a recording of frames"},
+    {"channel", run_channel, "pass a recording through a line: noise, delay, clock, paths, impulses"},
+    {"rx", run_rx, "decode recordings or raw samples; feed the hub"},
+    {"sweep", run_sweep, "measure packet error rates; false alarms on noise"},
+    {"doctor", run_doctor, "check this installation"},
+};
+
+void print_help() {
+  fmt::print("Usage: ngplc COMMAND [options]\n\nThe nG-PLC modem, version {}.\n\nCommands:\n", NGPLC_VERSION);
+  for (const Command& c : kCommands) fmt::print("  {:<9} {}\n", c.name, c.purpose);
+  fmt::print(
+      "\n'ngplc COMMAND --help' lists options with units and defaults. Results go to stdout, messages to\n"
+      "stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("ngplc"));
+  spdlog::set_pattern("%n: %^%l%$: %v");
+  std::signal(SIGPIPE, SIG_IGN);
+  const Arguments words(argv + 1, argv + argc);
+  if (words.empty()) {
+    spdlog::error("no command given, expected one of tx, channel, rx, sweep, doctor (ngplc --help)");
+    return kUsage;
+  }
+  if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    print_help();
+    return kDone;
+  }
+  if (words[0] == "--version") {
+    fmt::print("ngplc {}\n", NGPLC_VERSION);
+    return kDone;
+  }
+  for (const Command& command : kCommands) {
+    if (words[0] != command.name) continue;
+    try {
+      return command.run(Arguments(words.begin() + 1, words.end()));
+    } catch (const po::error& wrong) {
+      spdlog::error("{} (ngplc {} --help)", wrong.what(), command.name);
+      return kUsage;
+    } catch (const UsageError& wrong) {
+      spdlog::error("{} (ngplc {} --help)", wrong.what(), command.name);
+      return kUsage;
+    } catch (const std::exception& failure) {
+      spdlog::error("{}: {}", command.name, failure.what());
+      return kFailed;
+    }
+  }
+  spdlog::error("unknown command \"{}\", expected one of tx, channel, rx, sweep, doctor (ngplc --help)",
+                words[0]);
+  return kUsage;
+}

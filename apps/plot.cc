@@ -1,0 +1,86 @@
+#include "plot.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+namespace ngplc_app {
+namespace {
+
+/// Text inside a single-quoted gnuplot string: a quote is doubled, line ends go.
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'') out += '\'';
+    if (c != '\n' && c != '\r') out += c;
+  }
+  return out + "'";
+}
+
+std::string script(const std::string& png_path, const RatePlot& plot) {
+  constexpr double kFloor = 1e-5;
+  double lowest = 1;
+  for (const auto& series : plot.series) {
+    for (const auto& p : series.points)
+      lowest = std::min(lowest, p.rate > 0 ? std::max(p.low, p.rate / 10) : p.high);
+  }
+  std::string text = "set terminal pngcairo noenhanced size 900,600 font 'Sans,11'\n";
+  text += "set output " + quoted(png_path) + "\nset title " + quoted(plot.title) + "\nset xlabel " +
+          quoted(plot.x_label) + "\nset ylabel " + quoted(plot.y_label) + "\n";
+  text += fmt::format(
+      "set logscale y\nset format y '10^{{%L}}'\nset yrange [{:g}:1]\nset grid xtics ytics mytics\n",
+      std::max(kFloor, lowest / 2));
+  text += "set key bottom left\nset offsets graph 0.03, graph 0.03, 0, 0\nplot ";
+  for (std::size_t i = 0; i < plot.series.size(); ++i) {
+    text += fmt::format(
+        "{}'-' using 1:2:3:4 with yerrorbars linecolor {} pointtype 7 notitle, "
+        "'-' using 1:2 with lines linecolor {} linewidth 2 title {}",
+        i ? ", " : "", i + 1, i + 1, quoted(plot.series[i].title));
+  }
+  text += "\n";
+  for (const auto& series : plot.series) {
+    for (int copy = 0; copy < 2; ++copy) {
+      for (const auto& p : series.points) {
+        const double y = p.rate > 0 ? p.rate : p.high;
+        text += fmt::format("{:g} {:g} {:g} {:g}\n", p.x, y, std::max(p.low, kFloor), p.high);
+      }
+      text += "e\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string gnuplot_version() {
+  FILE* pipe = popen("gnuplot --version 2>/dev/null", "r");
+  if (!pipe) return {};
+  char line[128] = {};
+  const bool got = std::fgets(line, sizeof line, pipe) != nullptr;
+  pclose(pipe);
+  std::string version = got ? line : "";
+  while (!version.empty() && version.back() == '\n') version.pop_back();
+  return version;
+}
+
+ngdsp::Status write_rate_plot(const std::string& png_path, const RatePlot& plot) {
+  if (gnuplot_version().empty()) {
+    return ngdsp::Error{png_path + ": cannot draw: gnuplot not found, expected the package gnuplot-nox"};
+  }
+  std::error_code ignored;
+  std::filesystem::remove(png_path, ignored);
+  FILE* pipe = popen("gnuplot 2>/dev/null", "w");
+  if (!pipe) return ngdsp::Error{png_path + ": cannot start gnuplot"};
+  const std::string text = script(png_path, plot);
+  std::fwrite(text.data(), 1, text.size(), pipe);
+  const int status = pclose(pipe);
+  if (status != 0 || !std::filesystem::exists(png_path, ignored)) {
+    return ngdsp::Error{png_path + ": cannot write the picture, expected a folder that can be written"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace ngplc_app

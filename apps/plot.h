@@ -1,0 +1,33 @@
+// Curves as PNG files, drawn by gnuplot.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ngdsp/base/error.h"
+
+namespace ngplc_app {
+
+/// One measured rate with its confidence interval. A rate of zero is drawn as the upper end of its interval.
+struct RatePoint {
+  double x = 0, rate = 0, low = 0, high = 0;
+};
+
+struct RateSeries {
+  std::string title;
+  std::vector<RatePoint> points;
+};
+
+struct RatePlot {
+  std::string title, x_label, y_label;
+  std::vector<RateSeries> series;
+};
+
+/// First line of `gnuplot --version`, empty when there is none.
+std::string gnuplot_version();
+
+/// Draws the curves on a logarithmic axis with error bars. Errors: gnuplot is not installed, the file cannot
+/// be written.
+ngdsp::Status write_rate_plot(const std::string& png_path, const RatePlot& plot);
+
+}  // namespace ngplc_app

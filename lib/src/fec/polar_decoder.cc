@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -68,13 +67,11 @@ struct PolarDecoder::Impl {
   std::vector<const Node*> deciding_nodes;
   std::size_t decided = 0;
 
-  // Scratch of one leaf.
+  // Scratch of one leaf: rows that took another path at a fork, and where they took it from.
   std::array<std::int32_t, kMaxList> delta{}, sum{};
   std::array<std::uint64_t, kMaxList> hard{}, flips{};
   std::vector<std::int32_t> keys;
-  std::array<std::int32_t, 2 * kMaxList> candidate{}, rank{};
-  Parents fork_parent{};
-  std::array<std::uint8_t, kMaxList> fork_flip{};
+  Parents changed_row{}, changed_from{};
 
   std::array<std::int16_t, 16384> channel{};
   float scale = 1;
@@ -135,69 +132,12 @@ struct PolarDecoder::Impl {
     return static_cast<int>(nodes.size()) - 1;
   }
 
-  // Doubles the paths: candidate p keeps its decision, candidate active + p goes against it and costs
-  // delta[p] >= 0. Keeps the `list` candidates of least metric. A path that survives stays in its row. Fills
-  // fork_parent and fork_flip. False when nothing changed.
-  bool fork() {
-    for (int p = 0; p < active; ++p) {
-      fork_parent[idx(p)] = static_cast<std::uint8_t>(p);
-      fork_flip[idx(p)] = 0;
-    }
-    if (2 * active <= list) {
-      for (int p = 0; p < active; ++p) {
-        metric[idx(active + p)] = metric[idx(p)] + delta[idx(p)];
-        fork_parent[idx(active + p)] = static_cast<std::uint8_t>(p);
-        fork_flip[idx(active + p)] = 1;
-      }
-      active *= 2;
-      return true;
-    }
-    std::int32_t worst_kept = 0, best = std::numeric_limits<std::int32_t>::max(), best_against = best;
-    for (int p = 0; p < active; ++p) {
-      worst_kept = std::max(worst_kept, metric[idx(p)]);
-      best = std::min(best, metric[idx(p)]);
-      best_against = std::min(best_against, metric[idx(p)] + delta[idx(p)]);
-    }
-    if (best_against >= worst_kept) return false;
-
-    // Unique keys: metric above the best, then the candidate's number.
-    constexpr std::int32_t kTop = (1 << 23) - 1;
-    const int count = 2 * active;
-    for (int p = 0; p < active; ++p) {
-      const std::int32_t above = metric[idx(p)] - best;
-      candidate[idx(p)] = std::min(above, kTop) * 256 + p;
-      candidate[idx(active + p)] = std::min(above + delta[idx(p)], kTop) * 256 + active + p;
-    }
-    std::int32_t last;  // the largest key that survives
-    if (count <= 64) {
-      const int padded = (count + 15) & ~15;
-      for (int i = count; i < padded; ++i) candidate[idx(i)] = std::numeric_limits<std::int32_t>::max();
-      polar::rank_keys(candidate.data(), padded, rank.data());
-      last = 0;
-      for (int i = 0; i < count; ++i) last = std::max(last, rank[idx(i)] < list ? candidate[idx(i)] : 0);
-    } else {
-      std::copy_n(candidate.begin(), count, rank.begin());
-      std::nth_element(rank.begin(), rank.begin() + list - 1, rank.begin() + count);
-      last = rank[idx(list - 1)];
-    }
-    // As many candidates against the decision survive as with it die: each takes the row of a dead one.
-    int dead = 0;
-    for (int p = 0; p < active; ++p) {
-      if (candidate[idx(active + p)] > last) continue;
-      while (candidate[idx(dead)] <= last) ++dead;
-      fork_parent[idx(dead)] = static_cast<std::uint8_t>(p);
-      fork_flip[idx(dead)] = 1;
-      ++dead;
-    }
-    // A surviving path may be the parent of one written earlier, never itself overwritten: metrics can move
-    // in place.
-    for (int p = 0; p < active; ++p) {
-      if (fork_flip[idx(p)] != 0) metric[idx(p)] = metric[fork_parent[idx(p)]] + delta[fork_parent[idx(p)]];
-    }
-    return true;
-  }
-
   static constexpr std::size_t idx(int i) { return static_cast<std::size_t>(i); }
+
+  int fork() {
+    return polar::fork_rows(metric.data(), delta.data(), &active, list, changed_row.data(),
+                            changed_from.data());
+  }
 
   void identity(Parents& parents) const {
     for (int p = 0; p < active; ++p) parents[idx(p)] = static_cast<std::uint8_t>(p);
@@ -209,12 +149,16 @@ struct PolarDecoder::Impl {
       delta[idx(p)] = std::abs(sum[idx(p)]);
       metric[idx(p)] += std::min(sum[idx(p)], 0);
     }
-    fork();
-    for (int p = 0; p < active; ++p) {
-      const std::uint8_t from = fork_parent[idx(p)];
-      const bool bit = (sum[from] < 0) != (fork_flip[idx(p)] != 0);
-      decision.parent[idx(p)] = from;
-      decision.bits[idx(p)] = bit ? ~std::uint64_t{0} : 0;
+    const int entered = active;
+    const int changed = fork();
+    for (int p = 0; p < entered; ++p) {
+      decision.parent[idx(p)] = static_cast<std::uint8_t>(p);
+      decision.bits[idx(p)] = sum[idx(p)] < 0 ? ~std::uint64_t{0} : 0;
+    }
+    for (int i = 0; i < changed; ++i) {
+      const std::uint8_t row = changed_row[idx(i)], from = changed_from[idx(i)];
+      decision.parent[row] = from;
+      decision.bits[row] = ~decision.bits[from];
     }
   }
 
@@ -237,23 +181,22 @@ struct PolarDecoder::Impl {
     const int first = parity ? 1 : 0;
     const int last = std::min(list - 1 + first, size);
     for (int j = first; j < last; ++j) {
-      const std::int32_t* row = keys.data() + idx(j) * kMaxList;
+      const std::int32_t* key = keys.data() + idx(j) * kMaxList;
       for (int p = 0; p < active; ++p) {
-        delta[idx(p)] = row[origin[idx(p)]] / 64;
+        delta[idx(p)] = key[origin[idx(p)]] / 64;
         if (parity) {
           const std::int32_t least = keys[origin[idx(p)]] / 64;
           delta[idx(p)] += (flips[idx(p)] & 1U) != 0 ? -least : least;
         }
       }
       // The next bits of a path cost no less: once no candidate displaces another, none will.
-      if (!fork()) break;
+      const int changed = fork();
+      if (changed == 0) break;
       const std::uint64_t toggled = (std::uint64_t{1} << j) | (parity ? 1U : 0U);
-      // Rows that changed took their parent's state; parents themselves are unchanged rows.
-      for (int p = 0; p < active; ++p) {
-        if (fork_flip[idx(p)] == 0) continue;
-        const std::uint8_t from = fork_parent[idx(p)];
-        origin[idx(p)] = origin[from];
-        flips[idx(p)] = flips[from] ^ toggled;
+      for (int i = 0; i < changed; ++i) {
+        const std::uint8_t row = changed_row[idx(i)], from = changed_from[idx(i)];
+        origin[row] = origin[from];
+        flips[row] = flips[from] ^ toggled;
       }
     }
     for (int p = 0; p < active; ++p) {
@@ -268,14 +211,12 @@ struct PolarDecoder::Impl {
 
   void write_bits(const Node& node, const Decision& decision, std::int8_t* out, std::size_t stride) const {
     const int size = 1 << node.log2_size;
+    if (node.kind != Node::Kind::kRepetition) {
+      polar::unpack_rows(decision.bits.data(), size, active, out, stride);
+      return;
+    }
     for (int p = 0; p < active; ++p) {
-      std::int8_t* row = out + idx(p) * stride;
-      const std::uint64_t bits = decision.bits[idx(p)];
-      if (node.kind == Node::Kind::kRepetition) {
-        std::fill_n(row, size, static_cast<std::int8_t>(bits));
-      } else {
-        for (int i = 0; i < size; ++i) row[i] = static_cast<std::int8_t>(-static_cast<int>((bits >> i) & 1U));
-      }
+      std::fill_n(out + idx(p) * stride, size, static_cast<std::int8_t>(decision.bits[idx(p)]));
     }
   }
 

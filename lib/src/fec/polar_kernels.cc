@@ -1,7 +1,9 @@
 #include "fec/polar_kernels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 
 #include "ngdsp/base/multiversion.h"
 
@@ -177,16 +179,91 @@ void sort_rows(const Llr* in, std::size_t in_stride, int size, int paths, std::i
 }
 
 NGDSP_MULTIVERSION
-void rank_keys(const std::int32_t* __restrict key, int count, std::int32_t* __restrict rank) {
-  for (int start = 0; start < count; start += 16) {
-    std::int32_t below[16] = {};
-    std::int32_t own[16];
-    for (int i = 0; i < 16; ++i) own[i] = key[start + i];
-    for (int j = 0; j < count; ++j) {
-      const std::int32_t other = key[j];
-      for (int i = 0; i < 16; ++i) below[i] += other < own[i];
+int fork_rows(std::int32_t* __restrict metric, const std::int32_t* __restrict delta, int* active, int list,
+              std::uint8_t* __restrict row, std::uint8_t* __restrict from) {
+  const int paths = *active;
+  if (2 * paths <= list) {
+    for (int p = 0; p < paths; ++p) {
+      metric[paths + p] = metric[p] + delta[p];
+      row[p] = static_cast<std::uint8_t>(paths + p);
+      from[p] = static_cast<std::uint8_t>(p);
     }
-    for (int i = 0; i < 16; ++i) rank[start + i] = below[i];
+    *active = 2 * paths;
+    return paths;
+  }
+  constexpr std::int32_t kNever = std::numeric_limits<std::int32_t>::max();
+  std::int32_t worst_kept = 0, best = kNever, best_against = kNever;
+  for (int p = 0; p < paths; ++p) {
+    worst_kept = std::max(worst_kept, metric[p]);
+    best = std::min(best, metric[p]);
+    best_against = std::min(best_against, metric[p] + delta[p]);
+  }
+  if (best_against >= worst_kept) return 0;
+
+  // Unique keys: metric above the best, then the candidate's number.
+  constexpr std::int32_t kTop = (1 << 23) - 1;
+  std::int32_t key[2 * kMaxList];
+  for (int p = 0; p < paths; ++p) {
+    const std::int32_t above = metric[p] - best;
+    key[p] = std::min(above, kTop) * 256 + p;
+    key[paths + p] = std::min(above + delta[p], kTop) * 256 + paths + p;
+  }
+  const int count = 2 * paths;
+  std::int32_t last = 0;  // the largest key that survives
+  if (count <= 64) {
+    // A key survives when fewer than `list` keys are smaller. Counting for all is quadratic, yet without
+    // branches.
+    const int padded = (count + 15) & ~15;
+    for (int i = count; i < padded; ++i) key[i] = kNever;
+    for (int start = 0; start < padded; start += 16) {
+      std::int32_t smaller[16] = {}, own[16];
+      for (int i = 0; i < 16; ++i) own[i] = key[start + i];
+      for (int j = 0; j < count; ++j) {
+        const std::int32_t other = key[j];
+        for (int i = 0; i < 16; ++i) smaller[i] += other < own[i];
+      }
+      for (int i = 0; i < 16; ++i) last = std::max(last, smaller[i] < list ? own[i] : 0);
+    }
+  } else {
+    std::int32_t order[2 * kMaxList];
+    std::copy_n(key, count, order);
+    std::nth_element(order, order + list - 1, order + count);
+    last = order[list - 1];
+  }
+  // As many candidates against the decision survive as with it die: each takes the row of a dead one, in
+  // order.
+  int survivors = 0, dead = 0;
+  for (int start = 0; start < paths; start += 32) {
+    const int block = std::min(32, paths - start);
+    std::uint32_t alive_against = 0, dead_with = 0;
+    for (int i = 0; i < block; ++i) {
+      alive_against |= key[paths + start + i] <= last ? std::uint32_t{1} << i : 0U;
+      dead_with |= key[start + i] > last ? std::uint32_t{1} << i : 0U;
+    }
+    for (; alive_against != 0; alive_against &= alive_against - 1) {
+      from[survivors++] = static_cast<std::uint8_t>(start + std::countr_zero(alive_against));
+    }
+    for (; dead_with != 0; dead_with &= dead_with - 1) {
+      row[dead++] = static_cast<std::uint8_t>(start + std::countr_zero(dead_with));
+    }
+  }
+  // A parent is itself a survivor (delta >= 0), so its row is not overwritten.
+  for (int i = 0; i < survivors; ++i) metric[row[i]] = metric[from[i]] + delta[from[i]];
+  return survivors;
+}
+
+NGDSP_MULTIVERSION
+void unpack_rows(const std::uint64_t* bits, int size, int paths, Bit* out, std::size_t out_stride) {
+  for (int p = 0; p < paths; ++p) {
+    Bit* __restrict o = out + static_cast<std::size_t>(p) * out_stride;
+    if (size < 8) {
+      for (int i = 0; i < size; ++i) o[i] = static_cast<Bit>(-static_cast<int>((bits[p] >> i) & 1U));
+      continue;
+    }
+    for (int start = 0; start < size; start += 8) {
+      const auto byte = static_cast<std::uint8_t>(bits[p] >> start);
+      for (int i = 0; i < 8; ++i) o[start + i] = static_cast<Bit>(-((byte >> i) & 1));
+    }
   }
 }
 
@@ -209,16 +286,15 @@ void limited_magnitudes(const float* in, std::size_t size, float limit, double* 
   // Blocks keep the float sums short enough to be exact to a few parts in 10^6.
   for (std::size_t start = 0; start < size; start += 512) {
     const std::size_t end = std::min(size, start + 512);
-    float block = 0;
-    std::int32_t block_count = 0;
+    float block = 0, block_count = 0;
     for (std::size_t i = start; i < end; ++i) {
       const float magnitude = std::fabs(in[i]);
-      const bool usable = magnitude <= 3.4e38F;  // false for NaN and infinity
-      block += usable ? std::min(magnitude, limit) : 0.0F;
-      block_count += usable && magnitude > 0;
+      const float usable = magnitude <= 3.4e38F ? magnitude : 0.0F;  // NaN and infinity do not count
+      block += usable < limit ? usable : limit;
+      block_count += usable > 0 ? 1.0F : 0.0F;
     }
     total += static_cast<double>(block);
-    count += block_count;
+    count += static_cast<std::int64_t>(block_count);
   }
   *sum = total;
   *nonzero = count;

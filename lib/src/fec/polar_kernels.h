@@ -45,8 +45,16 @@ void combine_rows(const std::int8_t* left, std::size_t left_stride, const std::u
 void sort_rows(const std::int16_t* in, std::size_t in_stride, int size, int paths, std::int32_t* keys,
                std::uint64_t* hard);
 
-/// rank[i] = number of keys less than key[i]; count is a multiple of 16.
-void rank_keys(const std::int32_t* key, int count, std::int32_t* rank);
+/// One binary decision of every path. Candidate p keeps path p at metric[p], candidate active + p goes the
+/// other way at metric[p] + delta[p], delta[p] >= 0; the `list` candidates of least metric survive, ties by
+/// the smaller number. A path that survives stays in its row. The other survivors, going the other way, take
+/// free rows: row[i] from[i] for i = 0 ... count-1 (count is returned), where from[i] is never one of the
+/// rows written. Updates metric and active.
+int fork_rows(std::int32_t* metric, const std::int32_t* delta, int* active, int list, std::uint8_t* row,
+              std::uint8_t* from);
+
+/// out[p][i] = -1 where bit i of bits[p] is set, 0 elsewhere; size is a power of two from 2 to kMaxShortNode.
+void unpack_rows(const std::uint64_t* bits, int size, int paths, std::int8_t* out, std::size_t out_stride);
 
 /// out[i] = in[i] * scale rounded and limited to +-kLlrLimit, NaN gives 0.
 void quantise(const float* in, float scale, std::int16_t* out, std::size_t size);

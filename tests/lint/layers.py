@@ -36,7 +36,7 @@ OUTSIDE = {
 # What a room may use of them: in its sources, and in its public headers.
 SOURCES_USE = {
     "base": {"volk", "fftw"}, "waveform": {"volk", "toml"}, "fec": {"volk"}, "tx": {"volk"},
-    "channel": {"volk"}, "rx": {"volk"}, "io": {"volk", "openssl", "json"}, "eval": {"volk"},
+    "channel": {"volk"}, "rx": {"volk"}, "io": {"volk", "openssl", "json"}, "eval": {"volk", "boost"},
     "wire": {"json"}, "link": {"openssl"},
 }
 SOURCES_USE = {room: used | ({"liquid"} if LIBRARY[room] == "ngdsp" else set()) for room, used in SOURCES_USE.items()}
@@ -145,6 +145,7 @@ CASES = [
     ("lib/src/base/fft.cc", '<fftw3.h>', None),
     ("lib/src/io/a.cc", '<nlohmann/json.hpp>', None),
     ("lib/src/link/a.cc", '<openssl/evp.h>', None),
+    ("lib/src/eval/a.cc", '<boost/math/distributions/binomial.hpp>', None),
     ("lib/include/ngwire/wire/a.h", '<nlohmann/json_fwd.hpp>', None),
     ("lib/include/ngdsp/eval/a.h", '"ngdsp/channel/x.h"', None),
     ("hub/src/a.cc", '"ngwire/wire/frame_record.h"', None),
@@ -164,6 +165,7 @@ CASES = [
     ("lib/src/base/b.cc", '"ngwire/wire/x.h"', "room base includes room wire"),
     ("lib/src/rx/e.cc", '<fftw3.h>', "room of rx includes fftw3.h"),
     ("lib/src/tx/a.cc", '<zmq.h>', "(zmq)"),
+    ("lib/src/tx/b.cc", '<boost/math/distributions/binomial.hpp>', "(boost)"),
     ("lib/src/wire/d.cc", '<sys/socket.h>', "(sockets)"),
     ("lib/src/rx/f.cc", '<gnuradio/block.h>', "(gnuradio)"),
     ("lib/src/io/b.cc", '<uhd/version.hpp>', "(uhd)"),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 namespace ngdsp {
@@ -25,7 +26,7 @@ Result<std::size_t> RawReader::fill(std::size_t samples) {
       continue;
     }
     if (got < 0) {
-      return Error{name_ + ": cannot read: " + std::strerror(errno)};
+      return Error{name_ + ": cannot read: " + std::generic_category().message(errno)};
     }
     if (got == 0 && held_ != 0) {
       const std::size_t rest = std::exchange(held_, 0);
@@ -45,7 +46,7 @@ Result<std::size_t> RawReader::read_into(Span<T> out) {
   if (out.empty()) {
     return std::size_t{0};
   }
-  const Result<std::size_t> count = fill(std::min(out.size(), kBlockBytes));
+  Result<std::size_t> count = fill(std::min(out.size(), kBlockBytes));
   if (!count || *count == 0) {
     return count;
   }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -28,7 +28,7 @@ struct OpenFile {
 };
 
 Error system_error(const std::string& path, const char* what) {
-  return Error{path + ": " + what + ": " + std::strerror(errno)};
+  return Error{path + ": " + what + ": " + std::generic_category().message(errno)};
 }
 
 /// Opens a regular file for reading and finds its size.

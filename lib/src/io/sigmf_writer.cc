@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kBlockBytes = 1U << 16U;  // a multiple of every sample size
 
 Error failed(const std::string& path, const char* what) {
-  return Error{path + ": " + what + ": " + std::strerror(errno)};
+  return Error{path + ": " + what + ": " + std::generic_category().message(errno)};
 }
 
 /// A file under a temporary name, which disappears unless publish() gives it its own.

@@ -42,7 +42,7 @@ struct LineConfig {
   double chip_samples = 1;       ///< samples a chip
   std::vector<Impulses> impulses;
   std::vector<Tone> tones;
-  double dc = 0, noise_gain = 1, noise_variance = 0, clip = 0;
+  double gain = 1, dc = 0, noise_gain = 1, noise_variance = 0, clip = 0;
   std::uint64_t seed = 1;
 };
 
@@ -122,7 +122,7 @@ Status through_paths(const LineConfig& c, SigmfReader& reader, std::uint64_t at,
       path = ngdsp::resample(Span<const Sample>(in), whole, c.clock_ppm);
     }
     turn(Span<Sample>(path), tap.phase_rad);
-    const auto gain = static_cast<float>(std::sqrt(ngdsp::from_db(tap.gain_db) / power));
+    const auto gain = static_cast<float>(c.gain * std::sqrt(ngdsp::from_db(tap.gain_db) / power));
     const std::size_t count = std::min(out.size(), path.size());
     for (std::size_t k = 0; k < count; ++k) out[k] += gain * path[k];
   }
@@ -173,6 +173,7 @@ po::options_description channel_options() {
       ("profile", po::value<std::string>(), "profile for --ebn0-db, --snr-db, --taps (the recording's ngplc:profile)")
       ("payload-bytes", po::value<int>(), "payload class for --ebn0-db (that of the strongest annotated frame)")
       ("signal-dbfs", po::value<double>(), "power of a frame, dB of full scale (that of the strongest annotated frame)")
+      ("gain-db", po::value<double>()->default_value(0, "0"), "gain of the input before anything else, dB")
       ("delay-samples", po::value<double>()->default_value(0, "0"), "delay, any fraction, samples")
       ("clock-ppm", po::value<double>()->default_value(0, "0"), "clock of the recording against the output, ppm")
       ("cfo-hz", po::value<double>()->default_value(0, "0"), "carrier offset, Hz, complex recordings only (ngplc tx --cfo-hz makes it on real ones)")
@@ -222,6 +223,7 @@ LineConfig line_of(const po::variables_map& values, bool complex_samples) {
       c.tones.push_back({v[0], amplitude(in_range("tone", v[1], -200, 40, "dB of full scale"))});
     }
   }
+  c.gain = amplitude(in_range("gain-db", values["gain-db"].as<double>(), -200, 200, "dB"));
   c.dc = in_range("dc", values["dc"].as<double>(), -1e3, 1e3, "");
   c.noise_gain = amplitude(in_range("noise-gain-db", values["noise-gain-db"].as<double>(), -200, 200, "dB"));
   if (values.count("clip")) c.clip = in_range("clip", values["clip"].as<double>(), 1e-9, 1e9, "");
@@ -267,9 +269,8 @@ double white_variance(const po::variables_map& values, const std::optional<Profi
 /// The truth after the line: everything later by the delay and at the new clock.
 void move_frames(std::vector<TrueFrame>& frames, const LineConfig& c) {
   const double step = 1 + c.clock_ppm * 1e-6;
-  double strongest_delay = 0, gain_db = -1e9, power = c.taps.empty() ? 1 : 0;
+  double strongest_delay = 0, gain_db = -1e9;
   for (const auto& tap : c.taps) {
-    power += ngdsp::from_db(tap.gain_db);
     if (tap.gain_db > gain_db) {
       gain_db = tap.gain_db;
       strongest_delay = tap.delay_chips * c.chip_samples;
@@ -347,6 +348,7 @@ int run_channel(const Arguments& args) {
   if (!frames) return fail(frames.error());
 
   LineConfig line = line_of(values, complex_samples);
+  for (TrueFrame& frame : *frames) frame.amplitude *= line.gain;
   std::optional<Profile> profile;
   if (values.count("profile")) {
     profile = option_profile(values["profile"].as<std::string>());

@@ -42,7 +42,7 @@ struct Plan {
 
 struct TxConfig {
   Profile profile;
-  double sample_rate_hz = 0, gap_s = 0.1, amplitude = 0.25, clock_ppm = 0, cfo_hz = 0;
+  double sample_rate_hz = 0, gap_s = 0.1, amplitude = 0.0158, clock_ppm = 0, cfo_hz = 0;
   std::string level_db = "0";
   int sequence = -1, body_sequence = -1;
   std::uint64_t seed = 1;
@@ -257,7 +257,7 @@ po::options_description tx_options() {
       ("sequence", po::value<int>(), "spreading sequence (drawn per frame from the payload's class)")
       ("body-sequence", po::value<int>(), "preamble of one sequence, the rest spread by this one: a frame no receiver may accept")
       ("level-db", po::value<std::string>()->default_value("0"), "transmit level 0, -3, -6 or -9 dB, or random")
-      ("amplitude-dbfs", po::value<double>()->default_value(-12, "-12"), "power of a frame at level 0, dB of full scale")
+      ("amplitude-dbfs", po::value<double>()->default_value(-36, "-36"), "power of a frame at level 0, dB of full scale")
       ("gap-s", po::value<double>()->default_value(0.1, "0.1"), "silence before, between and after frames, s")
       ("clock-ppm", po::value<double>()->default_value(0, "0"), "the senders' clock against the recording's, ppm; the carrier follows")
       ("cfo-hz", po::value<double>()->default_value(0, "0"), "extra carrier offset, Hz")

@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# Exit codes and messages of ngplc: right use, wrong use, bad input. usage: cli_test.sh NGPLC
+set -uo pipefail
+ngplc=$1
+command -v jq >/dev/null || { echo "jq is not installed"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0 checks=0
+
+# expect CODE PATTERN COMMAND...: exit code, and one error line on stderr that matches (empty: nothing demanded).
+expect() {
+  local code=$1 pattern=$2
+  shift 2
+  checks=$((checks + 1))
+  "$@" >out.txt 2>err.txt </dev/null
+  local got=$?
+  if [ $got -ne "$code" ]; then
+    echo "FAILED: $* gave exit code $got, expected $code: $(head -c 400 err.txt)"
+    failed=$((failed + 1))
+  elif [ -n "$pattern" ] && ! grep -Eq -- "$pattern" err.txt; then
+    echo "FAILED: $* said $(head -c 400 err.txt), expected $pattern"
+    failed=$((failed + 1))
+  elif [ "$code" -ne 0 ] && [ "$(grep -c 'error:' err.txt)" -ne 1 ]; then
+    echo "FAILED: $* said not one error line: $(head -c 400 err.txt)"
+    failed=$((failed + 1))
+  fi
+}
+
+# check WHAT COMMAND...: the command succeeds.
+check() {
+  local what=$1
+  shift
+  checks=$((checks + 1))
+  "$@" || { echo "FAILED: $what"; failed=$((failed + 1)); }
+}
+
+# copy NAME JQ-FILTER: the good recording with other metadata.
+copy() {
+  cp good.sigmf-data "$1.sigmf-data"
+  jq "$2" good.sigmf-meta >"$1.sigmf-meta"
+}
+
+# Usage.
+expect 0 "" "$ngplc" --help
+expect 0 "" "$ngplc" --version
+expect 2 "no command" "$ngplc"
+expect 2 "unknown command" "$ngplc" fly
+for command in tx channel rx sweep doctor; do
+  expect 0 "" "$ngplc" "$command" --help
+  check "$command --help names its use" grep -q "Usage: ngplc $command" out.txt
+  expect 2 "unrecognised option.*$command --help" "$ngplc" "$command" --no-such-option
+done
+expect 2 "no input" "$ngplc" rx
+expect 2 "nothing to send" "$ngplc" tx a
+expect 2 "no recording" "$ngplc" tx --random 1
+expect 2 "payload-hex.*hexadecimal" "$ngplc" tx a --payload-hex 12x4
+expect 2 "unknown profile" "$ngplc" tx a --random 1 --profile nowhere
+expect 2 "payload-bytes is 17" "$ngplc" tx a --random 1 --payload-bytes 17
+expect 2 "sequence is 99" "$ngplc" tx a --random 1 --sequence 99
+expect 2 "datatype" "$ngplc" tx a --random 1 --datatype ri8
+expect 2 "complex samples" "$ngplc" tx a --random 1 --profile srd868 --datatype ri16_le
+expect 2 "level-db" "$ngplc" tx a --random 1 --level-db -5
+expect 2 "sample_rate" "$ngplc" tx a --random 1 --sample-rate-hz 96000
+expect 2 "reading" "$ngplc" tx a --reading device=1,9-9:9.9.9=3
+expect 2 "ebn0" "$ngplc" sweep --ebn0 3:0:4
+expect 2 "payload is 5" "$ngplc" sweep --payload 5
+expect 2 "taps" "$ngplc" sweep --taps nonsense
+expect 2 "need --hub" "$ngplc" rx a --spool b
+expect 2 "argument.*invalid" "$ngplc" sweep --frames many
+expect 1 "" "$ngplc" rx does-not-exist
+expect 1 "cannot|created|No such" "$ngplc" tx no/such/folder/a --random 0
+
+# A profile file with a wrong type or an unknown key.
+printf 'base = "cenelec-a"\nchip_rate_hz = "fast"\n' >type.toml
+expect 1 "type.toml.*chip_rate_hz" "$ngplc" tx a --random 1 --profile type.toml
+printf 'base = "cenelec-a"\nchips = 3\n' >key.toml
+expect 1 "key.toml.*chips" "$ngplc" rx a --profile key.toml
+expect 1 "missing.toml" "$ngplc" rx a --profile missing.toml
+
+# The good case: three kinds of payload come back.
+expect 0 "" "$ngplc" tx good --payload-text hello --payload-hex 0011aa --reading device=1001,counter=7,1-0:1.8.0=123456,1-0:32.7.0=231.4 \
+  --gap-s 0.05 --seed 5
+expect 0 "" "$ngplc" rx good.sigmf-meta --json --status --trace trace.jsonl
+check "three frames" [ "$(jq -s 'map(select(.type == "frame")) | length' out.txt)" = 3 ]
+check "truth found" jq -es '.[-1].truth == {"expected": 3, "found": 3, "unexpected": 0}' out.txt -e >/dev/null
+check "reading decoded" jq -es 'any(.[]; .reading.values."1-0:32.7.0" == "231.4 V" and .reading.device == 1001)' out.txt >/dev/null
+check "trace names stages" jq -es 'any(.[]; .stage == "decoded") and all(.[]; has("reason"))' trace.jsonl >/dev/null
+cp out.txt whole.txt
+frames='select(.type == "frame") | [.sample_index, .payload, .snr_db]'
+expect 0 "" "$ngplc" rx good --json --chunk 997
+check "block size does not matter" [ "$(jq -c "$frames" whole.txt)" = "$(jq -c "$frames" out.txt)" ]
+checks=$((checks + 1))
+"$ngplc" rx - --json <good.sigmf-data >pipe.txt 2>err.txt || { echo "FAILED: raw samples on standard input: $(cat err.txt)"; failed=$((failed + 1)); }
+check "standard input gives the same" [ "$(jq -c "$frames" whole.txt)" = "$(jq -c "$frames" pipe.txt)" ]
+checks=$((checks + 1))
+head -c 1001 good.sigmf-data | "$ngplc" rx - >out.txt 2>err.txt
+[ $? -eq 1 ] && grep -q "standard input" err.txt || { echo "FAILED: half a sample on standard input: $(cat err.txt)"; failed=$((failed + 1)); }
+
+# Bad recordings: each names the file and the field; the others are still decoded.
+copy rate '.global."core:sample_rate" = 44100'
+expect 1 "rate.sigmf-meta: core:sample_rate 44100" "$ngplc" rx rate --no-hash
+copy odd-rate '.global."core:sample_rate" = 191999.77'
+expect 1 "odd-rate.sigmf-meta.*191999|odd-rate.sigmf-meta.*192000" "$ngplc" rx odd-rate
+copy hash '.global."core:sha512" = ("0" * 128)'
+expect 1 "hash.sigmf-(data|meta).*sha512" "$ngplc" rx hash
+expect 0 "" "$ngplc" rx hash --no-hash
+copy type '.global."core:datatype" = "ri12"'
+expect 1 "type.sigmf-meta.*core:datatype" "$ngplc" rx type
+copy no-type 'del(.global."core:datatype")'
+expect 1 "no-type.sigmf-meta.*core:datatype" "$ngplc" rx no-type
+copy no-rate 'del(.global."core:sample_rate")'
+expect 1 "no-rate.sigmf-meta.*core:sample_rate" "$ngplc" rx no-rate
+copy profile '.global."ngplc:profile" = "nowhere"'
+expect 1 "profile.sigmf-meta.*ngplc:profile" "$ngplc" rx profile
+copy profile-type '.global."ngplc:profile" = 7'
+expect 1 "profile-type.sigmf-meta.*ngplc:profile" "$ngplc" rx profile-type
+copy truth '.annotations[0]."ngplc:payload" = 7'
+expect 1 "truth.sigmf-meta.*annotations.0..*payload" "$ngplc" rx truth
+copy odd 'del(.global."core:sha512")'
+truncate -s -1 odd.sigmf-data
+expect 1 "odd.sigmf-data" "$ngplc" rx odd
+copy gone .
+rm gone.sigmf-data
+expect 1 "gone.sigmf-data" "$ngplc" rx gone
+echo "not json" >text.sigmf-meta
+cp good.sigmf-data text.sigmf-data
+expect 1 "text.sigmf-meta" "$ngplc" rx text
+expect 1 "complex samples for srd868" "$ngplc" rx good --profile srd868
+expect 1 "hash.sigmf" "$ngplc" rx hash good --json
+check "the good file is decoded beside a bad one" [ "$(jq -s length out.txt)" = 3 ]
+mkdir empty
+expect 1 "empty.*no .*sigmf-meta" "$ngplc" rx empty
+copy cut '.annotations = [] | del(.global."core:sha512")'
+truncate -s 40000 cut.sigmf-data
+expect 0 "" "$ngplc" rx cut --json
+check "a frame cut off gives nothing" [ ! -s out.txt ]
+
+# Samples that are no numbers, all zero, at full scale: no frame, no crash, counted.
+expect 0 "" "$ngplc" tx float --random 1 --datatype rf32_le --gap-s 0.02 --seed 9
+for bits in '\x00\x00\xc0\x7f' '\x00\x00\x80\xff'; do
+  printf "$bits" | dd of=float.sigmf-data bs=4 seek=100 conv=notrunc status=none
+done
+expect 0 "1 samples were not finite" "$ngplc" rx float --no-hash --json --status
+check "counted" jq -es '.[-1].counters.nonfinite_samples == 1' out.txt >/dev/null
+copy zero 'del(.global."core:sha512") | .annotations = []'
+truncate -s 0 zero.sigmf-data && truncate -s 200000 zero.sigmf-data
+expect 0 "" "$ngplc" rx zero --json
+check "silence gives nothing" [ ! -s out.txt ]
+copy full 'del(.global."core:sha512") | .annotations = []'
+head -c 200000 /dev/zero | tr '\0' '\177' >full.sigmf-data
+expect 0 "" "$ngplc" rx full --json
+check "a constant gives nothing" [ ! -s out.txt ]
+
+# The hub end: an address that is none, a hub that is not there.
+expect 1 "hub" "$ngplc" rx good --hub nonsense
+expect 1 "hub.*lost" "$ngplc" rx good --hub "ipc://$work/nobody" --hub-timeout-s 0.2
+expect 0 "wait in" "$ngplc" rx good --hub "ipc://$work/nobody" --hub-timeout-s 0.2 --spool "$work/spool"
+
+# Channel.
+expect 2 "two recordings" "$ngplc" channel good
+expect 2 "complex recording" "$ngplc" channel good a --cfo-hz 10
+expect 2 "impulses" "$ngplc" channel good a --impulses 3@4
+expect 1 "does-not-exist" "$ngplc" channel does-not-exist a
+expect 1 "does-not-exist" "$ngplc" channel good a --noise does-not-exist
+expect 0 "" "$ngplc" channel good late --delay-samples 100.25 --clock-ppm 30 --ebn0-db 8
+expect 0 "3 of 3 found, 0 others" "$ngplc" rx late
+
+# Sweep: one object a point, keys as promised, the same for the same seed.
+expect 0 "" "$ngplc" sweep --profile cenelec-a --payload 16 --ebn0 8 --frames 2 --seed 1 --json
+check "keys of a point" jq -e 'has("ebn0_db") and has("snr_db") and has("sent") and has("ok") and has("per") and has("per_low")
+  and has("per_high") and has("false_frames") and has("seconds") and .sent == 2 and .ok == 2' out.txt >/dev/null
+if command -v gnuplot >/dev/null; then
+  expect 0 "" "$ngplc" sweep --ebn0 8 --frames 1 --plot curve.png
+  check "a picture" [ "$(head -c 4 curve.png | tail -c 3)" = PNG ]
+fi
+
+echo "$checks checks, $failed failed"
+[ $failed -eq 0 ]

@@ -40,10 +40,6 @@ struct Decision {
   std::array<std::uint64_t, kMaxList> bits;
 };
 
-std::vector<std::int16_t> aligned_rows(std::size_t rows, std::size_t stride) {
-  return std::vector<std::int16_t>(rows * stride);
-}
-
 // Long rows are padded: a stride of a large power of two would map all paths to the same cache sets.
 std::size_t row_stride(std::size_t size) { return size >= 256 ? size + 64 : size; }
 
@@ -94,7 +90,7 @@ struct PolarDecoder::Impl {
     left_bits.resize(static_cast<std::size_t>(levels));
     for (std::size_t s = 0; s < llr.size(); ++s) {
       const std::size_t stride = row_stride(std::size_t{1} << s);
-      llr[s] = aligned_rows(paths, stride);
+      llr[s].resize(paths * stride);
       left_bits[s].resize(paths * stride);
     }
     root_bits.resize(paths * row_stride(static_cast<std::size_t>(block_bits)));
@@ -275,8 +271,10 @@ struct PolarDecoder::Impl {
     }
   }
 
-  void load(const float* in) {
+  // False when the sizes do not fit the code.
+  bool load(Span<const float> in, Span<std::uint8_t> payload) {
     const auto size = idx(block_bits);
+    if (in.size() != size || payload.size() != word.size() - kCrcBits / 8) return false;
     double total = 0;
     std::int64_t nonzero = 0;
     float limit = 1e30F;
@@ -285,15 +283,20 @@ struct PolarDecoder::Impl {
     // taken of magnitudes limited to 8 times the mean of the pass before. Zeros are erasures and do not
     // count.
     for (int pass = 0; pass < 6; ++pass) {
-      polar::limited_magnitudes(in, size, limit, &total, &nonzero);
+      polar::limited_magnitudes(in.data(), size, limit, &total, &nonzero);
       const double next = nonzero > 0 ? total / static_cast<double>(nonzero) : 0;
       const bool settled = pass > 0 && next > 0.5 * mean;
       mean = next;
       if (settled || mean <= 0) break;
       limit = static_cast<float>(8 * mean);
     }
-    scale = mean > 0 ? static_cast<float>(std::clamp(kMeanSteps / mean, 1e-30, 1e30)) : 1.0F;
-    polar::quantise(in, scale, channel.data(), size);
+    // A power of two: the sum above depends on the order of additions, hence on the machine; the result must
+    // not.
+    const double exponent =
+        mean > 0 ? std::clamp(std::round(std::log2(kMeanSteps / mean)), -100.0, 100.0) : 0;
+    scale = std::ldexp(1.0F, static_cast<int>(exponent));
+    polar::quantise(in.data(), scale, channel.data(), size);
+    return true;
   }
 
   PolarDecodeResult attempt(int list_size, Span<std::uint8_t> payload) {
@@ -359,19 +362,19 @@ PolarDecoder::PolarDecoder(PolarDecoder&&) noexcept = default;
 PolarDecoder& PolarDecoder::operator=(PolarDecoder&&) noexcept = default;
 
 PolarDecodeResult PolarDecoder::decode(Span<const float> llr, Span<std::uint8_t> payload) {
-  impl_->load(llr.data());
-  PolarDecodeResult result;
+  if (!impl_->load(llr, payload)) return {};
   for (int list = 1;; list = list == 1 ? 8 : 4 * list) {
     list = std::min(list, impl_->max_list);
-    result = impl_->attempt(list, payload);
+    const PolarDecodeResult result = impl_->attempt(list, payload);
     if (result.crc_ok || list == impl_->max_list) return result;
   }
 }
 
 PolarDecodeResult PolarDecoder::decode_with_list(Span<const float> llr, int list,
                                                  Span<std::uint8_t> payload) {
-  impl_->load(llr.data());
-  return impl_->attempt(std::clamp(list, 1, impl_->max_list), payload);
+  if (!impl_->load(llr, payload)) return {};
+  const auto allowed = static_cast<unsigned>(std::clamp(list, 1, impl_->max_list));
+  return impl_->attempt(static_cast<int>(std::bit_floor(allowed)), payload);
 }
 
 }  // namespace ngdsp

@@ -53,8 +53,8 @@ TEST(PolarDecoder, NoiselessAtEveryLengthRateAndList) {
 }
 
 // The penalties of single bits in min-sum form add up to the sum of |LLR| over the code bits that were
-// received with the wrong sign. Rounding to 1/64 of the mean magnitude allows |difference| up to N/2 of such
-// steps; they have random signs, so that 1/10 of that is far outside chance.
+// received with the wrong sign. Rounding to about 1/64 of the mean magnitude allows |difference| up to N/2 of
+// such steps; they have random signs, so that 1/10 of that is far outside chance.
 TEST(PolarDecoder, MetricIsTheWeightOfContradictedCodeBits) {
   Rng rng(22);
   Frame frame;
@@ -245,13 +245,14 @@ TEST(PolarDecoder, ScaleDoesNotMatter) {
   for (int trial = 0; trial < 20; ++trial) {
     random_frame(code, es_n0(1.5, 128, 1024), rng, &frame);
     const auto result = decoder.decode(frame.llr, payload);
-    for (const float factor : {1e-12F, 0.125F, 1e12F}) {
+    for (const int exponent :
+         {-40, -3, 40}) {  // the decoder scales by powers of two, so these change nothing at all
       auto llr = frame.llr;
-      for (auto& l : llr) l *= factor;
+      for (auto& l : llr) l = std::ldexp(l, exponent);
       const auto other = decoder.decode(llr, scaled);
       EXPECT_EQ(other.crc_ok, result.crc_ok);
-      EXPECT_NEAR(static_cast<double>(other.path_metric / factor), static_cast<double>(result.path_metric),
-                  0.001 * static_cast<double>(result.path_metric));
+      EXPECT_EQ(other.list_used, result.list_used);
+      EXPECT_EQ(other.path_metric, std::ldexp(result.path_metric, exponent));
     }
   }
 }
@@ -268,6 +269,16 @@ TEST(PolarDecoder, MovesAndIsDeterministic) {
   const auto b = second.decode_with_list(frame.llr, 32, payload);
   EXPECT_EQ(a.crc_ok, b.crc_ok);
   EXPECT_EQ(a.path_metric, b.path_metric);
+}
+
+TEST(PolarDecoder, WrongSizesGiveNoFrame) {
+  const PolarCode code(128, 32);
+  PolarDecoder decoder(code, 8);
+  std::vector<std::uint8_t> payload(1), long_payload(2);
+  EXPECT_EQ(decoder.decode(std::vector<float>(127, 1.0F), payload).list_used, 0);
+  EXPECT_EQ(decoder.decode(std::vector<float>(128, 1.0F), long_payload).list_used, 0);
+  EXPECT_EQ(decoder.decode_with_list(std::vector<float>(128, 1.0F), 7, payload).list_used, 4);
+  EXPECT_EQ(decoder.decode_with_list(std::vector<float>(128, 1.0F), 99, payload).list_used, 8);
 }
 
 TEST(PolarDecoder, RefusesWhatItCannotDecode) {

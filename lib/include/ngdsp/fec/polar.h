@@ -10,12 +10,22 @@ namespace ngdsp {
 
 /// The information set of a polar code of length N = 2^n with K = info_bits positions.
 ///
-/// Construction: Gaussian approximation of density evolution (Trifonov 2012, eq. 7-10; phi as in Ha, Kim,
-/// McLaughlin 2004) at design_ebn0_db for rate info_bits/N, ties broken by the larger index. The result is
-/// fixed by known-answer tests because both ends must agree on it.
+/// Construction: Gaussian approximation of density evolution (Trifonov 2012, eq. 7-10). The LLR mean m starts
+/// at 4 (K/N) Eb/N0; the branch of bit 1 doubles it, the branch of bit 0 gives phi^-1(1 - (1 - phi(m))^2),
+/// most significant index bit first. ln phi(x) is computed in three pieces: 0.0564 x^2 - 0.4856 x below
+/// 0.867861 (Dai, Niu, Si, Dong, Lin 2017), 0.0218 - 0.4527 x^0.86 below 10 (Ha, Kim, McLaughlin 2004), above
+/// that ln(sqrt(pi/x) (1 - 10/(7x))) - x/4 shifted to meet the middle piece. The K largest means carry
+/// information; ln m is compared as a whole multiple of 1e-9 and ties go to the larger index, so that the
+/// last bits of a mathematical library do not matter. Known-answer tests fix the positions, because both ends
+/// of a link must agree on them, and show that the positions survive a change of the design by 1e-7 dB.
+///
+/// design_ebn0_db counts all K bits. Best by measurement for CRC-24 and list 32 at frame error rate 1 %: -1
+/// dB for N = 512, 1024, 2048 (K = 152) and 4096 (K = 280), +1 dB for N = 8192 (K = 536). The optimum is
+/// flat: 3 dB off costs about 0.1 dB.
 class PolarCode {
  public:
-  /// block_bits: power of two, 64 ... 16384; 1 <= info_bits < block_bits.
+  /// block_bits: power of two, 64 ... 16384; 1 <= info_bits < block_bits. Throws std::invalid_argument
+  /// otherwise.
   PolarCode(int block_bits, int info_bits, double design_ebn0_db = 2.0);
 
   int block_bits() const { return block_bits_; }

@@ -87,7 +87,8 @@ check "truth found" jq -es '.[-1].truth == {"expected": 3, "found": 3, "unexpect
 check "reading decoded" jq -es 'any(.[]; .reading.values."1-0:32.7.0" == "231.4 V" and .reading.device == 1001)' out.txt >/dev/null
 check "trace names stages" jq -es 'any(.[]; .stage == "decoded") and all(.[]; has("reason"))' trace.jsonl >/dev/null
 cp out.txt whole.txt
-frames='select(.type == "frame") | [.sample_index, .payload, .snr_db]'
+# FFTW may plan differently in every process: numbers are equal to six digits, payloads exactly.
+frames='select(.type == "frame") | [.sample_index, .payload, (.snr_db * 1000 | round)]'
 expect 0 "" "$ngplc" rx good --json --chunk 997
 check "block size does not matter" [ "$(jq -c "$frames" whole.txt)" = "$(jq -c "$frames" out.txt)" ]
 checks=$((checks + 1))

@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <limits>
+#include <ostream>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -147,6 +149,11 @@ struct ErrorRate {
   double measured;  // frame error rate over many more frames
 };
 
+// For the test's name.
+void PrintTo(const ErrorRate& point, std::ostream* os) {
+  *os << point.block_bits << '_' << point.payload_bits;
+}
+
 class PolarErrorRate : public testing::TestWithParam<ErrorRate> {};
 
 // Errors of n frames at true rate p are binomial. The limit is the mean and four standard deviations and one:
@@ -177,7 +184,8 @@ INSTANTIATE_TEST_SUITE_P(Awgn, PolarErrorRate,
                                          ErrorRate{1024, 128, -1, 1.2, 800, 0.01325},
                                          ErrorRate{2048, 128, -1, 1.0, 800, 0.01145},
                                          ErrorRate{4096, 256, -1, 0.45, 500, 0.02205},
-                                         ErrorRate{8192, 512, 1, 0.1, 300, 0.03355}));
+                                         ErrorRate{8192, 512, 1, 0.1, 300, 0.03355}),
+                         testing::PrintToStringParamName());
 
 // One decode of noise checks 1 + 8 + 32 candidates, each passes with probability 2^-24: 2.4e-6. 400 decodes
 // give one false frame with probability 1e-3.

@@ -368,6 +368,7 @@ std::uint64_t FeedClient::close(std::int64_t timeout_ms) {
   s.thread.join();
   s.hub.close();
   s.mirror.close();
+  s.spool.reset();  // the directory is free for the next one
   ::close(s.wake_fd);
   return s.lost;
 }

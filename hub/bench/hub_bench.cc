@@ -1,0 +1,174 @@
+// Feed and store against the bare libraries with the same bytes, rows and batches in the same run. Durable: synchronous=FULL.
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <benchmark/benchmark.h>
+#include <sqlite3.h>
+
+#include <atomic>
+#include <thread>
+
+#include "feed_client.h"
+#include "feed_server.h"
+#include "hub_process.h"
+#include "ingest.h"
+#include "store.h"
+
+namespace {
+
+using namespace ngplc;
+using namespace ngplc::hub;
+using namespace ngplc::hub::test;
+
+constexpr std::uint64_t kFeedRecords = 20'000;
+
+// What a batch of the store is made of: decode the record, take the payload apart, commit.
+void BM_Store(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics);
+  const auto batch = static_cast<std::uint64_t>(state.range(0));
+  std::uint64_t sequence = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    std::vector<ngwire::Bytes> wire;
+    for (std::uint64_t i = 0; i < batch; ++i, ++sequence) {
+      wire.push_back(ngwire::encode(make_record(1, sequence, static_cast<std::uint32_t>(sequence % 500))).value());
+    }
+    state.ResumeTiming();
+    std::vector<FrameRow> rows;
+    rows.reserve(batch);
+    for (const ngwire::Bytes& bytes : wire) {
+      rows.push_back(ingest.examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()), unix_now_ns()));
+    }
+    if (!ingest.commit(rows)) state.SkipWithError("commit failed");
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(sequence));
+}
+
+// The same rows into the same tables with the C interface alone: frames and readings, one transaction a batch.
+void BM_BareSqlite(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("bare.sqlite");
+  Store::open(config);  // makes the tables
+  sqlite3* db = nullptr;
+  sqlite3_open(config.file.c_str(), &db);
+  sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; INSERT INTO runs VALUES(1,'r',1,192000,'system',1);"
+                   "INSERT INTO registers VALUES(1,'1-0:1.8.0','Wh',0),(2,'1-0:32.7.0','V',-1)", nullptr, nullptr, nullptr);
+  sqlite3_stmt* frame = nullptr;
+  sqlite3_stmt* reading = nullptr;
+  sqlite3_prepare_v2(db, "INSERT INTO frames VALUES(NULL,1,?,?,0,'cenelec-a',0,?,?,?,?,-7.5,0,0,12.5,0,0,0,0)", -1, &frame, nullptr);
+  sqlite3_prepare_v2(db, "INSERT INTO readings VALUES(NULL,?,?,?,?,?,?)", -1, &reading, nullptr);
+  const auto batch = static_cast<std::uint64_t>(state.range(0));
+  const ngwire::Bytes payload = make_record(1, 1, 1).payload;
+  std::int64_t sequence = 0;
+  for (auto _ : state) {
+    sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+    for (std::uint64_t i = 0; i < batch; ++i, ++sequence) {
+      const std::int64_t now = unix_now_ns();
+      sqlite3_bind_int64(frame, 1, sequence);
+      sqlite3_bind_int64(frame, 2, sequence % 500);
+      sqlite3_bind_int64(frame, 3, now);
+      sqlite3_bind_int64(frame, 4, now);
+      sqlite3_bind_int64(frame, 5, sequence * 1000);
+      sqlite3_bind_blob(frame, 6, payload.data(), static_cast<int>(payload.size()), SQLITE_STATIC);
+      sqlite3_step(frame);
+      sqlite3_reset(frame);
+      const std::int64_t id = sqlite3_last_insert_rowid(db);
+      for (int reg = 1; reg <= 2; ++reg) {
+        sqlite3_bind_int64(reading, 1, id);
+        sqlite3_bind_int64(reading, 2, sequence % 500);
+        sqlite3_bind_int64(reading, 3, sequence & 0xffff);
+        sqlite3_bind_int64(reading, 4, reg);
+        sqlite3_bind_int64(reading, 5, 1'000'000 + sequence);
+        sqlite3_bind_int64(reading, 6, now);
+        sqlite3_step(reading);
+        sqlite3_reset(reading);
+      }
+    }
+    sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr);
+  }
+  state.SetItemsProcessed(sequence);
+  sqlite3_finalize(frame);
+  sqlite3_finalize(reading);
+  sqlite3_close(db);
+}
+
+// Client to hub and acknowledged, over ipc, into a durable database.
+void BM_Feed(benchmark::State& state) {
+  std::uint64_t run = 1;
+  std::uint64_t done = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    const TempDir dir;
+    DatabaseConfig database;
+    database.file = dir.file("hub.sqlite");
+    auto store = Store::open(database);
+    Metrics metrics;
+    Ingest ingest(*store.value(), metrics);
+    FeedConfig feed_config;
+    feed_config.endpoint = "ipc://" + dir.file("feed");
+    FeedServer server(feed_config, "bench", ingest, metrics);
+    if (const std::string wrong = server.start(); !wrong.empty()) state.SkipWithError(wrong.c_str());
+    FeedClientConfig config;
+    config.endpoint = feed_config.endpoint;
+    config.receiver = "test-receiver";
+    config.run = ++run;
+    config.queue_records = kFeedRecords;
+    config.spool.memory_records = kFeedRecords;
+    config.spool.memory_bytes = 64 << 20;
+    config.spool.window_records = 2048;
+    auto client = FeedClient::open(config);
+    std::vector<ngwire::FrameRecord> records;
+    for (std::uint64_t i = 0; i < kFeedRecords; ++i) records.push_back(make_record(run, i, static_cast<std::uint32_t>(i % 500)));
+    state.ResumeTiming();
+    for (const auto& record : records) client.value()->send(record);
+    if (!client.value()->drain(60'000)) state.SkipWithError("not drained");
+    done += kFeedRecords;
+    state.PauseTiming();
+    client.value().reset();
+    server.stop();
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(done));
+}
+
+// The same bytes from a DEALER to a ROUTER in another thread, nothing else done with them.
+void BM_BareZeroMq(benchmark::State& state) {
+  const TempDir dir;
+  const ngwire::Bytes bytes = ngwire::encode(make_record(1, 1, 1)).value();
+  zmq::context_t context(1);
+  zmq::socket_t router(context, zmq::socket_type::router);
+  zmq::socket_t dealer(context, zmq::socket_type::dealer);
+  router.set(zmq::sockopt::linger, 0);
+  dealer.set(zmq::sockopt::linger, 0);
+  router.bind("ipc://" + dir.file("bare"));
+  dealer.connect("ipc://" + dir.file("bare"));
+  std::uint64_t done = 0;
+  for (auto _ : state) {
+    std::thread receiver([&] {
+      zmq::message_t part;
+      for (std::uint64_t i = 0; i < kFeedRecords; ++i) {
+        do {
+          if (!router.recv(part)) return;
+        } while (part.more());
+      }
+    });
+    for (std::uint64_t i = 0; i < kFeedRecords; ++i) {
+      dealer.send(zmq::str_buffer("record"), zmq::send_flags::sndmore);
+      dealer.send(zmq::buffer(bytes), zmq::send_flags::none);
+    }
+    receiver.join();
+    done += kFeedRecords;
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(done));
+}
+
+BENCHMARK(BM_BareSqlite)->Arg(64)->Arg(512)->UseRealTime();
+BENCHMARK(BM_Store)->Arg(64)->Arg(512)->UseRealTime();
+BENCHMARK(BM_BareZeroMq)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Feed)->UseRealTime()->Unit(benchmark::kMillisecond);
+
+}  // namespace

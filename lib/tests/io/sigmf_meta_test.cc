@@ -7,8 +7,6 @@
 namespace ngdsp {
 namespace {
 
-using ::testing::Test;
-
 constexpr const char* kFull = R"({
   "global": {"core:version": "1.2.5", "core:datatype": "ci16_le", "core:sample_rate": 1e6, "core:num_channels": 1,
     "core:sha512": "", "core:description": "a line", "core:author": "someone", "core:recorder": "a tool",
@@ -71,6 +69,9 @@ struct BadMeta {
   const char* text;
   const char* names;  // what the error must name
 };
+
+/// Names the case in test lists.
+void PrintTo(const BadMeta& bad, std::ostream* out) { *out << bad.names; }
 
 class SigmfMetaBad : public ::testing::TestWithParam<BadMeta> {};
 

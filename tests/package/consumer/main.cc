@@ -8,7 +8,8 @@
 
 int main() {
   ngdsp::Fft fft(8, ngdsp::Fft::Direction::kForward);
-  const auto meta = ngdsp::parse_sigmf_meta(R"({"global": {"core:datatype": "cu8", "core:sample_rate": 1}})", "text");
+  const auto meta =
+      ngdsp::parse_sigmf_meta(R"({"global": {"core:datatype": "cu8", "core:sample_rate": 1}})", "text");
   const auto profile = ngdsp::find_profile("cenelec-a");
   const ngwire::FrameRecord record;
   static_cast<void>(record);

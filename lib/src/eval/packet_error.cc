@@ -13,6 +13,7 @@
 #include "ngdsp/channel/noise_level.h"
 #include "ngdsp/rx/front_end.h"
 #include "ngdsp/rx/receiver.h"
+#include "ngdsp/tx/frame_encoder.h"
 
 namespace ngdsp {
 namespace {
@@ -119,6 +120,8 @@ ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
   r.sample_rate_hz = fs;
   r.carrier_hz = c.carrier_hz;
   r.extra_carrier_hz = c.cfo_hz;
+  r.detection_threshold = c.detection_threshold;
+  r.vetting_threshold = c.vetting_threshold;
   r.full_scale = 1e30;
   return r;
 }
@@ -127,6 +130,7 @@ template <typename Sample>
 PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_gain,
                      const std::function<void(std::uint64_t)>& progress) {
   std::atomic<std::uint64_t> next{0}, done{0}, ok{0}, extra{0}, errors{0};
+  std::atomic<std::uint64_t> candidates{0}, vetted{0}, decoder_failed{0}, metric_rejected{0};
   const auto start = std::chrono::steady_clock::now();
   const double chip_samples = fs / config.profile.chip_rate_hz;
   run_threads(thread_count(config.threads), [&](int) {
@@ -139,7 +143,7 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
       const std::uint64_t index = next++;
       if (index >= static_cast<std::uint64_t>(config.frames) ||
           (config.stop_errors > 0 && errors >= static_cast<std::uint64_t>(config.stop_errors)))
-        return;
+        break;
       const Trial trial = link.make(index, samples);
       heard.clear();
       receiver->process(Span<const Sample>(samples));
@@ -156,6 +160,10 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
       ++done;
       if (progress) progress(done);
     }
+    candidates += receiver->counters().candidates;
+    vetted += receiver->counters().vetted;
+    decoder_failed += receiver->counters().decoder_failed;
+    metric_rejected += receiver->counters().metric_rejected;
   });
   PacketErrorPoint point;
   const Profile& p = config.profile;
@@ -167,6 +175,10 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
   point.false_frames = extra;
   point.per = point.sent ? static_cast<double>(point.sent - point.ok) / static_cast<double>(point.sent) : 0;
   clopper_pearson(point.sent - point.ok, point.sent, point.per_low, point.per_high);
+  point.candidates = candidates;
+  point.vetted = vetted;
+  point.decoder_failed = decoder_failed;
+  point.metric_rejected = metric_rejected;
   point.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return point;
 }

@@ -1,6 +1,7 @@
 #include "ngdsp/rx/demodulator.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ngdsp/base/db.h"
@@ -15,9 +16,11 @@ namespace {
 constexpr std::size_t kBlockSymbols = 32;
 constexpr std::size_t kVettedSymbols = 2048;   // enough to tell a frame from noise, whatever its length
 constexpr std::size_t kPreambleParts = 4;
-constexpr double kHypothesisStep = 0.15;       // cycles over the span: 0.3 dB at worst in the squared symbols
+constexpr double kHypothesisStep = 0.1;        // cycles over the span: 0.15 dB at worst in the squared symbols
+constexpr double kHypothesisDrop = 9;          // nats below the best at which a clock offset is no longer tried
+constexpr double kTimingStep = 0.15;           // chips, of the timing search
 constexpr double kNominalEbn0Db = 2.0;
-constexpr int kPhases = 32;
+constexpr int kPhases = 48;
 constexpr double kFirstDelay = -3, kLastDelay = 12;   // where paths are looked for, chips
 constexpr std::size_t kMaxFingers = 8;
 constexpr double kFingerStatistic = 10;        // exponential(1) on noise, about 30 independent delays: 1 in 700 frames
@@ -53,12 +56,31 @@ struct PhaseFit {
   double evidence = -1e300;
 };
 
+// Unit phasors of the phase grid.
+const std::array<cf64, kPhases>& phase_grid() {
+  static const std::array<cf64, kPhases> grid = [] {
+    std::array<cf64, kPhases> g;
+    for (int i = 0; i < kPhases; ++i) g[static_cast<std::size_t>(i)] = std::polar(1.0, -2.0 * kPi * i / kPhases);
+    return g;
+  }();
+  return grid;
+}
+
 // Evidence at one carrier, maximised over the phase.
 PhaseFit fit_phase(const std::vector<Block>& blocks, double turns, double a2) {
-  cf64 known, squares;
-  double constant = 0;
+  cf64 known, squares, w, step;
+  double constant = 0, interval = -1, last = 0;
   for (const Block& b : blocks) {
-    const cf64 w = std::polar(1.0, -2.0 * kPi * turns * b.time);
+    // Blocks of one kind follow each other at equal distance: one complex product instead of a sine and cosine.
+    const double gap = b.time - last;
+    if (interval >= 0 && gap == interval) {
+      w *= step;
+    } else {
+      w = std::polar(1.0, -2.0 * kPi * turns * b.time);
+      step = std::polar(1.0, -2.0 * kPi * turns * gap);
+      interval = gap;
+    }
+    last = b.time;
     known += b.known * (w * b.weight);
     squares += b.squares * (w * w * (b.weight * b.weight));
     constant += a2 * (b.energy * b.weight * b.weight - b.chips * b.weight);
@@ -66,25 +88,20 @@ PhaseFit fit_phase(const std::vector<Block>& blocks, double turns, double a2) {
   // a2 is a^2; the preamble's term carries 2 a.
   known *= 2.0 * std::sqrt(a2);
   squares *= a2;
+  const auto evidence = [&](cf64 r) { return (known * r).real() + (squares * r * r).real(); };
   PhaseFit best;
   best.turns = turns;
-  double step = 2.0 * kPi / kPhases, middle = 0;
-  for (int round = 0; round < 2; ++round) {
-    const int count = round == 0 ? kPhases : 9;
-    const double first = round == 0 ? 0 : middle - step;
-    const double fine = round == 0 ? step : step / 4;
-    for (int i = 0; i < count; ++i) {
-      const double th = first + fine * i;
-      const cf64 r = std::polar(1.0, -th);
-      const double e = (known * r).real() + (squares * r * r).real();
-      if (e > best.evidence) {
-        best.evidence = e;
-        best.phase = th;
-      }
-    }
-    middle = best.phase;
+  double values[kPhases];
+  int peak = 0;
+  for (int i = 0; i < kPhases; ++i) {
+    values[i] = evidence(phase_grid()[static_cast<std::size_t>(i)]);
+    if (values[i] > values[peak]) peak = i;
   }
-  best.evidence += constant;
+  const double before = values[(peak + kPhases - 1) % kPhases], after = values[(peak + 1) % kPhases];
+  const double bend = before - 2 * values[peak] + after;
+  const double shift = bend < 0 ? 0.5 * (before - after) / bend : 0.0;
+  best.phase = 2.0 * kPi * (peak + shift) / kPhases;
+  best.evidence = values[peak] - 0.25 * (before - after) * shift + constant;
   return best;
 }
 
@@ -186,7 +203,7 @@ void Demodulator::Impl::data_blocks(const ChipBuffer& chips, double t0, double c
   }
 }
 
-FrameHypothesis Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit) {
+std::vector<FrameHypothesis> Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit) {
   Impl& s = *impl_;
   const auto q = static_cast<std::size_t>(hit.sequence);
   const auto code_bits = static_cast<std::size_t>(s.profile.class_of(hit.sequence).code_bits);
@@ -210,7 +227,7 @@ FrameHypothesis Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit
   s.preamble_blocks(chips, hit.chip, (low + high) / 2, sequence);
   const std::size_t first_data = s.blocks.size();
 
-  // Squares of every block at every half-chip drift the clock range allows there.
+  // Squares of every block at every quarter-chip drift the clock range allows there.
   struct Drifted {
     int lowest = 0;
     std::size_t first = 0;
@@ -225,11 +242,11 @@ FrameHypothesis Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit
     b.time = static_cast<double>(first) + static_cast<double>(n * s.sf()) / 2.0;
     b.chips = static_cast<double>(n * s.sf());
     b.weight = s.local_weight(chips, hit.chip + static_cast<double>(first), n * s.sf());
-    const int from = static_cast<int>(std::lround(-2.0 * high * b.time));
-    const int to = static_cast<int>(std::lround(-2.0 * low * b.time));
+    const int from = static_cast<int>(std::lround(-4.0 * high * b.time));
+    const int to = static_cast<int>(std::lround(-4.0 * low * b.time));
     index.push_back({from, sums.size()});
     for (int o = from; o <= to; ++o) {
-      despread(chips, hit.chip + static_cast<double>(first) + o * 0.5, sequence, first, s.profile.spreading_factor, n,
+      despread(chips, hit.chip + static_cast<double>(first) + o * 0.25, sequence, first, s.profile.spreading_factor, n,
                s.scratch_re.data(), s.scratch_im.data());
       float z_re, z_im, energy;
       block_squares(s.scratch_re.data(), s.scratch_im.data(), n, z_re, z_im, energy);
@@ -239,10 +256,7 @@ FrameHypothesis Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit
     }
   }
 
-  FrameHypothesis best;
-  best.sequence = hit.sequence;
-  best.chip = hit.chip;
-  best.evidence = -1e300;
+  std::vector<FrameHypothesis> all;
   const double hint = (hit.statistic - 1.0) / static_cast<double>(s.head());
   const double a2_over_noise = std::max(s.nominal_a2[q], hint > 4 * s.nominal_a2[q] ? hint : 0.0);
   s.blocks.resize(first_data + index.size());
@@ -253,7 +267,7 @@ FrameHypothesis Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit
     const double clock = low + (high - low) * i / steps;
     for (std::size_t b = 0; b < index.size(); ++b) {
       const Block& near = sums[index[b].first];
-      const int o = static_cast<int>(std::lround(-2.0 * clock * near.time)) - index[b].lowest;
+      const int o = static_cast<int>(std::lround(-4.0 * clock * near.time)) - index[b].lowest;
       const std::size_t end = b + 1 < index.size() ? index[b + 1].first : sums.size();
       s.blocks[first_data + b] = sums[std::min(index[b].first + static_cast<std::size_t>(std::max(o, 0)), end - 1)];
     }
@@ -261,15 +275,15 @@ FrameHypothesis Demodulator::vet(const ChipBuffer& chips, const PreambleHit& hit
       const double turns = (clock * crystal - base_hz) / rate + e * kHypothesisStep / static_cast<double>(span);
       // a^2 relative to the noise of the first block; the weights of the others follow from theirs.
       const PhaseFit fit = fit_phase(s.blocks, turns, a2_over_noise / s.blocks.front().weight);
-      if (fit.evidence > best.evidence) {
-        best.evidence = fit.evidence;
-        best.phase_rad = fit.phase;
-        best.clock_ppm = clock * 1e6;
-        best.carrier_offset_hz = turns * rate + base_hz;
-      }
+      all.push_back({hit.sequence, hit.chip, turns * rate + base_hz, clock * 1e6, fit.phase, fit.evidence});
     }
   }
-  return best;
+  std::sort(all.begin(), all.end(),
+            [](const FrameHypothesis& a, const FrameHypothesis& b) { return a.evidence > b.evidence; });
+  std::size_t kept = 1;
+  while (kept < std::min(all.size(), kMaxHypotheses) && all[kept].evidence > all[0].evidence - kHypothesisDrop) ++kept;
+  all.resize(kept);
+  return all;
 }
 
 void Demodulator::Impl::find_fingers(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s) {
@@ -325,10 +339,27 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   const double untied_hz = h.carrier_offset_hz - h.clock_ppm * 1e-6 * crystal;
 
   s.find_fingers(chips, h, sequence);
-  // Clock and carrier over longer and longer spans, from the strongest path.
-  const double delay = s.fingers.front().delay_chips;
   PhaseFit fit;
-  double a2 = s.nominal_a2[q];
+  const double a2 = s.nominal_a2[q];
+  double delay = s.fingers.front().delay_chips;
+  {
+    // The symbols know the timing as well as the preamble does: the evidence at three times, and its parabola.
+    const std::size_t count = std::min(code_bits, kVettedSymbols);
+    double evidence[3];
+    for (int i = 0; i < 3; ++i) {
+      const double t = h.chip + delay + (i - 1) * kTimingStep, clock = h.clock_ppm * 1e-6;
+      s.preamble_blocks(chips, t, clock, sequence);
+      s.read_symbols(chips, t, clock, sequence, count, s.path);
+      s.data_blocks(chips, t, clock, count, s.path);
+      evidence[i] = fit_phase(s.blocks, (h.carrier_offset_hz - base_hz) / rate, a2 / s.blocks.front().weight).evidence;
+    }
+    if (const double bend = evidence[0] - 2 * evidence[1] + evidence[2]; bend < 0) {
+      const double shift = std::clamp(0.5 * (evidence[0] - evidence[2]) / bend, -1.5, 1.5) * kTimingStep;
+      for (Finger& f : s.fingers) f.delay_chips += shift;
+      delay += shift;
+    }
+  }
+  // Clock and carrier over longer and longer spans, from the strongest path.
   for (std::size_t count = std::min(code_bits, kVettedSymbols);; count = std::min(2 * count, code_bits)) {
     const std::size_t span = s.head() + count * s.sf();
     const double clock = h.clock_ppm * 1e-6;
@@ -338,9 +369,9 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     const double noise = 1.0 / s.blocks.front().weight;
     fit = {};
     const double middle = (h.carrier_offset_hz - base_hz) / rate;
-    const double reach = count <= kVettedSymbols ? kHypothesisStep : 2 * kHypothesisStep;
-    for (int i = -8; i <= 8; ++i) {
-      const PhaseFit f = fit_phase(s.blocks, middle + i * reach / 8 / static_cast<double>(span), a2 * noise);
+    const double reach = count <= kVettedSymbols ? 0.5 * kHypothesisStep : 1.5 * kHypothesisStep;
+    for (int i = -4; i <= 4; ++i) {
+      const PhaseFit f = fit_phase(s.blocks, middle + i * reach / 4 / static_cast<double>(span), a2 * noise);
       if (f.evidence > fit.evidence) fit = f;
     }
     h.carrier_offset_hz = fit.turns * rate + base_hz;
@@ -379,14 +410,9 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     s.blocks[b].squares /= power;
     s.blocks[b].energy /= power;
   }
-  const double span = static_cast<double>(s.head() + code_bits * s.sf());
   const double noise = 1.0 / s.blocks.front().weight;
   const double middle = (h.carrier_offset_hz - base_hz) / rate;
-  fit = {};
-  for (int i = -4; i <= 4; ++i) {
-    const PhaseFit f = fit_phase(s.blocks, middle + i * 0.02 / span, a2 * noise);
-    if (f.evidence > fit.evidence) fit = f;
-  }
+  fit = fit_phase(s.blocks, middle, a2 * noise);
   h.carrier_offset_hz = fit.turns * rate + base_hz;
   h.phase_rad = fit.phase;
   h.evidence = fit.evidence;

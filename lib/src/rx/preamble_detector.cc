@@ -100,10 +100,13 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip, 
     s.forward.execute();
     std::copy_n(s.forward.output(), s.size, s.spectrum[half].data());
     // Energy under the sequence, by running sum in double: no drift over a block.
-    double energy = 0;
+    // What is 90 dB below the block is rounding noise of the transform, not a signal.
+    double energy = 0, block_energy = 0;
+    for (std::size_t i = 0; i < s.size; ++i) block_energy += static_cast<double>(std::norm(in[i]));
+    const double least = std::max(1e-9 * block_energy, 1e-30);
     for (std::size_t i = 0; i < s.length; ++i) energy += static_cast<double>(std::norm(in[i]));
     for (std::size_t i = 0; i < phases; ++i) {
-      s.inverse_energy[half][i] = energy > 1e-30 ? static_cast<float>(1.0 / energy) : 0.0F;
+      s.inverse_energy[half][i] = energy > least ? static_cast<float>(1.0 / energy) : 0.0F;
       if (i + 1 < phases)
         energy = std::max(0.0, energy + static_cast<double>(std::norm(in[i + s.length])) -
                                    static_cast<double>(std::norm(in[i])));

@@ -18,8 +18,14 @@ namespace ngdsp {
 namespace {
 
 // Defaults and where they come from: docs/receiver.md.
-constexpr double kDetectionThreshold = 6.5;
-constexpr double kVettingThreshold = 22;
+constexpr double kDetectionThreshold = 9;
+constexpr double kVettingThreshold = 27;
+// A longer list costs in proportion: only for what is likely a frame.
+struct ListStep {
+  int list;
+  double margin;  // nats above the vetting threshold
+};
+constexpr ListStep kListSteps[] = {{8, 0}, {32, 1}, {128, 5}};
 constexpr double kMetricThreshold = 100;
 // A frame found again: its own correlation has sidelobes and paths within this many chips.
 constexpr double kDuplicateChips = 24;
@@ -64,6 +70,7 @@ struct Receiver::Impl {
 
   ChipBuffer chips;
   std::int64_t next_search = 0;           // first code phase not yet searched
+  std::uint64_t fed = 0;                  // input samples since the last restart
   std::uint64_t origin = 0;               // input sample of chip 0
   std::vector<PreambleHit> hits;
   std::multimap<std::int64_t, PreambleHit> waiting;   // by the chip at which the whole frame is there
@@ -75,7 +82,12 @@ struct Receiver::Impl {
   ReceiverCounters counters;
   double noise_power = 0;                 // mean chip power, smoothed over about a second
   std::vector<cf32> input;
-  std::vector<float> llr, code_llr, symbols;
+  struct Attempt {
+    FrameHypothesis hypothesis;
+    std::vector<float> code_llr;
+  };
+  std::vector<Attempt> attempts;
+  std::vector<float> llr, symbols;
   std::vector<std::uint8_t> payload;
 
   void take(Span<const cf32> block);
@@ -114,9 +126,9 @@ Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_
   for (int q = 0; q < p.sequence_count(); ++q)
     detection.sequences.emplace_back(encoder.sequence(q).begin(), encoder.sequence(q).begin() + p.preamble_chips);
   detection.chip_rate_hz = p.chip_rate_hz;
-  // Where the whole carrier range stays within a quarter turn of the preamble, one bin does.
+  // Where the whole carrier range stays within 0.3 turns of the preamble, one bin does: 1.3 dB lost at its very edge.
   const double range_hz = clock_ppm * 1e-6 * p.carrier_crystal_hz + config.extra_carrier_hz;
-  const double coherent_hz = 0.25 * p.chip_rate_hz / p.preamble_chips;
+  const double coherent_hz = 0.3 * p.chip_rate_hz / p.preamble_chips;
   detection.max_carrier_offset_hz = range_hz > coherent_hz ? range_hz : 0;
   detection.threshold = config.detection_threshold > 0 ? config.detection_threshold : kDetectionThreshold;
 
@@ -128,11 +140,11 @@ Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_
   Demodulator demodulator(encoder, demodulation);
   std::unique_ptr<Impl> impl(new Impl{config, std::move(on_frame), std::move(on_trace), fs, fs / p.chip_rate_hz,
                                       std::move(*front_end), std::move(encoder), PreambleDetector(detection),
-                                      std::move(demodulator), {}, {}, {}, 0, 0, {}, {}, {}, {}, 0, {}, {}, {}, {}, {}});
+                                      std::move(demodulator), {}, {}, {}, 0, 0, 0, {}, {}, {}, {}, 0, {}, {}, {}, {}, {}});
   for (const PayloadClass& c : p.classes) {
     for (int k = 0; k < c.sequences; ++k) impl->decoder_of.push_back(impl->decoders.size());
     impl->decoders.push_back(
-        {PolarDecoder(PolarCode(c.code_bits, 8 * c.payload_bytes + 24), p.list_size), Interleaver(c.code_bits)});
+        {PolarDecoder(frame_code(c), p.list_size), Interleaver(c.code_bits)});
   }
   impl->restart(0);
   return Receiver(std::move(impl));
@@ -141,6 +153,7 @@ Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_
 void Receiver::Impl::restart(std::uint64_t sample_index) {
   chips.restart(0);
   origin = sample_index;
+  fed = 0;
   next_search = -demodulator.kMarginChips / 2;
   waiting.clear();
   seen.clear();
@@ -166,6 +179,7 @@ void Receiver::Impl::process(Span<const Sample> samples) {
       }
     }
     counters.samples += piece.size();
+    fed += piece.size();
     front_end.process(input, [this](Span<const cf32> block) { take(block); });
   }
 }
@@ -185,7 +199,10 @@ void Receiver::Impl::search() {
   while (next_search + detector.span_chips() <= chips.end()) {
     hits.clear();
     detector.search(chips, next_search, hits);
+    // A preamble that runs over the stream's end into the filter's tail is not one.
+    const double last_start = static_cast<double>(fed) / samples_per_chip - config.profile.preamble_chips;
     for (const PreambleHit& hit : hits) {
+      if (hit.chip > last_start) continue;
       ++counters.candidates;
       const std::int64_t last = static_cast<std::int64_t>(std::ceil(hit.chip)) +
                                 config.profile.frame_chips(config.profile.class_of(hit.sequence)) +
@@ -231,33 +248,49 @@ void Receiver::Impl::decode(const PreambleHit& hit) {
       return trace(t, Stage::kDetection, "part of a frame already decoded");
     }
 
-  FrameHypothesis h = demodulator.vet(chips, hit);
-  t.evidence = h.evidence;
-  t.carrier_offset_hz = h.carrier_offset_hz;
-  t.clock_offset_ppm = h.clock_ppm;
+  const std::vector<FrameHypothesis> hypotheses = demodulator.vet(chips, hit);
+  t.evidence = hypotheses.front().evidence;
+  t.carrier_offset_hz = hypotheses.front().carrier_offset_hz;
+  t.clock_offset_ppm = hypotheses.front().clock_ppm;
   const double vetting = config.vetting_threshold > 0 ? config.vetting_threshold : kVettingThreshold;
-  if (h.evidence < vetting) {
+  if (t.evidence < vetting) {
     ++counters.vetting_rejected;
     return trace(t, Stage::kVetting, "preamble and symbols together look like noise");
   }
   ++counters.vetted;
 
-  const std::vector<Finger>& fingers = demodulator.demodulate(chips, h, llr);
-  (void)fingers;
-  t.carrier_offset_hz = h.carrier_offset_hz;
-  t.clock_offset_ppm = h.clock_ppm;
+  // Every likely clock offset with a short list, then with the long one: the right one decodes.
   ClassDecoder& d = decoders[decoder_of[static_cast<std::size_t>(hit.sequence)]];
-  code_llr.resize(llr.size());
-  for (std::size_t m = 0; m < llr.size(); ++m)
-    code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
   const PayloadClass& c = config.profile.class_of(hit.sequence);
   payload.resize(static_cast<std::size_t>(c.payload_bytes));
-  const PolarDecodeResult decoded = d.decoder.decode(code_llr, payload);
+  PolarDecodeResult decoded;
+  FrameHypothesis h;
+  attempts.resize(hypotheses.size());
+  for (const ListStep& step : kListSteps) {
+    const int list = std::min(step.list, config.profile.list_size);
+    if (decoded.crc_ok || t.evidence < vetting + step.margin) break;
+    for (std::size_t k = 0; k < hypotheses.size() && !decoded.crc_ok; ++k) {
+      Attempt& a = attempts[k];
+      if (&step == kListSteps) {
+        a.hypothesis = hypotheses[k];
+        demodulator.demodulate(chips, a.hypothesis, llr);
+        a.code_llr.resize(llr.size());
+        for (std::size_t m = 0; m < llr.size(); ++m)
+          a.code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
+      }
+      decoded = d.decoder.decode_with_list(a.code_llr, list, payload);
+      h = a.hypothesis;
+    }
+    if (list == config.profile.list_size) break;
+  }
+  t.carrier_offset_hz = h.carrier_offset_hz;
+  t.clock_offset_ppm = h.clock_ppm;
   t.list_used = decoded.list_used;
   if (!decoded.crc_ok) {
     ++counters.decoder_failed;
     return trace(t, Stage::kDecoding, "no path of the list passes the CRC");
   }
+  demodulator.demodulate(chips, h, llr);  // once more: measure() works on what it leaves
 
   encoder.encode_symbols(payload, hit.sequence, symbols);
   const FrameMeasurement m = demodulator.measure(chips, h, symbols);
@@ -304,13 +337,12 @@ void Receiver::process(Span<const cf32> samples) { impl_->process(samples); }
 void Receiver::flush() {
   Impl& s = *impl_;
   s.front_end.flush([&s](Span<const cf32> block) { s.take(block); });
-  // What is still unsearched gets its last block padded; only whole frames are decided.
+  // The last code phases are searched with zeros behind the stream.
   const std::int64_t end = s.chips.end();
+  const std::vector<cf32> zeros(static_cast<std::size_t>(ChipBuffer::kPlanes * s.detector.span_chips()));
   while (s.next_search < end) {
-    const std::vector<cf32> zeros(static_cast<std::size_t>(4 * s.detector.span_chips()));
     s.chips.append(zeros);
     s.search();
-    if (s.next_search >= end) break;
   }
   s.decode_due(true);
   s.restart(s.origin);

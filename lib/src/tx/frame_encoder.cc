@@ -9,6 +9,10 @@
 
 namespace ngdsp {
 
+PolarCode frame_code(const PayloadClass& c) {
+  return PolarCode(c.code_bits, 8 * c.payload_bytes + 24, c.design_ebn0_db);
+}
+
 struct FrameEncoder::Impl {
   Profile profile;
   struct ClassCode {
@@ -24,7 +28,7 @@ struct FrameEncoder::Impl {
 FrameEncoder::FrameEncoder(const Profile& profile) : impl_(new Impl{profile, {}, {}, {}}) {
   for (std::size_t i = 0; i < profile.classes.size(); ++i) {
     const PayloadClass& c = profile.classes[i];
-    impl_->codes.push_back({c, PolarCode(c.code_bits, 8 * c.payload_bytes + 24), Interleaver(c.code_bits)});
+    impl_->codes.push_back({c, frame_code(c), Interleaver(c.code_bits)});
     for (int k = 0; k < c.sequences; ++k) {
       const int q = static_cast<int>(impl_->sequences.size());
       impl_->code_of.push_back(i);

@@ -57,7 +57,7 @@ std::vector<Profile> make_shipped() {
   p.band_low_hz = 433050000;
   p.band_high_hz = 434790000;
   p.psd_mask = "ETSI EN 300 220";
-  p.classes = {{16, 2048, 2}, {32, 4096, 1}, {64, 8192, 1}};
+  p.classes = {{16, 2048, 2, -1}, {32, 4096, 1, -1}, {64, 8192, 1, 1}};
   list.push_back(p);
 
   p.name = "srd868";
@@ -102,6 +102,8 @@ std::string Profile::validate() const {
       return out_of_range("classes.code_bits", c.code_bits, "at least twice payload and CRC bits (rate 1/2)");
     if (c.sequences < 1 || c.sequences > 16)
       return out_of_range("classes.sequences", c.sequences, "1 to 16");
+    if (!in_range(c.design_ebn0_db, -10, 10))
+      return out_of_range("classes.design_ebn0_db", c.design_ebn0_db, "-10 to 10 dB");
     if (!sizes.insert(c.payload_bytes).second)
       return out_of_range("classes.payload_bytes", c.payload_bytes, "different sizes in every class");
     if (frame_chips(c) > 1 << 20)

@@ -93,6 +93,7 @@ std::string read_classes(const toml::node& node, const std::string& source, Prof
     r.read_integer("payload_bytes", c.payload_bytes);
     r.read_integer("code_bits", c.code_bits);
     r.read_integer("sequences", c.sequences);
+    r.read("design_ebn0_db", c.design_ebn0_db);
     if (std::string e = r.finish(); !e.empty()) return e;
     p.classes.push_back(c);
   }

@@ -26,6 +26,8 @@ struct PacketErrorConfig {
                                     ///< in the occupied band that white noise of this E_b/N0 would have
   double sample_rate_hz = 0;        ///< 0 = the profile's
   double carrier_hz = -1;           ///< -1 = the profile's
+  double detection_threshold = 0;   ///< of the receiver; 0 = its default
+  double vetting_threshold = 0;
 };
 
 struct PacketErrorPoint {
@@ -33,6 +35,7 @@ struct PacketErrorPoint {
   std::uint64_t sent = 0, ok = 0, false_frames = 0;
   double per = 0, per_low = 0, per_high = 0;  ///< 95 % Clopper-Pearson interval
   double seconds = 0;
+  std::uint64_t candidates = 0, vetted = 0, decoder_failed = 0, metric_rejected = 0;  ///< receiver's counters
 };
 
 /// 95 % Clopper-Pearson interval of a rate of k in n.

@@ -57,13 +57,15 @@ class Demodulator {
 
   /// Chips needed before and after a frame's own chips.
   static constexpr int kMarginChips = 32;
+  static constexpr std::size_t kMaxHypotheses = 12;
 
   /// Evidence that a frame begins at the hit, from its preamble and the squares of its first symbols:
   /// the maximum over clock offset and phase of
   ///   sum_b 2 a Re(e^-j(th + w t_b) P_b)/s_b^2 + a^2 [sum |y|^2 + Re(e^-2j(th + w t_b) y^2)]/s_b^4 - a^2 L_b/s_b^2,
   /// the log-likelihood ratio to second order in the symbol amplitude (log cosh x = x^2/2), at the amplitude a frame
-  /// at the decoding threshold has. The hypothesis comes back with clock, carrier and phase.
-  FrameHypothesis vet(const ChipBuffer& chips, const PreambleHit& hit);
+  /// at the decoding threshold has. Returns the most likely clock offsets, best first: near the threshold the best one
+  /// is wrong for one frame in thirty.
+  std::vector<FrameHypothesis> vet(const ChipBuffer& chips, const PreambleHit& hit);
 
   /// Refines the hypothesis over the whole frame, finds the paths, combines them and writes the LLRs of the symbols in
   /// order of transmission: 4 Re(sum_l g_l* y_l)/s_b^2 (positive: +1). Returns the fingers.

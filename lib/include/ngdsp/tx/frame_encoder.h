@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "ngdsp/base/types.h"
+#include "ngdsp/fec/polar.h"
 #include "ngdsp/waveform/profile.h"
 
 namespace ngdsp {
+
+/// The polar code of a payload class: payload and CRC-24 in, code_bits out.
+PolarCode frame_code(const PayloadClass& c);
 
 /// Makes frames of one profile: payload -> CRC-24 -> polar code -> interleaver -> BPSK -> spreading (docs/waveform.md).
 /// Construction makes the codes and sequences; encode() is const and may be used by many threads.

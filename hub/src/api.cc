@@ -5,6 +5,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <initializer_list>
@@ -252,6 +253,8 @@ std::string Api::start() {
     s.port = address->port;
   }
   s.thread = std::thread([&s] { s.server.listen_after_bind(); });
+  // stop() does nothing to a server that does not run yet, and would then wait for ever.
+  while (!s.server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return "";
 }
 

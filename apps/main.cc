@@ -1,5 +1,6 @@
 // ngplc: the modem on the command line.
 #include <fmt/core.h>
+#include <spdlog/cfg/env.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -32,7 +33,7 @@ void print_help() {
   for (const Command& c : kCommands) fmt::print("  {:<9} {}\n", c.name, c.purpose);
   fmt::print(
       "\n'ngplc COMMAND --help' lists options with units and defaults. Results go to stdout, messages to\n"
-      "stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
+      "stderr, from SPDLOG_LEVEL on (info). Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
 }  // namespace
@@ -40,6 +41,7 @@ void print_help() {
 int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("ngplc"));
   spdlog::set_pattern("%n: %^%l%$: %v");
+  spdlog::cfg::load_env_levels();  // SPDLOG_LEVEL=error: no remarks
   std::signal(SIGPIPE, SIG_IGN);
   const Arguments words(argv + 1, argv + argc);
   if (words.empty()) {

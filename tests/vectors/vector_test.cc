@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -32,6 +33,12 @@ std::string to_hex(const std::vector<std::uint8_t>& bytes) {
   return text;
 }
 
+/// The project's vectors, or those of the environment's NGPLC_VECTORS.
+std::string folder() {
+  const char* other = std::getenv("NGPLC_VECTORS");
+  return other ? other : NGPLC_VECTOR_FOLDER;
+}
+
 /// A recording in memory and the profile as it lies in its samples.
 struct Vector {
   Profile profile;
@@ -43,7 +50,7 @@ struct Vector {
 };
 
 void load(const std::string& name, Vector& v) {
-  const std::string stem = std::string(NGPLC_VECTORS) + "/" + name;
+  const std::string stem = folder() + "/" + name;
   auto reader = ngdsp::SigmfReader::open(stem);
   ASSERT_TRUE(reader) << reader.error();
   const auto& meta = reader->meta();
@@ -125,7 +132,7 @@ void check_same(const std::vector<ReceivedFrame>& a, const std::vector<ReceivedF
 
 std::vector<std::string> names() {
   std::vector<std::string> list;
-  for (const auto& entry : std::filesystem::directory_iterator(NGPLC_VECTORS)) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
     if (entry.path().extension() == ".sigmf-meta") list.push_back(entry.path().stem().string());
   }
   std::sort(list.begin(), list.end());
@@ -153,8 +160,8 @@ TEST_P(VectorTest, GivesExactlyTheExpectedFrames) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, VectorTest, testing::ValuesIn(names()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(All, VectorTest, testing::ValuesIn(names()), [](const auto& vector) {
+  std::string name = vector.param;
   for (char& c : name) {
     if (c == '-') c = '_';
   }
@@ -169,7 +176,7 @@ TEST(VectorSet, CoversWhatItPromises) {
   for (const std::string& name : names()) {
     Vector v;
     ASSERT_NO_FATAL_FAILURE(load(name, v));
-    const std::string stem = std::string(NGPLC_VECTORS) + "/" + name;
+    const std::string stem = folder() + "/" + name;
     bytes += std::filesystem::file_size(stem + ".sigmf-data");
     auto reader = ngdsp::SigmfReader::open(stem);
     formats.insert(reader->meta().format);

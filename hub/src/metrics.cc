@@ -36,7 +36,7 @@ Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
       downlinks_(counters(*registry_, "ngplc_hub_downlinks_total", "Downlink frames, by result")) {
   storage_ok.Set(1);
   // Present from the start, so that a rate over them is defined.
-  for (const char* result : {"stored", "duplicate", "refused"}) count_record(result, 0);
+  for (const char* result : {"stored", "duplicate"}) count_record(result, 0);
 }
 
 void Metrics::count_record(const std::string& result, double by) { records_.Add({{"result", result}}).Increment(by); }

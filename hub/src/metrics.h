@@ -17,7 +17,7 @@ class Metrics {
  public:
   Metrics();
 
-  /// A record reached the store: "stored", "duplicate" or "refused".
+  /// A record reached the store: "stored" or "duplicate".
   void count_record(const std::string& result, double by = 1);
   /// A feed message was not understood; `reason` from a fixed set.
   void count_bad_message(const std::string& reason);

@@ -45,15 +45,22 @@ struct Outgoing {
 }  // namespace
 
 std::string FeedClientConfig::validate() const {
-  const auto is_endpoint = [](const std::string& e) { return e.rfind("tcp://", 0) == 0 || e.rfind("ipc://", 0) == 0; };
-  if (endpoint.empty() && mirror_endpoint.empty()) return "feed endpoint: expected tcp://HOST:PORT or ipc://PATH";
-  if (!endpoint.empty() && !is_endpoint(endpoint)) return "feed endpoint " + endpoint + ": expected tcp://HOST:PORT or ipc://PATH";
+  const auto is_endpoint = [](const std::string& e) {
+    return e.rfind("tcp://", 0) == 0 || e.rfind("ipc://", 0) == 0;
+  };
+  if (endpoint.empty() && mirror_endpoint.empty())
+    return "feed endpoint: expected tcp://HOST:PORT or ipc://PATH";
+  if (!endpoint.empty() && !is_endpoint(endpoint))
+    return "feed endpoint " + endpoint + ": expected tcp://HOST:PORT or ipc://PATH";
   if (!mirror_endpoint.empty() && !is_endpoint(mirror_endpoint)) {
     return "mirror endpoint " + mirror_endpoint + ": expected tcp://HOST:PORT or ipc://PATH";
   }
-  if (!ngwire::encode(ngwire::Hello{receiver, run, software})) return "receiver: expected 1 to 64 of [A-Za-z0-9._:/-]";
-  if (!curve_server_key.empty() && !is_key(curve_server_key)) return "curve_server_key: expected a key of 40 characters (Z85)";
-  if (curve_public_key.empty() != curve_secret_key.empty()) return "curve_public_key and curve_secret_key: expected both or neither";
+  if (!ngwire::encode(ngwire::Hello{receiver, run, software}))
+    return "receiver: expected 1 to 64 of [A-Za-z0-9._:/-]";
+  if (!curve_server_key.empty() && !is_key(curve_server_key))
+    return "curve_server_key: expected a key of 40 characters (Z85)";
+  if (curve_public_key.empty() != curve_secret_key.empty())
+    return "curve_public_key and curve_secret_key: expected both or neither";
   if (!curve_public_key.empty() && (!is_key(curve_public_key) || !is_key(curve_secret_key))) {
     return "curve_public_key, curve_secret_key: expected keys of 40 characters (Z85)";
   }
@@ -75,10 +82,10 @@ struct FeedClient::State {
 
   mutable std::mutex mutex;
   std::condition_variable idle;
-  std::vector<Outgoing> inbox;     // guarded
-  std::vector<Bytes> reports;      // guarded
-  bool all_committed = true;       // guarded: inbox and spool empty
-  FeedClientCounters counters;     // guarded, copied by the thread
+  std::vector<Outgoing> inbox;  // guarded
+  std::vector<Bytes> reports;   // guarded
+  bool all_committed = true;    // guarded: inbox and spool empty
+  FeedClientCounters counters;  // guarded, copied by the thread
   bool closed = false;
   std::uint64_t lost = 0;
 
@@ -148,8 +155,10 @@ std::string FeedClient::State::connect() {
 }
 
 bool FeedClient::State::put(const char* kind, const Bytes& body) {
-  // Without a connection (immediate) or with a full queue this fails at the first part, and nothing is half sent.
-  if (!hub.send(zmq::buffer(kind, std::strlen(kind)), zmq::send_flags::sndmore | zmq::send_flags::dontwait)) return false;
+  // Without a connection (immediate) or with a full queue this fails at the first part, and nothing is half
+  // sent.
+  if (!hub.send(zmq::buffer(kind, std::strlen(kind)), zmq::send_flags::sndmore | zmq::send_flags::dontwait))
+    return false;
   hub.send(zmq::buffer(body), zmq::send_flags::dontwait);
   return true;
 }
@@ -273,7 +282,8 @@ void FeedClient::State::run() {
     // Not writable: poll for that instead of turning in circles.
     const short events = static_cast<short>(ZMQ_POLLIN | (writable ? 0 : ZMQ_POLLOUT));
     if (!writable) wait_ms = 200;
-    std::array<zmq::pollitem_t, 2> items = {{{nullptr, wake_fd, ZMQ_POLLIN, 0}, {hub.handle(), 0, events, 0}}};
+    std::array<zmq::pollitem_t, 2> items = {
+        {{nullptr, wake_fd, ZMQ_POLLIN, 0}, {hub.handle(), 0, events, 0}}};
     try {
       zmq::poll(items.data(), hub.handle() != nullptr ? 2U : 1U, std::chrono::milliseconds(wait_ms));
     } catch (const zmq::error_t&) {

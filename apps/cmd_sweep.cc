@@ -157,7 +157,7 @@ int run_sweep(const Arguments& args) {
                "snr_db", "sent", "ok", "per", "per_low", "per_high", "false", "seconds");
   }
   RatePlot plot{
-      fmt::format("{}: packet error rate, {} frames a point, 95 % intervals", c.profile.name, c.frames),
+      fmt::format("{}: packet error rate, up to {} frames a point, 95 % intervals", c.profile.name, c.frames),
       "E_b/N0 / dB (payload bits, all transmitted energy)",
       "packet error rate",
       {}};

@@ -30,25 +30,32 @@ std::string script(const std::string& png_path, const RatePlot& plot) {
   std::string text = "set terminal pngcairo noenhanced size 900,600 font 'Sans,11'\n";
   text += "set output " + quoted(png_path) + "\nset title " + quoted(plot.title) + "\nset xlabel " +
           quoted(plot.x_label) + "\nset ylabel " + quoted(plot.y_label) + "\n";
-  text += fmt::format(
-      "set logscale y\nset format y '10^{{%L}}'\nset yrange [{:g}:1]\nset grid xtics ytics mytics\n",
-      std::max(kFloor, lowest / 2));
+  text += fmt::format("set logscale y\nset format y '%g'\nset yrange [{:g}:1]\nset grid xtics ytics mytics\n",
+                      std::max(kFloor, lowest / 2));
   text += "set key bottom left\nset offsets graph 0.03, graph 0.03, 0, 0\nplot ";
+  // Measured rates as points with bars on a line; where nothing was lost only the upper end, as an open
+  // triangle.
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
     text += fmt::format(
-        "{}'-' using 1:2:3:4 with yerrorbars linecolor {} pointtype 7 notitle, "
-        "'-' using 1:2 with lines linecolor {} linewidth 2 title {}",
-        i ? ", " : "", i + 1, i + 1, quoted(plot.series[i].title));
+        "{}'-' using 1:2:3:4 with yerrorbars linecolor {} pointtype 7 notitle, '-' using 1:2 with lines "
+        "linecolor {} "
+        "linewidth 2 title {}, '-' using 1:2 with points linecolor {} pointtype 10 pointsize 1.5 notitle",
+        i ? ", " : "", i + 1, i + 1, quoted(plot.series[i].title), i + 1);
   }
   text += "\n";
   for (const auto& series : plot.series) {
-    for (int copy = 0; copy < 2; ++copy) {
-      for (const auto& p : series.points) {
-        const double y = p.rate > 0 ? p.rate : p.high;
-        text += fmt::format("{:g} {:g} {:g} {:g}\n", p.x, y, std::max(p.low, kFloor), p.high);
+    std::string measured, bounds;
+    for (const auto& p : series.points) {
+      if (p.rate > 0) {
+        measured += fmt::format("{:g} {:g} {:g} {:g}\n", p.x, p.rate, std::max(p.low, kFloor), p.high);
+      } else {
+        bounds += fmt::format("{:g} {:g}\n", p.x, p.high);
       }
-      text += "e\n";
     }
+    // A point that is no number keeps an empty series legal.
+    if (measured.empty()) measured = "NaN 1 1 1\n";
+    if (bounds.empty()) bounds = "NaN 1\n";
+    text += measured + "e\n" + measured + "e\n" + bounds + "e\n";
   }
   return text;
 }

@@ -8,7 +8,8 @@
 
 namespace ngplc_app {
 
-/// One measured rate with its confidence interval. A rate of zero is drawn as the upper end of its interval.
+/// One measured rate with its confidence interval. A rate of zero is drawn as the upper end of its interval
+/// only.
 struct RatePoint {
   double x = 0, rate = 0, low = 0, high = 0;
 };

@@ -1,4 +1,5 @@
-// Feed and store against the bare libraries with the same bytes, rows and batches in the same run. Durable: synchronous=FULL.
+// Feed and store against the bare libraries with the same bytes, rows and batches in the same run. Durable:
+// synchronous=FULL.
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <benchmark/benchmark.h>
 #include <sqlite3.h>
@@ -34,20 +35,23 @@ void BM_Store(benchmark::State& state) {
     state.PauseTiming();
     std::vector<ngwire::Bytes> wire;
     for (std::uint64_t i = 0; i < batch; ++i, ++sequence) {
-      wire.push_back(ngwire::encode(make_record(1, sequence, static_cast<std::uint32_t>(sequence % 500))).value());
+      wire.push_back(
+          ngwire::encode(make_record(1, sequence, static_cast<std::uint32_t>(sequence % 500))).value());
     }
     state.ResumeTiming();
     std::vector<FrameRow> rows;
     rows.reserve(batch);
     for (const ngwire::Bytes& bytes : wire) {
-      rows.push_back(ingest.examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()), unix_now_ns()));
+      rows.push_back(ingest.examine(
+          std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()), unix_now_ns()));
     }
     if (!ingest.commit(rows)) state.SkipWithError("commit failed");
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(sequence));
 }
 
-// The same rows into the same tables with the C interface alone: frames and readings, one transaction a batch.
+// The same rows into the same tables with the C interface alone: frames and readings, one transaction a
+// batch.
 void BM_BareSqlite(benchmark::State& state) {
   const TempDir dir;
   DatabaseConfig config;
@@ -55,11 +59,16 @@ void BM_BareSqlite(benchmark::State& state) {
   Store::open(config);  // makes the tables
   sqlite3* db = nullptr;
   sqlite3_open(config.file.c_str(), &db);
-  sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; INSERT INTO runs VALUES(1,'r',1,192000,'system',1);"
-                   "INSERT INTO registers VALUES(1,'1-0:1.8.0','Wh',0),(2,'1-0:32.7.0','V',-1)", nullptr, nullptr, nullptr);
+  sqlite3_exec(
+      db,
+      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; INSERT INTO runs VALUES(1,'r',1,192000,'system',1);"
+      "INSERT INTO registers VALUES(1,'1-0:1.8.0','Wh',0),(2,'1-0:32.7.0','V',-1)",
+      nullptr, nullptr, nullptr);
   sqlite3_stmt* frame = nullptr;
   sqlite3_stmt* reading = nullptr;
-  sqlite3_prepare_v2(db, "INSERT INTO frames VALUES(NULL,1,?,?,0,'cenelec-a',0,?,?,?,?,-7.5,0,0,12.5,0,0,0,0)", -1, &frame, nullptr);
+  sqlite3_prepare_v2(db,
+                     "INSERT INTO frames VALUES(NULL,1,?,?,0,'cenelec-a',0,?,?,?,?,-7.5,0,0,12.5,0,0,0,0)",
+                     -1, &frame, nullptr);
   sqlite3_prepare_v2(db, "INSERT INTO readings VALUES(NULL,?,?,?,?,?,?)", -1, &reading, nullptr);
   const auto batch = static_cast<std::uint64_t>(state.range(0));
   const ngwire::Bytes payload = make_record(1, 1, 1).payload;
@@ -122,7 +131,8 @@ void BM_Feed(benchmark::State& state) {
     config.spool.window_records = 2048;
     auto client = FeedClient::open(config);
     std::vector<ngwire::FrameRecord> records;
-    for (std::uint64_t i = 0; i < kFeedRecords; ++i) records.push_back(make_record(run, i, static_cast<std::uint32_t>(i % 500)));
+    for (std::uint64_t i = 0; i < kFeedRecords; ++i)
+      records.push_back(make_record(run, i, static_cast<std::uint32_t>(i % 500)));
     state.ResumeTiming();
     for (const auto& record : records) client.value()->send(record);
     if (!client.value()->drain(60'000)) state.SkipWithError("not drained");

@@ -9,7 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Reading reading;
   if (decode_reading(data, size, reading) != ReadingError::none) return 0;
   std::vector<std::uint8_t> again;
-  if (!encode_reading(reading, size, again).empty() || !std::equal(again.begin(), again.end(), data, data + size)) std::abort();
+  if (!encode_reading(reading, size, again).empty() ||
+      !std::equal(again.begin(), again.end(), data, data + size))
+    std::abort();
   for (const RegisterValue& value : reading.values) {
     if (decimal_string(value.mantissa, value.spec->exponent).empty()) std::abort();
   }

@@ -112,14 +112,18 @@ Result<Page> parse_page(const httplib::Request& request, bool ordered) {
   Page page;
   page.limit = kDefaultLimit;
   for (const auto& [key, value] : request.params) {
-    if (request.get_param_value_count(key) > 1) return R::failure("parameter given twice: expected each once");
+    if (request.get_param_value_count(key) > 1)
+      return R::failure("parameter given twice: expected each once");
     std::int64_t number = 0;
     if (key == "limit") {
-      if (!parse_integer(value, 1, kMaxLimit, page.limit)) return R::failure("limit: expected an integer from 1 to 1000");
+      if (!parse_integer(value, 1, kMaxLimit, page.limit))
+        return R::failure("limit: expected an integer from 1 to 1000");
     } else if (key == "cursor") {
-      if (!parse_integer(value, 0, INT64_MAX, page.cursor)) return R::failure("cursor: expected the next_cursor of an answer");
+      if (!parse_integer(value, 0, INT64_MAX, page.cursor))
+        return R::failure("cursor: expected the next_cursor of an answer");
     } else if (key == "since") {
-      if (!parse_integer(value, 0, INT64_MAX / 1'000'000, number)) return R::failure("since: expected Unix milliseconds");
+      if (!parse_integer(value, 0, INT64_MAX / 1'000'000, number))
+        return R::failure("since: expected Unix milliseconds");
       page.since_ns = number * 1'000'000;
     } else if (key == "device") {
       std::uint32_t device = 0;
@@ -142,11 +146,13 @@ Result<Page> parse_page(const httplib::Request& request, bool ordered) {
 
 void answer_error(httplib::Response& response, int status, const std::string& text) {
   response.status = status;
-  response.set_content(json{{"error", text}}.dump(-1, ' ', true, json::error_handler_t::replace) + "\n", "application/json");
+  response.set_content(json{{"error", text}}.dump(-1, ' ', true, json::error_handler_t::replace) + "\n",
+                       "application/json");
 }
 
 template <class Row>
-void answer_list(httplib::Response& response, const char* name, const Result<std::vector<Row>>& rows, const Page& page) {
+void answer_list(httplib::Response& response, const char* name, const Result<std::vector<Row>>& rows,
+                 const Page& page) {
   if (!rows) {
     answer_error(response, 503, "database: " + rows.error());
     return;
@@ -209,14 +215,16 @@ void Api::State::routes() {
   });
   server.set_error_handler([](const httplib::Request&, httplib::Response& response) {
     if (response.body.empty()) {
-      answer_error(response, response.status, response.status == 404 ? "no such resource" : "request refused");
+      answer_error(response, response.status,
+                   response.status == 404 ? "no such resource" : "request refused");
     }
   });
   server.set_exception_handler([](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
     answer_error(response, 500, "internal error");
   });
-  server.set_logger(
-      [this](const httplib::Request&, const httplib::Response& response) { metrics.count_http(response.status); });
+  server.set_logger([this](const httplib::Request&, const httplib::Response& response) {
+    metrics.count_http(response.status);
+  });
 }
 
 Api::Api(const HttpConfig& config, StoreReader& reader, Metrics& metrics)

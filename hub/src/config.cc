@@ -1,11 +1,12 @@
 #include "config.h"
 
+#include <toml++/toml.h>
+
 #include <array>
 #include <charconv>
 #include <fstream>
 #include <functional>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace ngplc::hub {
 namespace {
@@ -57,7 +58,8 @@ Setter list_into(std::vector<std::string>& target) {
     if (!node.is_array()) return std::string("expected a list of strings, found ") + type_name(node);
     target.clear();
     for (const toml::node& item : *node.as_array()) {
-      if (!item.is_string()) return std::string("expected a list of strings, found ") + type_name(item) + " in it";
+      if (!item.is_string())
+        return std::string("expected a list of strings, found ") + type_name(item) + " in it";
       target.push_back(item.as_string()->get());
     }
     return "";
@@ -80,40 +82,48 @@ std::string one_line(std::string text) {
 }
 
 std::string place(std::string_view source, const toml::source_region& region) {
-  return std::string(source) + ":" + std::to_string(region.begin.line) + ":" + std::to_string(region.begin.column) + ": ";
+  return std::string(source) + ":" + std::to_string(region.begin.line) + ":" +
+         std::to_string(region.begin.column) + ": ";
 }
 
 }  // namespace
 
 std::string HubConfig::validate() const {
   if (name.empty() || name.size() > 64 ||
-      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-") != std::string::npos) {
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-") !=
+          std::string::npos) {
     return "name: expected 1 to 64 of [A-Za-z0-9._:/-]";
   }
   const bool tcp = feed.endpoint.rfind("tcp://", 0) == 0;
-  if (!tcp && feed.endpoint.rfind("ipc://", 0) != 0) return "feed.endpoint: expected tcp://HOST:PORT or ipc://PATH";
-  if (feed.endpoint.size() <= 6 || feed.endpoint.size() > 256) return "feed.endpoint: expected tcp://HOST:PORT or ipc://PATH";
+  if (!tcp && feed.endpoint.rfind("ipc://", 0) != 0)
+    return "feed.endpoint: expected tcp://HOST:PORT or ipc://PATH";
+  if (feed.endpoint.size() <= 6 || feed.endpoint.size() > 256)
+    return "feed.endpoint: expected tcp://HOST:PORT or ipc://PATH";
   if (feed.batch_records < 1 || feed.batch_records > 10000) return "feed.batch_records: expected 1 to 10000";
   if (feed.batch_delay_ms < 0 || feed.batch_delay_ms > 1000) return "feed.batch_delay_ms: expected 0 to 1000";
   if (tcp) {
     const auto address = parse_host_port(feed.endpoint.substr(6));
     if (!address) return "feed.endpoint: " + address.error();
     if (feed.curve_secret_key_file.empty() && !is_loopback(address->host)) {
-      return "feed.endpoint: " + feed.endpoint + " is reachable from outside and needs feed.curve_secret_key_file";
+      return "feed.endpoint: " + feed.endpoint +
+             " is reachable from outside and needs feed.curve_secret_key_file";
     }
   }
   if (!feed.curve_secret_key_file.empty() && feed.curve_clients.empty()) {
     return "feed.curve_clients: expected the public keys of the modems let in, or [\"any\"]";
   }
   for (const std::string& key : feed.curve_clients) {
-    if (key != "any" && key.size() != 40) return "feed.curve_clients: expected keys of 40 characters (Z85), or [\"any\"]";
+    if (key != "any" && key.size() != 40)
+      return "feed.curve_clients: expected keys of 40 characters (Z85), or [\"any\"]";
   }
   if (const auto address = parse_host_port(http.listen); !address) return "http.listen: " + address.error();
   if (http.threads < 1 || http.threads > 64) return "http.threads: expected 1 to 64";
   if (database.file.empty()) return "database.file: expected a path";
-  if (database.durability != "full" && database.durability != "normal") return "database.durability: expected full or normal";
+  if (database.durability != "full" && database.durability != "normal")
+    return "database.durability: expected full or normal";
   if (database.max_bytes < 0) return "database.max_bytes: expected 0 or more";
-  static constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info", "warn", "error", "off"};
+  static constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info",
+                                                              "warn",  "error", "off"};
   for (const std::string_view level : kLevels) {
     if (log.level == level) return "";
   }
@@ -152,8 +162,10 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
   };
   // Later checks of a value point at where it was written.
   std::vector<std::pair<std::string, toml::source_region>> places;
-  const auto apply = [&](std::string_view section, std::string_view key, const toml::node& node) -> std::string {
-    const std::string field = section.empty() ? std::string(key) : std::string(section) + "." + std::string(key);
+  const auto apply = [&](std::string_view section, std::string_view key,
+                         const toml::node& node) -> std::string {
+    const std::string field =
+        section.empty() ? std::string(key) : std::string(section) + "." + std::string(key);
     for (const Entry& e : entries) {
       if (section != e.section || key != e.key) continue;
       places.emplace_back(field, node.source());
@@ -166,7 +178,8 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
     std::string wrong;
     if (is_section(key.str())) {
       if (!node.is_table()) {
-        wrong = place(source, node.source()) + std::string(key.str()) + ": expected a table, found " + type_name(node);
+        wrong = place(source, node.source()) + std::string(key.str()) + ": expected a table, found " +
+                type_name(node);
       } else {
         for (auto&& [inner_key, inner] : *node.as_table()) {
           wrong = apply(key.str(), inner_key.str(), inner);
@@ -214,7 +227,8 @@ Result<HostPort> parse_host_port(const std::string& text) {
   const char* begin = text.data() + colon + 1;
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(begin, end, out.port);
-  if (parsed.ec != std::errc() || parsed.ptr != end || out.port < 0 || out.port > 65535) return R::failure(wrong);
+  if (parsed.ec != std::errc() || parsed.ptr != end || out.port < 0 || out.port > 65535)
+    return R::failure(wrong);
   return out;
 }
 

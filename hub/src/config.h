@@ -14,8 +14,9 @@ struct FeedConfig {
   std::string endpoint = "tcp://127.0.0.1:7850";  ///< ZeroMQ endpoint to bind: tcp://HOST:PORT or ipc://PATH
   std::int64_t batch_records = 512;               ///< most records in one transaction, 1..10000
   std::int64_t batch_delay_ms = 5;                ///< how long a first record waits for company, 0..1000
-  std::string curve_secret_key_file;              ///< file with the hub's secret key (Z85, 40 characters); empty: no CURVE
-  std::vector<std::string> curve_clients;         ///< public keys (Z85) of the modems let in, or one entry "any"
+  std::string
+      curve_secret_key_file;  ///< file with the hub's secret key (Z85, 40 characters); empty: no CURVE
+  std::vector<std::string> curve_clients;  ///< public keys (Z85) of the modems let in, or one entry "any"
 };
 
 struct HttpConfig {
@@ -25,8 +26,9 @@ struct HttpConfig {
 
 struct DatabaseConfig {
   std::string file = "ngplc-hub.sqlite";
-  std::string durability = "full";  ///< "full": a commit survives a power cut; "normal": it survives a crash of the hub only
-  std::int64_t max_bytes = 0;       ///< upper bound of the file, 0: none; rounded up to pages of 4096
+  std::string durability =
+      "full";  ///< "full": a commit survives a power cut; "normal": it survives a crash of the hub only
+  std::int64_t max_bytes = 0;  ///< upper bound of the file, 0: none; rounded up to pages of 4096
 };
 
 struct LogConfig {
@@ -44,7 +46,8 @@ struct HubConfig {
   std::string validate() const;
 };
 
-/// Reads TOML text over the defaults. Unknown keys, wrong types and values out of range fail with `source:line:column: field: what`.
+/// Reads TOML text over the defaults. Unknown keys, wrong types and values out of range fail with
+/// `source:line:column: field: what`.
 ngwire::Result<HubConfig> parse_config(std::string_view text, std::string_view source);
 
 /// parse_config() of a file of at most 1 MB.

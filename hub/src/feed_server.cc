@@ -17,8 +17,8 @@ using namespace std::chrono_literals;
 using ngwire::Bytes;
 using Clock = std::chrono::steady_clock;
 
-// libzmq closes a connection that announces a larger part. Above the largest record, so that the hub itself can still count and name
-// messages that are somewhat too long.
+// libzmq closes a connection that announces a larger part. Above the largest record, so that the hub itself
+// can still count and name messages that are somewhat too long.
 constexpr std::int64_t kMaxPartBytes = 1 << 20;
 constexpr int kReceiveQueue = 4096;  // messages a connection, ours before it blocks
 constexpr int kSendQueue = 1024;
@@ -34,7 +34,9 @@ std::string read_key(const std::string& path, std::string& key) {
   return "";
 }
 
-const std::uint8_t* bytes_of(const zmq::message_t& message) { return static_cast<const std::uint8_t*>(message.data()); }
+const std::uint8_t* bytes_of(const zmq::message_t& message) {
+  return static_cast<const std::uint8_t*>(message.data());
+}
 
 }  // namespace
 
@@ -79,8 +81,9 @@ std::string FeedServer::start() {
       socket_.set(zmq::sockopt::curve_secretkey, secret);
     }
     if (zmq_socket_monitor(socket_.handle(), "inproc://feed.monitor",
-                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) == 0) {
+                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) == 0) {
       monitor_ = zmq::socket_t(context_, zmq::socket_type::pair);
       monitor_.set(zmq::sockopt::linger, 0);
       monitor_.connect("inproc://feed.monitor");
@@ -102,7 +105,8 @@ void FeedServer::stop() {
   const std::uint64_t one = 1;
   if (wake_fd_ >= 0 && ::write(wake_fd_, &one, sizeof one) < 0) spdlog::debug("feed wake failed");
   if (thread_.joinable()) thread_.join();
-  // Ends the monitor and the gate; waits for queued acknowledgements as long as linger says. Sockets of an unstarted feed close first.
+  // Ends the monitor and the gate; waits for queued acknowledgements as long as linger says. Sockets of an
+  // unstarted feed close first.
   if (socket_.handle() != nullptr) socket_.close();
   context_.shutdown();
   if (monitor_thread_.joinable()) monitor_thread_.join();
@@ -140,8 +144,9 @@ void FeedServer::bad(const std::string& reason, const std::string& detail) {
     ++complaints_held_back_;
     return;
   }
-  spdlog::warn("feed message refused ({}): {}{}", reason, detail,
-               complaints_held_back_ > 0 ? fmt::format("; {} more since the last line", complaints_held_back_) : "");
+  spdlog::warn(
+      "feed message refused ({}): {}{}", reason, detail,
+      complaints_held_back_ > 0 ? fmt::format("; {} more since the last line", complaints_held_back_) : "");
   last_complaint_ = now;
   complaints_held_back_ = 0;
 }
@@ -167,7 +172,8 @@ bool FeedServer::receive_one() {
   return true;
 }
 
-void FeedServer::handle(const std::string& peer, const zmq::message_t& kind_part, const zmq::message_t& body) {
+void FeedServer::handle(const std::string& peer, const zmq::message_t& kind_part,
+                        const zmq::message_t& body) {
   const std::string_view kind = kind_part.to_string_view();
   if (body.size() > ngwire::kMaxRecordBytes) {
     bad("too_large", fmt::format("{} bytes, at most {}", body.size(), ngwire::kMaxRecordBytes));
@@ -246,7 +252,8 @@ void FeedServer::acknowledge() {
     for (std::size_t at = 0; at < ranges.size(); at += ngwire::kMaxAckRanges) {
       ngwire::Ack ack{receiver, run, {}};
       const std::size_t end = std::min(ranges.size(), at + ngwire::kMaxAckRanges);
-      ack.ranges.assign(ranges.begin() + static_cast<std::ptrdiff_t>(at), ranges.begin() + static_cast<std::ptrdiff_t>(end));
+      ack.ranges.assign(ranges.begin() + static_cast<std::ptrdiff_t>(at),
+                        ranges.begin() + static_cast<std::ptrdiff_t>(end));
       if (const auto body = ngwire::encode(ack)) send(peer, ngwire::kKindAck, body.value());
     }
   }
@@ -290,38 +297,58 @@ void FeedServer::send_downlinks() {
   for (const auto& [peer, body] : downlinks) send(peer, ngwire::kKindDownlink, body);
 }
 
-void FeedServer::run() {
+void FeedServer::take_turn() {
   const auto most = static_cast<std::size_t>(config_.batch_records);
-  try {
-    while (!stopping_) {
-      std::array<zmq::pollitem_t, 2> items = {{{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_fd_, ZMQ_POLLIN, 0}}};
-      zmq::poll(items.data(), items.size(), 1000ms);
-      std::uint64_t ignored = 0;
-      if ((items[1].revents & ZMQ_POLLIN) != 0 && ::read(wake_fd_, &ignored, sizeof ignored) < 0) continue;
-      send_downlinks();
-      const auto deadline = Clock::now() + std::chrono::milliseconds(config_.batch_delay_ms);
-      // Bounded by count as well: messages that are not records must not keep a batch waiting.
-      for (std::size_t taken = 0; rows_.size() < most && taken < 4 * most; ++taken) {
-        if (receive_one()) continue;
-        const auto left = deadline - Clock::now();
-        if (rows_.empty() || left <= 0ms || stopping_) break;
-        zmq::pollitem_t wait{socket_.handle(), 0, ZMQ_POLLIN, 0};
-        zmq::poll(&wait, 1, std::chrono::ceil<std::chrono::milliseconds>(left));
-      }
-      if (!rows_.empty()) commit_batch(false);
+  std::array<zmq::pollitem_t, 2> items = {
+      {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_fd_, ZMQ_POLLIN, 0}}};
+  zmq::poll(items.data(), items.size(), 1000ms);
+  std::uint64_t ignored = 0;
+  if ((items[1].revents & ZMQ_POLLIN) != 0 && ::read(wake_fd_, &ignored, sizeof ignored) < 0) return;
+  send_downlinks();
+  const auto deadline = Clock::now() + std::chrono::milliseconds(config_.batch_delay_ms);
+  // Bounded by count as well: messages that are not records must not keep a batch waiting.
+  for (std::size_t taken = 0; rows_.size() < most && taken < 4 * most; ++taken) {
+    if (receive_one()) continue;
+    const auto left = deadline - Clock::now();
+    if (rows_.empty() || left <= 0ms || stopping_) break;
+    zmq::pollitem_t wait{socket_.handle(), 0, ZMQ_POLLIN, 0};
+    zmq::poll(&wait, 1, std::chrono::ceil<std::chrono::milliseconds>(left));
+  }
+  if (!rows_.empty()) commit_batch(false);
+}
+
+void FeedServer::finish() {
+  const auto most = static_cast<std::size_t>(config_.batch_records);
+  const auto end = Clock::now() + 2s;
+  while (Clock::now() < end) {
+    while (rows_.size() < most && receive_one()) {
     }
-    const auto end = Clock::now() + 2s;
-    while (Clock::now() < end) {
-      while (rows_.size() < most && receive_one()) {
-      }
-      if (rows_.empty() || !commit_batch(true)) break;
+    if (rows_.empty() || !commit_batch(true)) break;
+  }
+}
+
+void FeedServer::run() {
+  // A process that was paused and continued sees EINTR; rows received so far wait in rows_ and go with the
+  // next turn.
+  const auto survives = [](const zmq::error_t& error) {
+    if (error.num() == EINTR) return true;
+    spdlog::critical("feed stopped: {}", error.what());
+    return false;
+  };
+  while (!stopping_) {
+    try {
+      take_turn();
+    } catch (const zmq::error_t& error) {
+      if (survives(error)) continue;
+      metrics_.set_storage_trouble(std::string("feed stopped: ") + error.what());
+      break;
     }
-  } catch (const zmq::error_t& error) {
-    if (!stopping_) spdlog::critical("feed stopped: {}", error.what());
   }
   try {
+    finish();
     socket_.close();
-  } catch (const zmq::error_t&) {
+  } catch (const zmq::error_t& error) {
+    survives(error);
   }
 }
 

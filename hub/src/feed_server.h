@@ -22,8 +22,9 @@ namespace ngplc::hub {
 
 class CurveGate;
 
-/// One thread: receive what is there, commit it as one batch, acknowledge, again. While the database refuses, nothing is read from the
-/// socket and the same batch is tried every second; the modems keep what is not acknowledged.
+/// One thread: receive what is there, commit it as one batch, acknowledge, again. While the database refuses,
+/// nothing is read from the socket and the same batch is tried every second; the modems keep what is not
+/// acknowledged.
 class FeedServer {
  public:
   using ReportHandler = std::function<void(const std::string& receiver, const ngwire::TransmitReport&)>;
@@ -40,7 +41,8 @@ class FeedServer {
   /// Takes in what already arrived (at most two seconds), commits, acknowledges, closes. Safe to call twice.
   void stop();
 
-  /// Hands a frame to the modem of that receiver; false when that receiver never spoke since the hub's start. Any thread.
+  /// Hands a frame to the modem of that receiver; false when that receiver never spoke since the hub's start.
+  /// Any thread.
   bool send_downlink(const std::string& receiver, const ngwire::DownlinkFrame& frame);
 
   /// Called on the feed's thread for each transmit report. Set before start().
@@ -58,6 +60,8 @@ class FeedServer {
   };
 
   void run();
+  void take_turn();
+  void finish();
   void watch_connections();
   /// Reads one message if there is one. False when there is none.
   bool receive_one();
@@ -94,7 +98,8 @@ class FeedServer {
   std::vector<std::pair<std::string, ngwire::Bytes>> downlinks_;
 };
 
-/// The counter label of a decoder's complaint: "version", "missing_key", "wrong_type", "range" or "malformed".
+/// The counter label of a decoder's complaint: "version", "missing_key", "wrong_type", "range" or
+/// "malformed".
 const char* fault_class(const std::string& complaint);
 
 }  // namespace ngplc::hub

@@ -7,7 +7,9 @@
 namespace ngplc::hub {
 
 std::int64_t unix_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 FrameRow Ingest::examine(ngwire::FrameRecord record, std::int64_t received_ns) const {
@@ -28,7 +30,8 @@ bool Ingest::commit(const std::vector<FrameRow>& rows) {
   if (!outcome.error.empty()) {
     metrics_.count_commit_failure(outcome.reason);
     metrics_.set_storage_trouble(outcome.error);
-    if (!in_trouble_) spdlog::error("database refuses, frames stay with the modems until it takes them: {}", outcome.error);
+    if (!in_trouble_)
+      spdlog::error("database refuses, frames stay with the modems until it takes them: {}", outcome.error);
     in_trouble_ = true;
     return false;
   }
@@ -37,7 +40,8 @@ bool Ingest::commit(const std::vector<FrameRow>& rows) {
     metrics_.set_storage_trouble("");
     in_trouble_ = false;
   }
-  metrics_.commit_seconds.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  metrics_.commit_seconds.Observe(
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   metrics_.commits.Increment();
   metrics_.readings.Increment(static_cast<double>(outcome.readings));
   metrics_.count_record("stored", static_cast<double>(outcome.stored));

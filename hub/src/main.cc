@@ -45,11 +45,13 @@ int complain(ExitCode code, const std::string& what) {
 int keygen(const std::string& path) {
   std::array<char, 41> public_key{};
   std::array<char, 41> secret_key{};
-  if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) return complain(kFailed, "libzmq was built without CURVE");
+  if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0)
+    return complain(kFailed, "libzmq was built without CURVE");
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return complain(kFailed, path + ": " + std::strerror(errno));
   secret_key[40] = '\n';
-  const bool written = ::write(fd, secret_key.data(), secret_key.size()) == static_cast<ssize_t>(secret_key.size());
+  const bool written =
+      ::write(fd, secret_key.data(), secret_key.size()) == static_cast<ssize_t>(secret_key.size());
   if (::close(fd) != 0 || !written) return complain(kFailed, path + ": cannot be written");
   std::printf("%s\n", public_key.data());
   return kDone;
@@ -75,7 +77,8 @@ int main(int argc, char** argv) {
     if (code == kVersion) return std::puts("ngplc-hub " NGPLC_VERSION) < 0 ? kFailed : kDone;
     given[static_cast<std::size_t>(code)] = optarg;
   }
-  if (optind < argc) return complain(kWrongUsage, std::string("unexpected argument '") + argv[optind] + "', see --help");
+  if (optind < argc)
+    return complain(kWrongUsage, std::string("unexpected argument '") + argv[optind] + "', see --help");
   if (given[kKeygen]) return keygen(*given[kKeygen]);
 
   HubConfig config;
@@ -117,7 +120,8 @@ int main(int argc, char** argv) {
   if (!is_loopback(parse_host_port(config.http.listen)->host)) {
     spdlog::warn("http {} is reachable from outside and asks nobody who they are", config.http.listen);
   }
-  spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), api.port(), config.database.file);
+  spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), api.port(),
+               config.database.file);
 
   int signal = 0;
   sigwait(&signals, &signal);

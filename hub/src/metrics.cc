@@ -5,7 +5,8 @@
 namespace ngplc::hub {
 namespace {
 
-prometheus::Family<prometheus::Counter>& counters(prometheus::Registry& registry, const char* name, const char* help) {
+prometheus::Family<prometheus::Counter>& counters(prometheus::Registry& registry, const char* name,
+                                                  const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
 }
 
@@ -16,21 +17,26 @@ Metrics::Metrics() : Metrics(std::make_shared<prometheus::Registry>()) {}
 Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
     : readings(counters(*registry, "ngplc_hub_readings_total", "Register values stored").Add({})),
       commits(counters(*registry, "ngplc_hub_commits_total", "Transactions committed").Add({})),
-      commit_seconds(prometheus::BuildHistogram()
-                         .Name("ngplc_hub_commit_seconds")
-                         .Help("Time of one transaction, from begin to durable")
-                         .Register(*registry)
-                         .Add({}, prometheus::Histogram::BucketBoundaries{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3})),
+      commit_seconds(
+          prometheus::BuildHistogram()
+              .Name("ngplc_hub_commit_seconds")
+              .Help("Time of one transaction, from begin to durable")
+              .Register(*registry)
+              .Add({}, prometheus::Histogram::BucketBoundaries{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3})),
       storage_ok(prometheus::BuildGauge()
                      .Name("ngplc_hub_storage_ok")
                      .Help("1 when the last transaction was committed, 0 while the database refuses")
                      .Register(*registry)
                      .Add({})),
       registry_(std::move(registry)),
-      records_(counters(*registry_, "ngplc_hub_records_total", "Frame records that reached the store, by result")),
-      bad_messages_(counters(*registry_, "ngplc_hub_bad_messages_total", "Feed messages not understood, by reason")),
-      payloads_(counters(*registry_, "ngplc_hub_payloads_total", "Payloads of stored records, by what they turned out to be")),
-      commit_failures_(counters(*registry_, "ngplc_hub_commit_failures_total", "Transactions rolled back, by reason")),
+      records_(
+          counters(*registry_, "ngplc_hub_records_total", "Frame records that reached the store, by result")),
+      bad_messages_(
+          counters(*registry_, "ngplc_hub_bad_messages_total", "Feed messages not understood, by reason")),
+      payloads_(counters(*registry_, "ngplc_hub_payloads_total",
+                         "Payloads of stored records, by what they turned out to be")),
+      commit_failures_(
+          counters(*registry_, "ngplc_hub_commit_failures_total", "Transactions rolled back, by reason")),
       connections_(counters(*registry_, "ngplc_hub_feed_connections_total", "Feed connections, by event")),
       http_(counters(*registry_, "ngplc_hub_http_responses_total", "HTTP answers, by status code")),
       downlinks_(counters(*registry_, "ngplc_hub_downlinks_total", "Downlink frames, by result")) {
@@ -39,10 +45,16 @@ Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
   for (const char* result : {"stored", "duplicate"}) count_record(result, 0);
 }
 
-void Metrics::count_record(const std::string& result, double by) { records_.Add({{"result", result}}).Increment(by); }
-void Metrics::count_bad_message(const std::string& reason) { bad_messages_.Add({{"reason", reason}}).Increment(); }
+void Metrics::count_record(const std::string& result, double by) {
+  records_.Add({{"result", result}}).Increment(by);
+}
+void Metrics::count_bad_message(const std::string& reason) {
+  bad_messages_.Add({{"reason", reason}}).Increment();
+}
 void Metrics::count_payload(const std::string& result) { payloads_.Add({{"result", result}}).Increment(); }
-void Metrics::count_commit_failure(const std::string& reason) { commit_failures_.Add({{"reason", reason}}).Increment(); }
+void Metrics::count_commit_failure(const std::string& reason) {
+  commit_failures_.Add({{"reason", reason}}).Increment();
+}
 void Metrics::count_connection(const std::string& event) { connections_.Add({{"event", event}}).Increment(); }
 void Metrics::count_http(int status) { http_.Add({{"code", std::to_string(status)}}).Increment(); }
 void Metrics::count_downlink(const std::string& result) { downlinks_.Add({{"result", result}}).Increment(); }

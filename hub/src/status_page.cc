@@ -37,8 +37,8 @@ std::string utc_text(std::int64_t unix_ns) {
   const std::time_t seconds = static_cast<std::time_t>(unix_ns / 1'000'000'000);
   std::tm utc{};
   if (gmtime_r(&seconds, &utc) == nullptr) return "?";
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-                     utc.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 std::string status_page(const std::vector<StoredDevice>& devices, const std::string& trouble) {
@@ -54,8 +54,11 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{background:#fdd;pad
   if (devices.empty()) {
     html += "<p>No device heard yet.</p>\n";
   } else {
-    html += fmt::format("<p>{} device{}. Times are UTC.</p>\n", devices.size(), devices.size() == 1 ? "" : "s");
-    html += "<table><tr><th>Device</th><th>Last heard</th><th>Frames</th><th>SNR dB</th><th>Clock ppm</th><th>Readings</th></tr>\n";
+    html +=
+        fmt::format("<p>{} device{}. Times are UTC.</p>\n", devices.size(), devices.size() == 1 ? "" : "s");
+    html +=
+        "<table><tr><th>Device</th><th>Last heard</th><th>Frames</th><th>SNR dB</th><th>Clock "
+        "ppm</th><th>Readings</th></tr>\n";
     for (const StoredDevice& d : devices) {
       std::string values;
       for (const StoredReading& r : d.last) {
@@ -63,14 +66,18 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{background:#fdd;pad
                               ngwire::decimal_string(r.mantissa, r.exponent), escape_html(r.unit));
       }
       html += fmt::format(
-          "<tr><td>{:08x}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{:.1f}</td><td class=\"n\">{:.1f}</td><td>{}</td></tr>\n",
+          "<tr><td>{:08x}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{:.1f}</td><td "
+          "class=\"n\">{:.1f}</td><td>{}</td></tr>\n",
           d.device, utc_text(d.last_seen_ns), d.frames, d.snr_db, d.clock_offset_ppm, values);
     }
     html += "</table>\n";
   }
-  return html + "<p><a href=\"/api/v1/devices\">devices</a> · <a href=\"/api/v1/readings?order=desc\">readings</a> · "
-                "<a href=\"/api/v1/frames?order=desc\">frames</a> · <a href=\"/metrics\">metrics</a> · <a href=\"/healthz\">health</a></p>\n"
-                "</body></html>\n";
+  return html +
+         "<p><a href=\"/api/v1/devices\">devices</a> · <a href=\"/api/v1/readings?order=desc\">readings</a> "
+         "· "
+         "<a href=\"/api/v1/frames?order=desc\">frames</a> · <a href=\"/metrics\">metrics</a> · <a "
+         "href=\"/healthz\">health</a></p>\n"
+         "</body></html>\n";
 }
 
 }  // namespace ngplc::hub

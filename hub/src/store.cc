@@ -43,7 +43,8 @@ const char* reason_of(int code) {
   }
 }
 
-// A statement is ready for reuse however the last use ended. SQLiteCpp's own reset() throws again what the step threw.
+// A statement is ready for reuse however the last use ended. SQLiteCpp's own reset() throws again what the
+// step threw.
 class Use {
  public:
   explicit Use(SQLite::Statement& statement) : statement_(statement) {}
@@ -97,8 +98,8 @@ struct Store::State {
 
   SQLite::Database db;
   int lock_fd = -1;
-  std::optional<SQLite::Statement> begin, commit, rollback, find_run, add_run, add_frame, add_reading, find_register, add_register,
-      put_device, put_last;
+  std::optional<SQLite::Statement> begin, commit, rollback, find_run, add_run, add_frame, add_reading,
+      find_register, add_register, put_device, put_last;
   using RunKey = std::pair<std::string, std::uint64_t>;
   // Row numbers that are surely in the file; numbers made by an open transaction wait in the second map.
   std::map<RunKey, std::int64_t> runs, new_runs;
@@ -112,25 +113,35 @@ void Store::State::prepare() {
   commit.emplace(db, "COMMIT");
   rollback.emplace(db, "ROLLBACK");
   find_run.emplace(db, "SELECT id FROM runs WHERE receiver = ? AND run = ?");
-  add_run.emplace(db, "INSERT INTO runs(receiver, run, sample_rate_hz, time_source, first_seen_ns) VALUES(?,?,?,?,?)");
-  add_frame.emplace(db,
-                    "INSERT INTO frames(run_id, sequence, device, payload_status, profile, direction, received_ns, time_ns, "
-                    "sample_index, payload, snr_db, ebn0_db, carrier_offset_hz, clock_offset_ppm, delay_spread_s, residual_db, "
-                    "corrected_bits, list_used) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
-  add_reading.emplace(db, "INSERT INTO readings(frame_id, device, counter, register, mantissa, time_ns) VALUES(?,?,?,?,?,?)");
+  add_run.emplace(
+      db, "INSERT INTO runs(receiver, run, sample_rate_hz, time_source, first_seen_ns) VALUES(?,?,?,?,?)");
+  add_frame.emplace(
+      db,
+      "INSERT INTO frames(run_id, sequence, device, payload_status, profile, direction, received_ns, "
+      "time_ns, "
+      "sample_index, payload, snr_db, ebn0_db, carrier_offset_hz, clock_offset_ppm, delay_spread_s, "
+      "residual_db, "
+      "corrected_bits, list_used) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  add_reading.emplace(
+      db, "INSERT INTO readings(frame_id, device, counter, register, mantissa, time_ns) VALUES(?,?,?,?,?,?)");
   find_register.emplace(db, "SELECT id FROM registers WHERE obis = ? AND unit = ? AND exponent = ?");
   add_register.emplace(db, "INSERT INTO registers(obis, unit, exponent) VALUES(?,?,?)");
-  put_device.emplace(db,
-                     "INSERT INTO devices(address, first_seen_ns, last_seen_ns, frames, counter, receiver, profile, snr_db, ebn0_db, "
-                     "clock_offset_ppm) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(address) DO UPDATE SET "
-                     "frames = frames + ?4, first_seen_ns = min(first_seen_ns, ?2), "
-                     "counter = iif(?3 >= last_seen_ns, ?5, counter), receiver = iif(?3 >= last_seen_ns, ?6, receiver), "
-                     "profile = iif(?3 >= last_seen_ns, ?7, profile), snr_db = iif(?3 >= last_seen_ns, ?8, snr_db), "
-                     "ebn0_db = iif(?3 >= last_seen_ns, ?9, ebn0_db), "
-                     "clock_offset_ppm = iif(?3 >= last_seen_ns, ?10, clock_offset_ppm), last_seen_ns = max(last_seen_ns, ?3)");
-  put_last.emplace(db,
-                   "INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id) VALUES(?1,?2,?3,?4,?5) "
-                   "ON CONFLICT(device, register) DO UPDATE SET mantissa = ?3, time_ns = ?4, frame_id = ?5 WHERE ?4 >= time_ns");
+  put_device.emplace(
+      db,
+      "INSERT INTO devices(address, first_seen_ns, last_seen_ns, frames, counter, receiver, profile, snr_db, "
+      "ebn0_db, "
+      "clock_offset_ppm) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(address) DO UPDATE SET "
+      "frames = frames + ?4, first_seen_ns = min(first_seen_ns, ?2), "
+      "counter = iif(?3 >= last_seen_ns, ?5, counter), receiver = iif(?3 >= last_seen_ns, ?6, receiver), "
+      "profile = iif(?3 >= last_seen_ns, ?7, profile), snr_db = iif(?3 >= last_seen_ns, ?8, snr_db), "
+      "ebn0_db = iif(?3 >= last_seen_ns, ?9, ebn0_db), "
+      "clock_offset_ppm = iif(?3 >= last_seen_ns, ?10, clock_offset_ppm), last_seen_ns = max(last_seen_ns, "
+      "?3)");
+  put_last.emplace(
+      db,
+      "INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id) VALUES(?1,?2,?3,?4,?5) "
+      "ON CONFLICT(device, register) DO UPDATE SET mantissa = ?3, time_ns = ?4, frame_id = ?5 WHERE ?4 >= "
+      "time_ns");
 }
 
 std::int64_t Store::State::run_id(const FrameRow& row) {
@@ -197,8 +208,9 @@ void Store::State::write(const std::vector<FrameRow>& batch, CommitOutcome& outc
       s.bind(++i, row.time_ns);
       s.bind(++i, as_signed(r.sample_index));
       s.bindNoCopy(++i, r.payload.data(), static_cast<int>(r.payload.size()));
-      for (const double metric : {r.metrics.snr_db, r.metrics.ebn0_db, r.metrics.carrier_offset_hz, r.metrics.clock_offset_ppm,
-                                  r.metrics.delay_spread_s, r.metrics.residual_db}) {
+      for (const double metric :
+           {r.metrics.snr_db, r.metrics.ebn0_db, r.metrics.carrier_offset_hz, r.metrics.clock_offset_ppm,
+            r.metrics.delay_spread_s, r.metrics.residual_db}) {
         s.bind(++i, metric);
       }
       s.bind(++i, r.metrics.corrected_bits);
@@ -219,32 +231,36 @@ void Store::State::write(const std::vector<FrameRow>& batch, CommitOutcome& outc
     for (const ngwire::RegisterValue& value : reading.values) {
       const std::int64_t reg = register_id(*value.spec);
       const Use use(*add_reading);
-      bind_all(*add_reading, frame_id, static_cast<std::int64_t>(reading.device), static_cast<int>(reading.counter), reg,
-               value.mantissa, row.time_ns);
+      bind_all(*add_reading, frame_id, static_cast<std::int64_t>(reading.device),
+               static_cast<int>(reading.counter), reg, value.mantissa, row.time_ns);
       add_reading->exec();
       ++outcome.readings;
       LastUpdate& newest = last[{reading.device, reg}];
-      if (newest.frame_id == 0 || row.time_ns >= newest.time_ns) newest = {value.mantissa, row.time_ns, frame_id};
+      if (newest.frame_id == 0 || row.time_ns >= newest.time_ns)
+        newest = {value.mantissa, row.time_ns, frame_id};
     }
   }
   for (const auto& [address, update] : devices) {
     const FrameRecord& r = update.newest->record;
     const Use use(*put_device);
-    bind_all(*put_device, static_cast<std::int64_t>(address), update.first_seen_ns, update.newest->time_ns, update.frames,
-             static_cast<int>(update.newest->reading->counter), r.receiver, r.profile, r.metrics.snr_db, r.metrics.ebn0_db,
-             r.metrics.clock_offset_ppm);
+    bind_all(*put_device, static_cast<std::int64_t>(address), update.first_seen_ns, update.newest->time_ns,
+             update.frames, static_cast<int>(update.newest->reading->counter), r.receiver, r.profile,
+             r.metrics.snr_db, r.metrics.ebn0_db, r.metrics.clock_offset_ppm);
     put_device->exec();
   }
   for (const auto& [key, update] : last) {
     const Use use(*put_last);
-    bind_all(*put_last, static_cast<std::int64_t>(key.first), key.second, update.mantissa, update.time_ns, update.frame_id);
+    bind_all(*put_last, static_cast<std::int64_t>(key.first), key.second, update.mantissa, update.time_ns,
+             update.frame_id);
     put_last->exec();
   }
 }
 
 Result<std::unique_ptr<Store>> Store::open(const DatabaseConfig& config) {
   using R = Result<std::unique_ptr<Store>>;
-  const auto fail = [&](const std::string& what) { return R::failure("database " + config.file + ": " + what); };
+  const auto fail = [&](const std::string& what) {
+    return R::failure("database " + config.file + ": " + what);
+  };
   const std::string lock_file = config.file + ".lock";
   const int lock_fd = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_fd < 0) return fail("cannot create the lock file " + lock_file + ": " + std::strerror(errno));
@@ -258,7 +274,8 @@ Result<std::unique_ptr<Store>> Store::open(const DatabaseConfig& config) {
     SQLite::Database& db = state->db;
     const int version = db.execAndGet("PRAGMA user_version").getInt();
     const int application = db.execAndGet("PRAGMA application_id").getInt();
-    const bool fresh = version == 0 && application == 0 && db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
+    const bool fresh =
+        version == 0 && application == 0 && db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
     if (!fresh && application != kApplicationId) {
       ::close(lock_fd);
       return fail("belongs to another program");
@@ -376,7 +393,9 @@ void bind_page(SQLite::Statement& s, const Page& page) {
   if (page.device) s.bind(4, static_cast<std::int64_t>(*page.device));
 }
 
-std::uint32_t device_of(const SQLite::Column& column) { return static_cast<std::uint32_t>(column.getInt64()); }
+std::uint32_t device_of(const SQLite::Column& column) {
+  return static_cast<std::uint32_t>(column.getInt64());
+}
 
 }  // namespace
 
@@ -384,12 +403,14 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
   const std::lock_guard lock(state_->mutex);
   std::vector<StoredFrame> out;
   try {
-    SQLite::Statement s(state_->db,
-                        "SELECT f.id, r.receiver, r.run, f.sequence, f.device, f.payload_status, f.profile, f.direction, "
-                        "f.received_ns, f.time_ns, f.sample_index, f.payload, f.snr_db, f.ebn0_db, f.carrier_offset_hz, "
-                        "f.clock_offset_ppm, f.delay_spread_s, f.residual_db, f.corrected_bits, f.list_used, r.sample_rate_hz, "
-                        "r.time_source FROM frames f JOIN runs r ON r.id = f.run_id" +
-                            page_sql(page, "f.id", "f.device", "f.time_ns"));
+    SQLite::Statement s(
+        state_->db,
+        "SELECT f.id, r.receiver, r.run, f.sequence, f.device, f.payload_status, f.profile, f.direction, "
+        "f.received_ns, f.time_ns, f.sample_index, f.payload, f.snr_db, f.ebn0_db, f.carrier_offset_hz, "
+        "f.clock_offset_ppm, f.delay_spread_s, f.residual_db, f.corrected_bits, f.list_used, "
+        "r.sample_rate_hz, "
+        "r.time_source FROM frames f JOIN runs r ON r.id = f.run_id" +
+            page_sql(page, "f.id", "f.device", "f.time_ns"));
     bind_page(s, page);
     while (s.executeStep()) {
       StoredFrame f;
@@ -431,15 +452,17 @@ Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
   const std::lock_guard lock(state_->mutex);
   std::vector<StoredReading> out;
   try {
-    SQLite::Statement s(state_->db,
-                        "SELECT v.id, v.frame_id, v.device, v.counter, v.time_ns, g.obis, g.unit, v.mantissa, g.exponent "
-                        "FROM readings v JOIN registers g ON g.id = v.register" +
-                            page_sql(page, "v.id", "v.device", "v.time_ns"));
+    SQLite::Statement s(
+        state_->db,
+        "SELECT v.id, v.frame_id, v.device, v.counter, v.time_ns, g.obis, g.unit, v.mantissa, g.exponent "
+        "FROM readings v JOIN registers g ON g.id = v.register" +
+            page_sql(page, "v.id", "v.device", "v.time_ns"));
     bind_page(s, page);
     while (s.executeStep()) {
       out.push_back({s.getColumn(0).getInt64(), s.getColumn(1).getInt64(), device_of(s.getColumn(2)),
-                     static_cast<std::uint16_t>(s.getColumn(3).getInt()), s.getColumn(4).getInt64(), s.getColumn(5).getString(),
-                     s.getColumn(6).getString(), s.getColumn(7).getInt64(), s.getColumn(8).getInt()});
+                     static_cast<std::uint16_t>(s.getColumn(3).getInt()), s.getColumn(4).getInt64(),
+                     s.getColumn(5).getString(), s.getColumn(6).getString(), s.getColumn(7).getInt64(),
+                     s.getColumn(8).getInt()});
     }
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<StoredReading>>::failure(error.what());
@@ -454,12 +477,14 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
   by_address.newest_first = false;
   try {
     SQLite::Statement s(state_->db,
-                        "SELECT d.address, d.first_seen_ns, d.last_seen_ns, d.frames, d.counter, d.receiver, d.profile, d.snr_db, "
+                        "SELECT d.address, d.first_seen_ns, d.last_seen_ns, d.frames, d.counter, d.receiver, "
+                        "d.profile, d.snr_db, "
                         "d.ebn0_db, d.clock_offset_ppm FROM devices d" +
                             page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
     bind_page(s, by_address);
     SQLite::Statement last(state_->db,
-                           "SELECT l.frame_id, l.time_ns, g.obis, g.unit, l.mantissa, g.exponent FROM last_readings l JOIN registers "
+                           "SELECT l.frame_id, l.time_ns, g.obis, g.unit, l.mantissa, g.exponent FROM "
+                           "last_readings l JOIN registers "
                            "g ON g.id = l.register WHERE l.device = ? ORDER BY l.register");
     while (s.executeStep()) {
       StoredDevice d;
@@ -476,8 +501,9 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
       const Use use(last);
       last.bind(1, static_cast<std::int64_t>(d.device));
       while (last.executeStep()) {
-        d.last.push_back({0, last.getColumn(0).getInt64(), d.device, 0, last.getColumn(1).getInt64(), last.getColumn(2).getString(),
-                          last.getColumn(3).getString(), last.getColumn(4).getInt64(), last.getColumn(5).getInt()});
+        d.last.push_back({0, last.getColumn(0).getInt64(), d.device, 0, last.getColumn(1).getInt64(),
+                          last.getColumn(2).getString(), last.getColumn(3).getString(),
+                          last.getColumn(4).getInt64(), last.getColumn(5).getInt()});
       }
       out.push_back(std::move(d));
     }

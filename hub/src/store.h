@@ -32,16 +32,19 @@ struct CommitOutcome {
   std::size_t readings = 0;
 };
 
-/// The only writer. Not thread-safe: owned by the ingest thread. Holds a lock beside the file, so that a second hub is refused.
+/// The only writer. Not thread-safe: owned by the ingest thread. Holds a lock beside the file, so that a
+/// second hub is refused.
 class Store {
  public:
-  /// Opens, creates or migrates. Fails with one line: unreadable, not a database, another program's, of a newer version, in use.
+  /// Opens, creates or migrates. Fails with one line: unreadable, not a database, another program's, of a
+  /// newer version, in use.
   static ngwire::Result<std::unique_ptr<Store>> open(const DatabaseConfig& config);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// One durable transaction for the whole batch: frames (each (receiver, run, sequence) once), readings, devices.
+  /// One durable transaction for the whole batch: frames (each (receiver, run, sequence) once), readings,
+  /// devices.
   CommitOutcome commit(const std::vector<FrameRow>& batch);
 
   /// Folds the write-ahead log into the file. Called at the end.

@@ -26,7 +26,9 @@ void CurveGate::run() {
       bool good = request.size() == 7 && request[5].to_string_view() == "CURVE" && request[6].size() == 32;
       if (good) {
         std::array<char, 41> key{};
-        good = zmq_z85_encode(key.data(), static_cast<const std::uint8_t*>(request[6].data()), 32) != nullptr && allows(key.data());
+        good =
+            zmq_z85_encode(key.data(), static_cast<const std::uint8_t*>(request[6].data()), 32) != nullptr &&
+            allows(key.data());
       }
       std::vector<zmq::message_t> reply;
       reply.emplace_back(std::string("1.0"));

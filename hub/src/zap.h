@@ -9,11 +9,12 @@
 
 namespace ngplc::hub {
 
-/// Answers the handshakes of CURVE sockets of `context` from a list of public keys. Must live from before the first bind of such a socket
-/// until after its close; the thread ends when the context shuts down.
+/// Answers the handshakes of CURVE sockets of `context` from a list of public keys. Must live from before the
+/// first bind of such a socket until after its close; the thread ends when the context shuts down.
 class CurveGate {
  public:
-  /// `clients`: Z85 public keys; "any" lets every key in. Throws zmq::error_t when the context already has a gate.
+  /// `clients`: Z85 public keys; "any" lets every key in. Throws zmq::error_t when the context already has a
+  /// gate.
   CurveGate(zmq::context_t& context, const std::vector<std::string>& clients);
   ~CurveGate();
   CurveGate(const CurveGate&) = delete;

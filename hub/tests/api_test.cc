@@ -21,7 +21,8 @@ class ApiTest : public ::testing::Test {
     reader_ = std::move(StoreReader::open(database.file).value());
     Ingest ingest(*store_, metrics_);
     std::vector<FrameRow> rows;
-    for (std::uint64_t i = 0; i < 25; ++i) rows.push_back(ingest.examine(make_record(1, i, 0xabc0 + static_cast<std::uint32_t>(i % 2)), 1));
+    for (std::uint64_t i = 0; i < 25; ++i)
+      rows.push_back(ingest.examine(make_record(1, i, 0xabc0 + static_cast<std::uint32_t>(i % 2)), 1));
     auto opaque = make_record(1, 99, 1);
     opaque.payload = {0x21, 1, 2};
     rows.push_back(ingest.examine(opaque, 1));
@@ -76,9 +77,10 @@ TEST_F(ApiTest, ListsWithCursorAndFilter) {
 }
 
 TEST_F(ApiTest, BadQueriesGet400AndAJsonError) {
-  for (const char* query : {"limit=0", "limit=1001", "limit=x", "limit=", "cursor=-1", "cursor=1.5", "since=abc", "since=-1",
-                            "since=99999999999999999999", "device=xyz", "device=123456789", "device=", "order=up", "frobnicate=1",
-                            "limit=1&limit=2", "device=1%27%20OR%201%3D1"}) {
+  for (const char* query :
+       {"limit=0", "limit=1001", "limit=x", "limit=", "cursor=-1", "cursor=1.5", "since=abc", "since=-1",
+        "since=99999999999999999999", "device=xyz", "device=123456789", "device=", "order=up", "frobnicate=1",
+        "limit=1&limit=2", "device=1%27%20OR%201%3D1"}) {
     for (const char* list : {"frames", "readings", "devices"}) {
       EXPECT_TRUE(get(std::string("/api/v1/") + list + "?" + query, 400).contains("error")) << query;
     }

@@ -31,7 +31,8 @@ durability = "normal"
 max_bytes = 1000000
 [log]
 level = "debug"
-)", "hub.toml");
+)",
+                                   "hub.toml");
   ASSERT_TRUE(config.ok()) << config.error();
   EXPECT_EQ(config->feed.batch_records, 64);
   EXPECT_EQ(config->http.listen, "[::1]:80");
@@ -39,14 +40,19 @@ level = "debug"
 
 TEST(Config, OneLineNamesFileLineAndField) {
   const std::pair<const char*, const char*> wrong[] = {
-      {"[feed]\nbatch_records = \"many\"", "hub.toml:2:17: feed.batch_records: expected an integer, found a string"},
+      {"[feed]\nbatch_records = \"many\"",
+       "hub.toml:2:17: feed.batch_records: expected an integer, found a string"},
       {"[feed]\nbatch_records = 0", "hub.toml:2:17: feed.batch_records: expected 1 to 10000"},
       {"[feed]\nbatchrecords = 1", "hub.toml:2:16: feed.batchrecords: unknown key"},
       {"fed = 1", "hub.toml:1:7: fed: unknown key"},
       {"feed = 1", "hub.toml:1:8: feed: expected a table, found an integer"},
-      {"[feed]\nendpoint = \"udp://x\"", "hub.toml:2:12: feed.endpoint: expected tcp://HOST:PORT or ipc://PATH"},
-      {"[feed]\nendpoint = \"tcp://*:7850\"", "hub.toml:2:12: feed.endpoint: tcp://*:7850 is reachable from outside and needs feed.curve_secret_key_file"},
-      {"[feed]\ncurve_clients = [1]", "hub.toml:2:17: feed.curve_clients: expected a list of strings, found an integer in it"},
+      {"[feed]\nendpoint = \"udp://x\"",
+       "hub.toml:2:12: feed.endpoint: expected tcp://HOST:PORT or ipc://PATH"},
+      {"[feed]\nendpoint = \"tcp://*:7850\"",
+       "hub.toml:2:12: feed.endpoint: tcp://*:7850 is reachable from outside and needs "
+       "feed.curve_secret_key_file"},
+      {"[feed]\ncurve_clients = [1]",
+       "hub.toml:2:17: feed.curve_clients: expected a list of strings, found an integer in it"},
       {"[http]\nlisten = \"nowhere\"", "hub.toml:2:10: http.listen: expected HOST:PORT, found 'nowhere'"},
       {"[log]\nlevel = \"loud\"", "hub.toml:2:9: log.level: expected trace, debug, info, warn, error or off"},
   };
@@ -67,7 +73,8 @@ TEST(Config, OneLineNamesFileLineAndField) {
 TEST(Config, HostAndPort) {
   EXPECT_EQ(parse_host_port("localhost:1")->host, "localhost");
   EXPECT_EQ(parse_host_port("[::1]:65535")->host, "::1");
-  for (const char* text : {"", ":", "a", "a:", ":1", "a:65536", "a:-1", "a:1x", "::1:5"}) EXPECT_FALSE(parse_host_port(text).ok()) << text;
+  for (const char* text : {"", ":", "a", "a:", ":1", "a:65536", "a:-1", "a:1x", "::1:5"})
+    EXPECT_FALSE(parse_host_port(text).ok()) << text;
 }
 
 }  // namespace

@@ -77,7 +77,8 @@ TEST_F(FeedTest, BadMessagesAreCountedAndHarmless) {
   socket.connect(server_->bound_endpoint());
   const auto send = [&](std::vector<std::string> parts) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      socket.send(zmq::buffer(parts[i]), i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
+      socket.send(zmq::buffer(parts[i]),
+                  i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
     }
   };
   send({"record"});
@@ -91,7 +92,9 @@ TEST_F(FeedTest, BadMessagesAreCountedAndHarmless) {
   send({"hello", ""});
   send({"report", "\x80"});
   for (const char* reason : {"parts", "kind", "too_large", "malformed", "missing_key", "wrong_type"}) {
-    EXPECT_TRUE(counted(std::string("ngplc_hub_bad_messages_total{reason=\"") + reason + "\"}")) << reason << "\n" << metrics_.text();
+    EXPECT_TRUE(counted(std::string("ngplc_hub_bad_messages_total{reason=\"") + reason + "\"}"))
+        << reason << "\n"
+        << metrics_.text();
   }
   // 100 MB: the connection is closed, the hub goes on.
   send({"record", std::string(100 << 20, 'x')});
@@ -135,13 +138,16 @@ TEST_F(FeedTest, DownlinkGoesOutAndItsReportComesBack) {
   server_->stop();
   server_ = std::make_unique<FeedServer>(feed_, "hub", *ingest_, metrics_);
   server_->on_report([&](const std::string& receiver, const ngwire::TransmitReport& report) {
-    if (receiver == "test-receiver" && report.id == 77 && report.status == ngwire::TransmitStatus::sent) ++reports;
+    if (receiver == "test-receiver" && report.id == 77 && report.status == ngwire::TransmitStatus::sent)
+      ++reports;
   });
   ASSERT_EQ(server_->start(), "");
   FeedClientConfig config = client_config();
   std::unique_ptr<FeedClient> client;
   std::atomic<FeedClient*> ready{nullptr};
-  config.on_downlink = [&](const ngwire::DownlinkFrame& frame) { ready.load()->report({frame.id, ngwire::TransmitStatus::sent, 5, ""}); };
+  config.on_downlink = [&](const ngwire::DownlinkFrame& frame) {
+    ready.load()->report({frame.id, ngwire::TransmitStatus::sent, 5, ""});
+  };
   client = open(config);
   ready = client.get();
   const ngwire::DownlinkFrame frame{77, "cenelec-a", 1, 2, {1, 2, 3}};
@@ -167,7 +173,8 @@ TEST_F(FeedTest, MirrorShowsTheRecords) {
     client->send(make_record(1, ++sequence, 3));
     std::vector<zmq::message_t> parts;
     return zmq::recv_multipart(watcher, std::back_inserter(parts)) && parts.size() == 2 &&
-           ngwire::decode_frame_record(static_cast<const std::uint8_t*>(parts[1].data()), parts[1].size()).ok();
+           ngwire::decode_frame_record(static_cast<const std::uint8_t*>(parts[1].data()), parts[1].size())
+               .ok();
   }));
   EXPECT_TRUE(client->drain(5000));
 }

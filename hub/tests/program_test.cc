@@ -11,7 +11,8 @@ using namespace ngplc::hub::test;
 class Program : public ::testing::Test {
  protected:
   std::vector<std::string> arguments() const {
-    return {"--feed", "ipc://" + dir_.file("feed"), "--http", "127.0.0.1:0", "--database", dir_.file("hub.sqlite")};
+    return {"--feed",     "ipc://" + dir_.file("feed"), "--http", "127.0.0.1:0",
+            "--database", dir_.file("hub.sqlite")};
   }
   // Runs to the end; the log's only line.
   std::string refused(std::vector<std::string> extra, int code) {
@@ -43,7 +44,9 @@ TEST_F(Program, WrongUsageIsExitCode2) {
   EXPECT_NE(refused({"--feed", "tcp://0.0.0.0:7850"}, 2).find("curve_secret_key_file"), std::string::npos);
   EXPECT_NE(refused({"--config", dir_.file("missing.toml")}, 2).find("cannot be read"), std::string::npos);
   std::ofstream(dir_.file("bad.toml")) << "[http]\nthreads = \"two\"\n";
-  EXPECT_NE(refused({"--config", dir_.file("bad.toml")}, 2).find("bad.toml:2:11: http.threads: expected an integer"), std::string::npos);
+  EXPECT_NE(refused({"--config", dir_.file("bad.toml")}, 2)
+                .find("bad.toml:2:11: http.threads: expected an integer"),
+            std::string::npos);
 }
 
 TEST_F(Program, PortInUseIsExitCode1) {

@@ -1,4 +1,5 @@
-// The promise of the feed under fault: whatever is killed and whenever, every record is stored, and stored once.
+// The promise of the feed under fault: whatever is killed and whenever, every record is stored, and stored
+// once.
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <memory>
@@ -19,9 +20,10 @@ constexpr int kKills = 10;
 class FeedFault : public ::testing::TestWithParam<unsigned> {
  protected:
   std::unique_ptr<HubProcess> start_hub() const {
-    return std::make_unique<HubProcess>(std::vector<std::string>{"--feed", "ipc://" + dir_.file("feed"), "--http", "127.0.0.1:0",
-                                                                 "--database", dir_.file("hub.sqlite"), "--log-level", "info"},
-                                        dir_.file("hub.log"));
+    return std::make_unique<HubProcess>(
+        std::vector<std::string>{"--feed", "ipc://" + dir_.file("feed"), "--http", "127.0.0.1:0",
+                                 "--database", dir_.file("hub.sqlite"), "--log-level", "info"},
+        dir_.file("hub.log"));
   }
   std::unique_ptr<FeedClient> start_client(std::uint64_t run) const {
     FeedClientConfig config;
@@ -43,8 +45,8 @@ class FeedFault : public ::testing::TestWithParam<unsigned> {
   TempDir dir_;
 };
 
-// The hub is killed ten times at random instants while 2 000 frames flow; in the middle the modem side stops and comes back with a new
-// run and what its spool kept.
+// The hub is killed ten times at random instants while 2 000 frames flow; in the middle the modem side stops
+// and comes back with a new run and what its spool kept.
 TEST_P(FeedFault, TenKillsOfTheHubLoseNothingAndDoubleNothing) {
   std::mt19937 random(GetParam());
   std::uint64_t run = 1000 + GetParam();
@@ -80,7 +82,8 @@ TEST_P(FeedFault, TenKillsOfTheHubLoseNothingAndDoubleNothing) {
   killer.join();
   ASSERT_NE(client, nullptr);
   EXPECT_EQ(refused, 0);
-  EXPECT_TRUE(client->drain(60'000)) << "held: " << client->counters().spool.in_memory + client->counters().spool.on_disk;
+  EXPECT_TRUE(client->drain(60'000)) << "held: "
+                                     << client->counters().spool.in_memory + client->counters().spool.on_disk;
   const FeedClientCounters counters = client->counters();
   client->close(0);
   EXPECT_EQ(hub->kill(SIGTERM), 0);
@@ -95,9 +98,11 @@ TEST_P(FeedFault, TenKillsOfTheHubLoseNothingAndDoubleNothing) {
   EXPECT_EQ(rows("SELECT sum(frames) FROM devices"), static_cast<std::int64_t>(kFrames));
   SQLite::Database db(dir_.file("hub.sqlite"), SQLite::OPEN_READONLY, 5000);
   EXPECT_EQ(db.execAndGet("PRAGMA integrity_check").getString(), "ok");
-  std::printf("seed %u: %d kills, %llu sends for %llu frames, at most %llu on disk, %llu hub restarts noticed\n", GetParam(), kills,
-              static_cast<unsigned long long>(counters.spool.sends), static_cast<unsigned long long>(kFrames),
-              static_cast<unsigned long long>(peak_on_disk), static_cast<unsigned long long>(counters.hub_restarts));
+  std::printf(
+      "seed %u: %d kills, %llu sends for %llu frames, at most %llu on disk, %llu hub restarts noticed\n",
+      GetParam(), kills, static_cast<unsigned long long>(counters.spool.sends),
+      static_cast<unsigned long long>(kFrames), static_cast<unsigned long long>(peak_on_disk),
+      static_cast<unsigned long long>(counters.hub_restarts));
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FeedFault, ::testing::Values(1U, 2U, 3U));
@@ -109,7 +114,8 @@ INSTANTIATE_TEST_SUITE_P(Once, FeedStop, ::testing::Values(0U));
 TEST_P(FeedStop, OrderlyStopLosesNothing) {
   auto client = start_client(7);
   auto hub = start_hub();
-  for (std::uint64_t sequence = 0; sequence < 500; ++sequence) ASSERT_TRUE(client->send(make_record(7, sequence, 1)));
+  for (std::uint64_t sequence = 0; sequence < 500; ++sequence)
+    ASSERT_TRUE(client->send(make_record(7, sequence, 1)));
   ASSERT_TRUE(eventually([&] { return client->counters().spool.acknowledged > 50; }));
   EXPECT_EQ(hub->kill(SIGTERM), 0) << hub->log();
   const auto counters = client->counters();

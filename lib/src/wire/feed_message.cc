@@ -14,9 +14,10 @@ using nlohmann::json;
 using K = Field::Kind;
 
 template <std::size_t N>
-std::string read(const char* what, const std::uint8_t* data, std::size_t size, const std::array<Field, N>& fields,
-                 const std::uint32_t& version) {
-  if (std::string wrong = detail::read_map(data, size, fields.data(), N); !wrong.empty()) return what + (" " + wrong);
+std::string read(const char* what, const std::uint8_t* data, std::size_t size,
+                 const std::array<Field, N>& fields, const std::uint32_t& version) {
+  if (std::string wrong = detail::read_map(data, size, fields.data(), N); !wrong.empty())
+    return what + (" " + wrong);
   if (version != kFeedVersion) return what + (" has version " + std::to_string(version)) + ", expected 1";
   return "";
 }
@@ -24,8 +25,10 @@ std::string read(const char* what, const std::uint8_t* data, std::size_t size, c
 std::string validate(const DownlinkFrame& m) {
   if (m.id > detail::kMaxSigned) return "downlink key 'id' is out of range";
   if (!detail::is_name(m.profile)) return "downlink key 'profile' is not a name";
-  if (m.payload.empty() || m.payload.size() > kMaxPayloadBytes) return "downlink key 'payload' is not 1 to 4096 bytes long";
-  if (m.not_after_ns <= m.not_before_ns) return "downlink key 'not_after_ns' is not later than 'not_before_ns'";
+  if (m.payload.empty() || m.payload.size() > kMaxPayloadBytes)
+    return "downlink key 'payload' is not 1 to 4096 bytes long";
+  if (m.not_after_ns <= m.not_before_ns)
+    return "downlink key 'not_after_ns' is not later than 'not_before_ns'";
   return "";
 }
 
@@ -45,7 +48,8 @@ const char* to_string(TransmitStatus status) {
 
 Result<Bytes> encode(const Hello& m) {
   if (!detail::is_name(m.name)) return Result<Bytes>::failure("hello key 'name' is not a name");
-  if (!detail::is_text(m.software)) return Result<Bytes>::failure("hello key 'software' is not printable ASCII");
+  if (!detail::is_text(m.software))
+    return Result<Bytes>::failure("hello key 'software' is not printable ASCII");
   return json::to_cbor(
       json{{"version", kFeedVersion}, {"name", m.name}, {"instance", m.instance}, {"software", m.software}});
 }
@@ -55,8 +59,8 @@ Result<Bytes> encode(const Ack& m) {
   if (m.ranges.size() > kMaxAckRanges) return Result<Bytes>::failure("ack key 'ranges' has too many ranges");
   json ranges = json::array();
   for (const auto& [first, last] : m.ranges) ranges.push_back(json::array({first, last}));
-  return json::to_cbor(
-      json{{"version", kFeedVersion}, {"receiver", m.receiver}, {"run", m.run}, {"ranges", std::move(ranges)}});
+  return json::to_cbor(json{
+      {"version", kFeedVersion}, {"receiver", m.receiver}, {"run", m.run}, {"ranges", std::move(ranges)}});
 }
 
 Result<Bytes> encode(const DownlinkFrame& m) {
@@ -86,7 +90,8 @@ Result<Hello> decode_hello(const std::uint8_t* data, std::size_t size) {
                                         {"name", K::name, &m.name},
                                         {"instance", K::u64, &m.instance},
                                         {"software", K::text, &m.software}}};
-  if (std::string wrong = read("hello", data, size, fields, version); !wrong.empty()) return Result<Hello>::failure(wrong);
+  if (std::string wrong = read("hello", data, size, fields, version); !wrong.empty())
+    return Result<Hello>::failure(wrong);
   return m;
 }
 
@@ -97,7 +102,8 @@ Result<Ack> decode_ack(const std::uint8_t* data, std::size_t size) {
                                         {"receiver", K::name, &m.receiver},
                                         {"run", K::u64, &m.run},
                                         {"ranges", K::pairs, &m.ranges, true, 0, 0, detail::kMaxSigned}}};
-  if (std::string wrong = read("ack", data, size, fields, version); !wrong.empty()) return Result<Ack>::failure(wrong);
+  if (std::string wrong = read("ack", data, size, fields, version); !wrong.empty())
+    return Result<Ack>::failure(wrong);
   return m;
 }
 
@@ -111,7 +117,8 @@ Result<DownlinkFrame> decode_downlink(const std::uint8_t* data, std::size_t size
                                         {"not_after_ns", K::i64, &m.not_after_ns},
                                         {"payload", K::bytes, &m.payload}}};
   using R = Result<DownlinkFrame>;
-  if (std::string wrong = read("downlink", data, size, fields, version); !wrong.empty()) return R::failure(wrong);
+  if (std::string wrong = read("downlink", data, size, fields, version); !wrong.empty())
+    return R::failure(wrong);
   if (std::string wrong = validate(m); !wrong.empty()) return R::failure(wrong);
   return m;
 }
@@ -126,7 +133,8 @@ Result<TransmitReport> decode_report(const std::uint8_t* data, std::size_t size)
                                         {"time_ns", K::i64, &m.time_ns},
                                         {"reason", K::text, &m.reason}}};
   using R = Result<TransmitReport>;
-  if (std::string wrong = read("report", data, size, fields, version); !wrong.empty()) return R::failure(wrong);
+  if (std::string wrong = read("report", data, size, fields, version); !wrong.empty())
+    return R::failure(wrong);
   for (const TransmitStatus known : {TransmitStatus::sent, TransmitStatus::expired, TransmitStatus::failed}) {
     if (status == to_string(known)) {
       m.status = known;

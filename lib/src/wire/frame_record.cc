@@ -19,18 +19,22 @@ constexpr double kLargest = 1e15;  // of any other metric: far beyond physics, w
 
 const char* direction_name(Direction direction) { return direction == Direction::up ? "up" : "down"; }
 
-bool in_range(double number, double low, double high) { return std::isfinite(number) && number >= low && number <= high; }
+bool in_range(double number, double low, double high) {
+  return std::isfinite(number) && number >= low && number <= high;
+}
 
 }  // namespace
 
 std::string validate(const FrameRecord& r) {
   if (!detail::is_name(r.receiver)) return "key 'receiver' is not a name of 1 to 64 of [A-Za-z0-9._:/-]";
   if (!detail::is_name(r.profile)) return "key 'profile' is not a name of 1 to 64 of [A-Za-z0-9._:/-]";
-  if (!detail::is_name(r.time_source)) return "key 'time_source' is not a name of 1 to 64 of [A-Za-z0-9._:/-]";
+  if (!detail::is_name(r.time_source))
+    return "key 'time_source' is not a name of 1 to 64 of [A-Za-z0-9._:/-]";
   if (r.sequence > detail::kMaxSigned) return "key 'sequence' is out of range";
   if (r.sample_index > detail::kMaxSigned) return "key 'sample_index' is out of range";
   if (!in_range(r.sample_rate_hz, 1e-3, kMaxRate_hz)) return "key 'sample_rate_hz' is out of range";
-  if (r.payload.empty() || r.payload.size() > kMaxPayloadBytes) return "key 'payload' is not 1 to 4096 bytes long";
+  if (r.payload.empty() || r.payload.size() > kMaxPayloadBytes)
+    return "key 'payload' is not 1 to 4096 bytes long";
   const FrameMetrics& m = r.metrics;
   const std::array<std::pair<const char*, double>, 5> metrics = {{{"snr_db", m.snr_db},
                                                                   {"ebn0_db", m.ebn0_db},
@@ -100,9 +104,11 @@ Result<FrameRecord> decode_frame_record(const std::uint8_t* data, std::size_t si
     return R::failure("frame record " + wrong);
   }
   if (version != kFrameRecordVersion) {
-    return R::failure("frame record has version " + std::to_string(version) + ", expected " + std::to_string(kFrameRecordVersion));
+    return R::failure("frame record has version " + std::to_string(version) + ", expected " +
+                      std::to_string(kFrameRecordVersion));
   }
-  if (direction != "up" && direction != "down") return R::failure("frame record key 'direction' is neither up nor down");
+  if (direction != "up" && direction != "down")
+    return R::failure("frame record key 'direction' is neither up nor down");
   r.direction = direction == "up" ? Direction::up : Direction::down;
   return r;
 }
@@ -110,7 +116,8 @@ Result<FrameRecord> decode_frame_record(const std::uint8_t* data, std::size_t si
 std::int64_t frame_time_ns(const FrameRecord& r) {
   if (r.sample0_time_ns == 0 || !(r.sample_rate_hz > 0)) return 0;
   // long double: 64 bits of mantissa or more on the platforms served, so that Unix nanoseconds stay exact.
-  const long double offset_ns = static_cast<long double>(r.sample_index) * 1e9L / static_cast<long double>(r.sample_rate_hz);
+  const long double offset_ns =
+      static_cast<long double>(r.sample_index) * 1e9L / static_cast<long double>(r.sample_rate_hz);
   const long double time_ns = static_cast<long double>(r.sample0_time_ns) + offset_ns;
   if (!(time_ns > -9.2e18L && time_ns < 9.2e18L)) return 0;
   return static_cast<std::int64_t>(std::llround(time_ns));

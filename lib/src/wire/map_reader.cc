@@ -11,7 +11,8 @@ namespace {
 using nlohmann::json;
 constexpr std::size_t kMaxFields = 32;
 
-// Receives the parser's events. Depth 1 is the map itself; anything deeper belongs to a list of pairs or to an unknown key.
+// Receives the parser's events. Depth 1 is the map itself; anything deeper belongs to a list of pairs or to
+// an unknown key.
 class MapSax : public nlohmann::json_sax<json> {
  public:
   MapSax(const Field* fields, std::size_t count) : fields_(fields), count_(count) {}
@@ -190,7 +191,8 @@ bool is_text(std::string_view text) {
   return true;
 }
 
-std::string read_map(const std::uint8_t* data, std::size_t size, const Field* fields, std::size_t field_count) {
+std::string read_map(const std::uint8_t* data, std::size_t size, const Field* fields,
+                     std::size_t field_count) {
   if (size > kMaxRecordBytes) return "is longer than 65536 bytes";
   if (size == 0) return "is empty";
   if (std::string wrong = check_cbor_shape(data, size, 6); !wrong.empty()) return wrong;

@@ -1,4 +1,5 @@
-// Reads the flat part of one CBOR map into typed fields, straight from parser events: no document tree, no recursion on input.
+// Reads the flat part of one CBOR map into typed fields, straight from parser events: no document tree, no
+// recursion on input.
 #pragma once
 
 #include <bitset>
@@ -36,6 +37,7 @@ bool is_name(std::string_view text);
 bool is_text(std::string_view text);
 
 /// Fills the targets from the map. Empty, or what was wrong with which key.
-std::string read_map(const std::uint8_t* data, std::size_t size, const Field* fields, std::size_t field_count);
+std::string read_map(const std::uint8_t* data, std::size_t size, const Field* fields,
+                     std::size_t field_count);
 
 }  // namespace ngwire::detail

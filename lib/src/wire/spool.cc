@@ -87,11 +87,11 @@ struct Entry {
 
 struct Segment {
   int fd = -1;
-  std::uint64_t size = 0;       // bytes of whole records
-  std::uint64_t read_at = 0;    // next record to load into memory
-  std::uint64_t unloaded = 0;   // records not yet loaded
-  std::uint64_t unacked = 0;    // records loaded and not acknowledged
-  bool writable = false;        // the one being appended to
+  std::uint64_t size = 0;      // bytes of whole records
+  std::uint64_t read_at = 0;   // next record to load into memory
+  std::uint64_t unloaded = 0;  // records not yet loaded
+  std::uint64_t unacked = 0;   // records loaded and not acknowledged
+  bool writable = false;       // the one being appended to
 };
 
 }  // namespace
@@ -113,7 +113,8 @@ struct Spool::State {
   std::map<std::uint64_t, Entry> entries;  // in memory, by order of arrival
   std::unordered_map<Key, std::uint64_t, KeyHash> index;
   std::deque<std::uint64_t> unsent;
-  std::deque<std::pair<std::int64_t, std::uint64_t>> sent;  // (time, entry), oldest first; stale ones are skipped
+  std::deque<std::pair<std::int64_t, std::uint64_t>>
+      sent;  // (time, entry), oldest first; stale ones are skipped
   std::map<std::uint64_t, Segment> segments;
   std::uint64_t next_entry = 1;
   std::size_t bytes = 0;
@@ -148,9 +149,7 @@ struct Spool::State {
   void remove_if_done(std::uint64_t number);
   void load();
   bool backlog() const { return counters.on_disk > 0; }
-  void refresh() {
-    counters.in_memory = entries.size();
-  }
+  void refresh() { counters.in_memory = entries.size(); }
 };
 
 std::string Spool::State::open_directory() {
@@ -159,7 +158,8 @@ std::string Spool::State::open_directory() {
   if (error) return "cannot create spool directory " + config.directory + ": " + error.message();
   lock_fd = ::open((fs::path(config.directory) / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_fd < 0) return "cannot write in spool directory " + config.directory + ": " + std::strerror(errno);
-  if (::flock(lock_fd, LOCK_EX | LOCK_NB) != 0) return "spool directory " + config.directory + " is in use by another process";
+  if (::flock(lock_fd, LOCK_EX | LOCK_NB) != 0)
+    return "spool directory " + config.directory + " is in use by another process";
   std::vector<std::uint64_t> numbers;
   for (fs::directory_iterator it(config.directory, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
@@ -196,7 +196,8 @@ void Spool::State::scan(std::uint64_t number) {
       record.resize(static_cast<std::size_t>(length));
       good = read_exactly(segment.fd, record.data(), record.size(), segment.size + kHeaderBytes);
     }
-    good = good && get_le(header.data() + 4, 4) == crc32(record.data(), record.size(), crc32(header.data() + 8, 16));
+    good = good &&
+           get_le(header.data() + 4, 4) == crc32(record.data(), record.size(), crc32(header.data() + 8, 16));
     if (!good) {
       ++counters.torn_segments;
       break;
@@ -274,7 +275,8 @@ void Spool::State::finish(Segment& segment) {
 void Spool::State::remove_if_done(std::uint64_t number) {
   const auto it = segments.find(number);
   if (it == segments.end() || it->second.unloaded > 0 || it->second.unacked > 0) return;
-  // The one being written stays until it holds a fair share, so that a quiet line does not create a file per record.
+  // The one being written stays until it holds a fair share, so that a quiet line does not create a file per
+  // record.
   if (it->second.writable && it->second.size > 0 && it->second.size < config.segment_bytes / 4) return;
   ::close(it->second.fd);
   std::error_code ignored;
@@ -298,7 +300,8 @@ void Spool::State::load() {
       Entry entry;
       entry.key = {get_le(header.data() + 8, 8), get_le(header.data() + 16, 8)};
       entry.bytes.resize(static_cast<std::size_t>(length));
-      if (!read_exactly(segment.fd, entry.bytes.data(), entry.bytes.size(), segment.read_at + kHeaderBytes)) break;
+      if (!read_exactly(segment.fd, entry.bytes.data(), entry.bytes.size(), segment.read_at + kHeaderBytes))
+        break;
       segment.read_at += kHeaderBytes + length;
       --segment.unloaded;
       --counters.on_disk;
@@ -415,7 +418,8 @@ std::int64_t Spool::next_due_ms(std::int64_t now_ms) const {
   return std::max<std::int64_t>(0, s.sent.front().first + s.config.resend_after_ms - now_ms);
 }
 
-std::size_t Spool::on_ack(std::uint64_t run, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges) {
+std::size_t Spool::on_ack(std::uint64_t run,
+                          const std::vector<std::pair<std::uint64_t, std::uint64_t>>& ranges) {
   State& s = *state_;
   std::size_t held = 0;
   const auto forget = [&](std::uint64_t id) {
@@ -436,7 +440,8 @@ std::size_t Spool::on_ack(std::uint64_t run, const std::vector<std::pair<std::ui
     if (last - first >= s.entries.size()) {  // a range wider than what is held: look at the held ones
       std::vector<std::uint64_t> ids;
       for (const auto& [id, entry] : s.entries) {
-        if (entry.key.first == run && entry.key.second >= first && entry.key.second <= last) ids.push_back(id);
+        if (entry.key.first == run && entry.key.second >= first && entry.key.second <= last)
+          ids.push_back(id);
       }
       for (const std::uint64_t id : ids) forget(id);
     } else {
@@ -473,8 +478,8 @@ void Spool::close() {
   if (s.closed) return;
   s.closed = true;
   if (s.config.directory.empty()) return;
-  // Only-in-memory records are older than whatever waits on disk unread, so they go in front. The disk bound gives way here: memory is
-  // bounded as well, and refusing would lose records that were accepted.
+  // Only-in-memory records are older than whatever waits on disk unread, so they go in front. The disk bound
+  // gives way here: memory is bounded as well, and refusing would lose records that were accepted.
   Segment* front = nullptr;
   for (auto& [id, entry] : s.entries) {
     if (entry.segment != 0) continue;

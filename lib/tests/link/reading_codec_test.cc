@@ -10,13 +10,19 @@ namespace {
 using namespace ngwire;
 using Payload = std::vector<std::uint8_t>;
 
-Reading sample() { return {0x12345678, 0xabcd, 1, {{find_register("1-0:1.8.0"), 1'234'567'890}, {find_register("1-0:32.7.0"), 2305}}}; }
+Reading sample() {
+  return {0x12345678,
+          0xabcd,
+          1,
+          {{find_register("1-0:1.8.0"), 1'234'567'890}, {find_register("1-0:32.7.0"), 2305}}};
+}
 
 TEST(ReadingCodec, KnownAnswer) {
   Payload payload;
   ASSERT_EQ(encode_reading(sample(), 16, payload), "");
   // type 1 version 1, device, counter, set 1, 1234567890 Wh in 5 bytes, 230.5 V, status missing
-  EXPECT_EQ(payload, (Payload{0x11, 0x12, 0x34, 0x56, 0x78, 0xab, 0xcd, 0x01, 0x00, 0x49, 0x96, 0x02, 0xd2, 0x09, 0x01, 0xff}));
+  EXPECT_EQ(payload, (Payload{0x11, 0x12, 0x34, 0x56, 0x78, 0xab, 0xcd, 0x01, 0x00, 0x49, 0x96, 0x02, 0xd2,
+                              0x09, 0x01, 0xff}));
   Reading back;
   ASSERT_EQ(decode_reading(payload.data(), payload.size(), back), ReadingError::none);
   EXPECT_EQ(back.device, 0x12345678U);
@@ -33,7 +39,8 @@ TEST(ReadingCodec, EverySetInEveryClassWithExtremes) {
         Reading reading{0xffffffff, 0xffff, set.id, {}};
         for (std::size_t i = 0; i < set.count; ++i) {
           const RegisterSpec& spec = set.registers[i];
-          const std::int64_t top = spec.is_signed ? (std::int64_t{1} << (8 * spec.bytes - 1)) - 1 : missing_mantissa(spec) - 1;
+          const std::int64_t top =
+              spec.is_signed ? (std::int64_t{1} << (8 * spec.bytes - 1)) - 1 : missing_mantissa(spec) - 1;
           reading.values.push_back({&spec, high ? top : (spec.is_signed ? -top : 0)});
         }
         Payload payload;
@@ -46,7 +53,8 @@ TEST(ReadingCodec, EverySetInEveryClassWithExtremes) {
         Reading back;
         ASSERT_EQ(decode_reading(payload.data(), payload.size(), back), ReadingError::none);
         ASSERT_EQ(back.values.size(), set.count);
-        for (std::size_t i = 0; i < set.count; ++i) EXPECT_EQ(back.values[i].mantissa, reading.values[i].mantissa);
+        for (std::size_t i = 0; i < set.count; ++i)
+          EXPECT_EQ(back.values[i].mantissa, reading.values[i].mantissa);
       }
     }
   }

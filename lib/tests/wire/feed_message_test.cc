@@ -24,7 +24,8 @@ TEST(FeedMessage, AllKindsComeBack) {
 
 TEST(FeedMessage, RefusesBadAcks) {
   const auto refuses = [](const json& ranges) {
-    const Bytes bytes = json::to_cbor(json{{"version", 1}, {"receiver", "a"}, {"run", 1}, {"ranges", ranges}});
+    const Bytes bytes =
+        json::to_cbor(json{{"version", 1}, {"receiver", "a"}, {"run", 1}, {"ranges", ranges}});
     return !decode_ack(bytes.data(), bytes.size()).ok();
   };
   EXPECT_FALSE(refuses(json::array()));
@@ -46,14 +47,16 @@ TEST(FeedMessage, RefusesBadAcks) {
 TEST(FeedMessage, RefusesBadDownlinksAndReports) {
   EXPECT_FALSE(encode(DownlinkFrame{1, "p", 200, 200, {1}}).ok());
   EXPECT_FALSE(encode(DownlinkFrame{1, "p", 0, 200, {}}).ok());
-  const Bytes bytes = json::to_cbor(json{{"version", 1}, {"id", 1}, {"status", "maybe"}, {"time_ns", 1}, {"reason", ""}});
+  const Bytes bytes =
+      json::to_cbor(json{{"version", 1}, {"id", 1}, {"status", "maybe"}, {"time_ns", 1}, {"reason", ""}});
   EXPECT_FALSE(decode_report(bytes.data(), bytes.size()).ok());
   EXPECT_FALSE(encode(TransmitReport{1, TransmitStatus::failed, 1, "line\nfeed"}).ok());
 }
 
 TEST(FeedMessage, RangesCoverExactly) {
   EXPECT_TRUE(to_ranges({}).empty());
-  EXPECT_EQ(to_ranges({5, 3, 4, 9, 4, 0}), (std::vector<std::pair<std::uint64_t, std::uint64_t>>{{0, 0}, {3, 5}, {9, 9}}));
+  EXPECT_EQ(to_ranges({5, 3, 4, 9, 4, 0}),
+            (std::vector<std::pair<std::uint64_t, std::uint64_t>>{{0, 0}, {3, 5}, {9, 9}}));
 }
 
 }  // namespace

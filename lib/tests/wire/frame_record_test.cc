@@ -111,13 +111,16 @@ TEST(FrameRecord, IntegersServeAsReals) {
 }
 
 TEST(FrameRecord, RefusesWhatIsNotOneMap) {
-  const auto refuses = [](const Bytes& bytes) { return !decode_frame_record(bytes.data(), bytes.size()).ok(); };
+  const auto refuses = [](const Bytes& bytes) {
+    return !decode_frame_record(bytes.data(), bytes.size()).ok();
+  };
   EXPECT_TRUE(refuses({}));
   EXPECT_TRUE(refuses({0x01}));
   EXPECT_TRUE(refuses(json::to_cbor(json::array({1, 2}))));
   EXPECT_TRUE(refuses(Bytes(100'000, 0xa0)));
   // Would end the stack of a parser that follows them: nested arrays, maps, tags, chunked strings.
-  for (const std::uint8_t byte : {0x81, 0xa1, 0xc1, 0x7f, 0x5f, 0x9f, 0xbf}) EXPECT_TRUE(refuses(Bytes(kMaxRecordBytes, byte)));
+  for (const std::uint8_t byte : {0x81, 0xa1, 0xc1, 0x7f, 0x5f, 0x9f, 0xbf})
+    EXPECT_TRUE(refuses(Bytes(kMaxRecordBytes, byte)));
   Bytes chunked = {0xa1};
   chunked.insert(chunked.end(), 60'000, 0x7f);
   EXPECT_TRUE(refuses(chunked));
@@ -130,7 +133,8 @@ TEST(FrameRecord, RefusesWhatIsNotOneMap) {
 
 TEST(FrameRecord, EveryTruncationAndBitFlipIsHandled) {
   const Bytes good = encode(sample()).value();
-  for (std::size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(decode_frame_record(good.data(), size).ok()) << size;
+  for (std::size_t size = 0; size < good.size(); ++size)
+    EXPECT_FALSE(decode_frame_record(good.data(), size).ok()) << size;
   for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
     Bytes bad = good;
     bad[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));

@@ -214,7 +214,8 @@ TEST_F(SpoolTest, RepeatsAreRefused) {
   EXPECT_EQ(spool->counters().dropped_repeated, 1U);
 }
 
-// Random use against a model: whatever the order of sends, acks and restarts, nothing is lost and nothing unknown appears.
+// Random use against a model: whatever the order of sends, acks and restarts, nothing is lost and nothing
+// unknown appears.
 TEST_F(SpoolTest, RandomUseLosesNothing) {
   std::mt19937_64 random(1);
   SpoolConfig c = config(7);

@@ -1,4 +1,5 @@
-// The plain payload codec for electricity readings, shared by nodes and hub. Layout, bit by bit, in docs/interfaces.md.
+// The plain payload codec for electricity readings, shared by nodes and hub. Layout, bit by bit, in
+// docs/interfaces.md.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,8 @@
 
 namespace ngwire {
 
-/// High nibble of the first payload byte; the low nibble is the version of that type's layout. Unlisted values are reserved.
+/// High nibble of the first payload byte; the low nibble is the version of that type's layout. Unlisted
+/// values are reserved.
 enum class FrameType : std::uint8_t {
   plain_reading = 1,  ///< this codec: readings in the clear, for commissioning and tests
   secured = 2,        ///< slot for the secured link frame; this codec refuses it
@@ -29,13 +31,14 @@ struct RegisterSpec {
 
 /// A list of registers that travel together, filling one payload class exactly.
 struct ReadingSet {
-  std::uint8_t id;            ///< on air
-  std::uint8_t payload_bytes; ///< smallest class that carries it: 16, 32 or 64
+  std::uint8_t id;             ///< on air
+  std::uint8_t payload_bytes;  ///< smallest class that carries it: 16, 32 or 64
   const RegisterSpec* registers;
   std::size_t count;
 };
 
-/// The sets known: 1 (16 bytes: energy, voltage, status), 2 (32 bytes: one phase), 3 (64 bytes: three phases).
+/// The sets known: 1 (16 bytes: energy, voltage, status), 2 (32 bytes: one phase), 3 (64 bytes: three
+/// phases).
 const std::vector<ReadingSet>& reading_sets();
 /// The set of that id, or nullptr.
 const ReadingSet* find_reading_set(std::uint8_t id);
@@ -51,8 +54,8 @@ struct RegisterValue {
 };
 
 struct Reading {
-  std::uint32_t device = 0;    ///< address of the node
-  std::uint16_t counter = 0;   ///< rises by one per frame, wraps
+  std::uint32_t device = 0;   ///< address of the node
+  std::uint16_t counter = 0;  ///< rises by one per frame, wraps
   std::uint8_t set = 1;
   std::vector<RegisterValue> values;  ///< in the order of the set
 };
@@ -62,14 +65,18 @@ enum class ReadingError : std::uint8_t { none, empty, other_type, version, size,
 /// "ok", "empty", "other_type", "version", "size", "set", "padding".
 const char* to_string(ReadingError error);
 
-/// Reads an untrusted payload of 16, 32 or 64 bytes. On any error `reading` is left as it was. Bytes after the set must be zero.
+/// Reads an untrusted payload of 16, 32 or 64 bytes. On any error `reading` is left as it was. Bytes after
+/// the set must be zero.
 ReadingError decode_reading(const std::uint8_t* payload, std::size_t size, Reading& reading);
 
-/// Writes `payload_bytes` (16, 32 or 64; at least the set's own class) into `payload`. Registers of the set that are not among the values
-/// go out as missing. Returns text when the set is unknown, the size does not fit, or a value is foreign to the set, repeated or too large.
-std::string encode_reading(const Reading& reading, std::size_t payload_bytes, std::vector<std::uint8_t>& payload);
+/// Writes `payload_bytes` (16, 32 or 64; at least the set's own class) into `payload`. Registers of the set
+/// that are not among the values go out as missing. Returns text when the set is unknown, the size does not
+/// fit, or a value is foreign to the set, repeated or too large.
+std::string encode_reading(const Reading& reading, std::size_t payload_bytes,
+                           std::vector<std::uint8_t>& payload);
 
-/// Exact decimal text of mantissa * 10^exponent, exponent -18..18: (1234567, -2) is "12345.67", (-5, -1) is "-0.5", (12, 3) is "12000".
+/// Exact decimal text of mantissa * 10^exponent, exponent -18..18: (1234567, -2) is "12345.67", (-5, -1) is
+/// "-0.5", (12, 3) is "12000".
 std::string decimal_string(std::int64_t mantissa, int exponent);
 
 }  // namespace ngwire

@@ -1,5 +1,6 @@
 // The messages of the frame feed: hello, record, ack, downlink, report. No sockets here.
-// On the socket a message is two parts: the kind as ASCII text, then one CBOR map. A record's map is the frame record itself.
+// On the socket a message is two parts: the kind as ASCII text, then one CBOR map. A record's map is the
+// frame record itself.
 #pragma once
 
 #include <cstdint>
@@ -22,15 +23,16 @@ inline constexpr char kKindAck[] = "ack";
 inline constexpr char kKindDownlink[] = "downlink";
 inline constexpr char kKindReport[] = "report";
 
-/// Sent by the modem when it starts and then as a heartbeat; the hub answers with its own. A changed `instance` tells the modem that
-/// the hub restarted and that whatever was under way must be sent again.
+/// Sent by the modem when it starts and then as a heartbeat; the hub answers with its own. A changed
+/// `instance` tells the modem that the hub restarted and that whatever was under way must be sent again.
 struct Hello {
   std::string name;            ///< receiver name, or the hub's name in the answer
   std::uint64_t instance = 0;  ///< run id of the receiver, or a random number drawn at the hub's start
   std::string software;        ///< program and version, for the log
 };
 
-/// The hub holds these sequences of (receiver, run) on disk. Ranges are inclusive and ascending; every sequence in them was committed.
+/// The hub holds these sequences of (receiver, run) on disk. Ranges are inclusive and ascending; every
+/// sequence in them was committed.
 struct Ack {
   std::string receiver;
   std::uint64_t run = 0;
@@ -39,11 +41,12 @@ struct Ack {
 
 /// A frame for the modem to put on the line.
 struct DownlinkFrame {
-  std::uint64_t id = 0;            ///< chosen by the hub, returned in the report, below 2^63
+  std::uint64_t id = 0;  ///< chosen by the hub, returned in the report, below 2^63
   std::string profile;
   std::int64_t not_before_ns = 0;  ///< Unix nanoseconds; 0: at once
-  std::int64_t not_after_ns = 0;   ///< Unix nanoseconds; later than not_before_ns; after it the frame is not sent any more
-  Bytes payload;                   ///< 1..4096 bytes
+  std::int64_t not_after_ns =
+      0;          ///< Unix nanoseconds; later than not_before_ns; after it the frame is not sent any more
+  Bytes payload;  ///< 1..4096 bytes
 };
 
 enum class TransmitStatus : std::uint8_t { sent, expired, failed };

@@ -1,5 +1,5 @@
-// The frame record: what a receiver says about one decoded frame. One CBOR map; the schema is in docs/interfaces.md.
-// This header stays C++17: GNU Radio blocks include it.
+// The frame record: what a receiver says about one decoded frame. One CBOR map; the schema is in
+// docs/interfaces.md. This header stays C++17: GNU Radio blocks include it.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@
 
 namespace ngwire {
 
-/// Version written into every record. A reader accepts only records of this version, and ignores keys it does not know.
+/// Version written into every record. A reader accepts only records of this version, and ignores keys it does
+/// not know.
 inline constexpr std::uint32_t kFrameRecordVersion = 1;
 
 /// Limits a decoder enforces before it believes anything.
@@ -26,12 +27,12 @@ enum class Direction : std::uint8_t { up, down };
 
 /// How well a frame was received. All numbers are finite; what was not measured is 0.
 struct FrameMetrics {
-  double snr_db = 0;             ///< per complex sample in the occupied bandwidth
-  double ebn0_db = 0;            ///< payload bits only, all transmitted energy counted
-  double carrier_offset_hz = 0;  ///< receiver's estimate, sender minus receiver
-  double clock_offset_ppm = 0;   ///< sample clock of the sender against the receiver's
-  double delay_spread_s = 0;     ///< RMS delay spread of the channel estimate, >= 0
-  double residual_db = 0;        ///< energy left after cancellation, relative to the frame's
+  double snr_db = 0;                 ///< per complex sample in the occupied bandwidth
+  double ebn0_db = 0;                ///< payload bits only, all transmitted energy counted
+  double carrier_offset_hz = 0;      ///< receiver's estimate, sender minus receiver
+  double clock_offset_ppm = 0;       ///< sample clock of the sender against the receiver's
+  double delay_spread_s = 0;         ///< RMS delay spread of the channel estimate, >= 0
+  double residual_db = 0;            ///< energy left after cancellation, relative to the frame's
   std::uint32_t corrected_bits = 0;  ///< hard decisions the decoder changed
   std::uint32_t list_used = 0;       ///< list size at which the code word passed its CRC
 };
@@ -43,11 +44,13 @@ struct FrameRecord {
   std::uint64_t sequence = 0;  ///< rises within a run, below 2^63
   std::string profile;         ///< waveform profile, same alphabet as receiver
   Direction direction = Direction::up;
-  std::uint64_t sample_index = 0;     ///< input sample of the frame's first chip, counted from the start of the run, below 2^63
-  double sample_rate_hz = 0;          ///< of the input, > 0 and at most 1e12
-  std::int64_t sample0_time_ns = 0;   ///< capture time of sample 0, Unix nanoseconds; 0 when unknown
-  std::string time_source = "unknown";  ///< where that time came from: "sigmf", "system", "gps", "dcf77", "unknown", ...
-  Bytes payload;                      ///< 1..4096 bytes
+  std::uint64_t sample_index =
+      0;  ///< input sample of the frame's first chip, counted from the start of the run, below 2^63
+  double sample_rate_hz = 0;         ///< of the input, > 0 and at most 1e12
+  std::int64_t sample0_time_ns = 0;  ///< capture time of sample 0, Unix nanoseconds; 0 when unknown
+  std::string time_source =
+      "unknown";  ///< where that time came from: "sigmf", "system", "gps", "dcf77", "unknown", ...
+  Bytes payload;  ///< 1..4096 bytes
   FrameMetrics metrics;
 };
 
@@ -57,15 +60,17 @@ std::string validate(const FrameRecord& record);
 /// One CBOR map. Fails with the text of validate().
 Result<Bytes> encode(const FrameRecord& record);
 
-/// Reads one CBOR map from untrusted bytes. Refuses more than kMaxRecordBytes, indefinite lengths, tags, deep nesting, missing keys,
-/// repeated keys, wrong types and numbers out of range, with a reason that names the key. Unknown keys are ignored.
+/// Reads one CBOR map from untrusted bytes. Refuses more than kMaxRecordBytes, indefinite lengths, tags, deep
+/// nesting, missing keys, repeated keys, wrong types and numbers out of range, with a reason that names the
+/// key. Unknown keys are ignored.
 Result<FrameRecord> decode_frame_record(const std::uint8_t* data, std::size_t size);
 
-/// Capture time of the first chip, Unix nanoseconds, or 0 when the time of sample 0 is unknown or the sum leaves 64 bits.
+/// Capture time of the first chip, Unix nanoseconds, or 0 when the time of sample 0 is unknown or the sum
+/// leaves 64 bits.
 std::int64_t frame_time_ns(const FrameRecord& record);
 
-/// One line of JSON for people and scripts (`ngplc rx --json`): payload in hexadecimal, run as 16 hexadecimal digits because JSON
-/// numbers end at 2^53. No line feed.
+/// One line of JSON for people and scripts (`ngplc rx --json`): payload in hexadecimal, run as 16 hexadecimal
+/// digits because JSON numbers end at 2^53. No line feed.
 std::string to_json(const FrameRecord& record);
 
 /// A number for a new run: 64 random bits from the system, never 0.

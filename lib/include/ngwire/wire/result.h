@@ -11,7 +11,8 @@ namespace ngwire {
 template <class T>
 class Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit on purpose, so that `return value;` reads well
+  Result(T value)
+      : value_(std::move(value)) {}  // NOLINT: implicit on purpose, so that `return value;` reads well
 
   /// A failed result. `reason` is one line without a final full stop.
   static Result failure(std::string reason) {

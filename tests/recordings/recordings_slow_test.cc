@@ -74,7 +74,7 @@ TEST_F(SlowRecordings, LossInBackgroundNoise) {
     std::printf("%s\n", name.c_str());
     const double loss_db = threshold_db(r.real) - white_db;
     std::printf("loss %.1f dB\n", loss_db);
-    EXPECT_LT(loss_db, 6) << name;
+    EXPECT_LT(loss_db, 1) << name;
   }
 }
 

@@ -1,0 +1,222 @@
+#include "ngdsp/rx/preamble_detector.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/math/distributions/non_central_chi_squared.hpp>
+#include <cmath>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/base/rng.h"
+#include "ngdsp/channel/noise_level.h"
+#include "ngdsp/rx/front_end.h"
+#include "ngdsp/tx/modulator.h"
+#include "ngdsp/waveform/sequence.h"
+
+namespace ngdsp {
+namespace {
+
+constexpr int kLength = 2048;
+
+std::vector<std::vector<cf32>> sequences(int count) {
+  std::vector<std::vector<cf32>> list;
+  for (int q = 0; q < count; ++q) list.push_back(gold_chips(sequence_seed(4, q), kLength));
+  return list;
+}
+
+// Complex baseband at 4 samples a chip through the matched filter.
+void fill(ChipBuffer& chips, const std::vector<cf32>& x) {
+  Result<FrontEnd> f = FrontEnd::create(*find_profile("srd433"), 500000, 0);
+  ASSERT_TRUE(static_cast<bool>(f));
+  const auto sink = [&](Span<const cf32> block) { chips.append(block); };
+  f->process(x, sink);
+  f->flush(sink);
+}
+
+std::vector<PreambleHit> search_all(PreambleDetector& d, const ChipBuffer& chips,
+                                    std::int64_t* searched = nullptr) {
+  std::vector<PreambleHit> hits;
+  std::int64_t next = 0;
+  for (; next + d.span_chips() <= chips.end(); next += d.hop_chips()) d.search(chips, next, hits);
+  if (searched) *searched = next;
+  return hits;
+}
+
+// On noise the statistic of one cell is exponential(1). The correlation is a complex Gaussian process over
+// time whose power spectrum is the raised cosine, of variance f^2 = 1/12 + a^2 (1/4 - 2/pi^2) = 0.0847 (chip
+// rates squared). A detector that looked at whole chips alone would report exp(-T) per chip; one that looked
+// at every instant finds as many peaks above T as the process crosses T upwards: 2 sqrt(pi) f sqrt(T) exp(-T)
+// per chip (Rice). The quarter-chip grid lies between, and both bounds get five Poisson deviations. Peaks
+// closer than three chips are merged: at T = 7 that takes less than 6 * 2.7 exp(-7) = 1.5 %.
+TEST(PreambleDetector, FalseAlarmsFollowTheExponentialLaw) {
+  PreambleDetectorConfig config;
+  config.sequences = sequences(8);
+  config.chip_rate_hz = 125000;
+  Rng rng(31);
+  std::vector<cf32> x(4 * 70000);
+  rng.add_noise(Span<cf32>(x), 123.0);  // whatever the level
+  ChipBuffer chips;
+  fill(chips, x);
+  for (const double threshold : {5.0, 7.0}) {
+    config.threshold = threshold;
+    PreambleDetector detector(config);
+    EXPECT_EQ(detector.carrier_bins(), 1);
+    std::int64_t searched = 0;
+    const auto hits = search_all(detector, chips, &searched);
+    const double cells = 8.0 * static_cast<double>(searched), per_cell = std::exp(-threshold);
+    const double merged = 1 - 6 * 2.7 * per_cell;
+    const double low = cells * per_cell * merged;
+    const double high = cells * per_cell * 2 * std::sqrt(kPi * 0.0847 * threshold);
+    const auto n = static_cast<double>(hits.size());
+    EXPECT_GT(n, low - 5 * std::sqrt(low)) << threshold;
+    EXPECT_LT(n, high + 5 * std::sqrt(high)) << threshold;
+    RecordProperty("per_cell_over_exp_T" + std::to_string(threshold), std::to_string(n / cells / per_cell));
+    double above = 0;  // of the peaks, exp(-1) sqrt((T+1)/T) are above T + 1
+    for (const PreambleHit& h : hits) {
+      ASSERT_GE(h.statistic, threshold);
+      above += h.statistic > threshold + 1;
+    }
+    const double share = std::exp(-1.0) * std::sqrt((threshold + 1) / threshold);
+    EXPECT_NEAR(above / n, share, 0.05 + 5 * std::sqrt(share / n)) << threshold;
+  }
+}
+
+// A preamble of E_p/N0 = 16 dB on the time grid: the correlation is sqrt(E_p) plus noise, the denominator
+// also holds the signal, 1 + E_p/(N0 L) = 1.019 of the noise alone. So 2 * 1.019 * statistic is noncentral
+// chi-square with 2 degrees of freedom and noncentrality 2 E_p/N0; that the detector picks the best of
+// several times adds at most one more degree. Between these lies the detection rate; 400 preambles give it to
+// 4 * sqrt(1/4/400) = 0.1.
+TEST(PreambleDetector, DetectionFollowsTheory) {
+  constexpr int kCount = 400, kSpacing = 2200;
+  const Profile p = *find_profile("srd433");
+  const double ep = from_db(16), ec = ep / kLength;
+  const auto list = sequences(1);
+  const Modulator m(p);
+  std::vector<cf32> x(static_cast<std::size_t>(4 * (kSpacing * kCount + 12000)));
+  Rng rng(32);
+  for (int i = 0; i < kCount; ++i) {
+    Arrival a;
+    a.start_samples = 4.0 * (100 + i * kSpacing);
+    a.phase_rad = rng.uniform(0, 2 * kPi);
+    m.add(list[0], a, Span<cf32>(x));
+  }
+  rng.add_noise(Span<cf32>(x), noise_variance(p, p.sample_rate_hz, 1.0, ec));
+  ChipBuffer chips;
+  fill(chips, x);
+  PreambleDetectorConfig config;
+  config.sequences = list;
+  config.chip_rate_hz = 125000;
+  for (const double threshold : {9.0, 30.0, 36.0, 45.0}) {
+    config.threshold = threshold;
+    PreambleDetector detector(config);
+    const auto hits = search_all(detector, chips);
+    int found = 0;
+    for (int i = 0; i < kCount; ++i)
+      for (const PreambleHit& h : hits)
+        if (std::abs(h.chip - (100 + i * kSpacing)) <= 0.5) {
+          ++found;
+          break;
+        }
+    const double level = 2 * threshold * (1 + ec), rate = static_cast<double>(found) / kCount;
+    using Chi = boost::math::non_central_chi_squared;
+    EXPECT_GT(rate, 1 - cdf(Chi(2, 2 * ep), level) - 0.1) << threshold;
+    EXPECT_LT(rate, 1 - cdf(Chi(3, 2 * ep), level) + 0.1) << threshold;
+    // P(miss) = 2e-6 at the receiver's threshold: none of 400.
+    if (threshold == 9) {
+      EXPECT_EQ(found, kCount);
+    }
+  }
+}
+
+// Bins are at most 3/8 cycle a preamble apart, so the carrier is at most 3/16 cycle off: sinc^2 = -0.51 dB;
+// quarter chips cost at most 0.2 dB (a chip an eighth off), together 0.85. Without noise the statistic is
+// then at least 0.85 of the preamble's length.
+TEST(PreambleDetector, CarrierBinsCoverTheRange) {
+  const Profile p = *find_profile("srd433");
+  PreambleDetectorConfig config;
+  config.sequences = sequences(2);
+  config.chip_rate_hz = 125000;
+  config.max_carrier_offset_hz = 400;
+  config.threshold = 1000;
+  PreambleDetector detector(config);
+  // 3/8 cycle of 2048 chips is 22.9 Hz: at least 800/22.9 bins. Bins are whole bins of a transform of at most
+  // four preambles, 1/4 cycle: at most 800/15.3 and one at each end.
+  EXPECT_GE(detector.carrier_bins(), 35);
+  EXPECT_LE(detector.carrier_bins(), 54);
+  const Modulator m(p);
+  for (const double offset : {-400.0, -133.3, -11.4, 0.0, 5.0, 11.4, 215.7, 400.0})
+    for (const double delay : {0.0, 0.125, 0.3}) {
+      std::vector<cf32> x(4 * 12000);
+      Arrival a;
+      a.start_samples = 4 * (300 + delay);
+      a.carrier_offset_hz = offset;
+      m.add(config.sequences[1], a, Span<cf32>(x));
+      ChipBuffer chips;
+      fill(chips, x);
+      const auto hits = search_all(detector, chips);
+      ASSERT_EQ(hits.size(), 1U) << offset << ' ' << delay;
+      EXPECT_EQ(hits[0].sequence, 1);
+      EXPECT_NEAR(hits[0].chip, 300 + delay, 0.2);
+      EXPECT_NEAR(hits[0].carrier_offset_hz, offset, 11.5);
+      EXPECT_GT(hits[0].statistic, 0.85 * kLength) << offset << ' ' << delay;
+    }
+}
+
+// What the search finds does not depend on where its blocks begin.
+TEST(PreambleDetector, BlocksJoinWithoutSeam) {
+  const Profile p = *find_profile("srd433");
+  PreambleDetectorConfig config;
+  config.sequences = sequences(1);
+  config.chip_rate_hz = 125000;
+  config.threshold = 500;
+  PreambleDetector detector(config);
+  const int hop = detector.hop_chips();
+  const Modulator m(p);
+  for (const double at : {hop - 1.0, hop - 0.25, hop + 0.0, hop + 0.25, hop + 1.0}) {
+    std::vector<cf32> x(static_cast<std::size_t>(4 * (2 * hop + 10000)));
+    Arrival a;
+    a.start_samples = 4 * at;
+    m.add(config.sequences[0], a, Span<cf32>(x));
+    ChipBuffer chips;
+    fill(chips, x);
+    const auto hits = search_all(detector, chips);
+    ASSERT_EQ(hits.size(), 1U) << at - hop;
+    EXPECT_NEAR(hits[0].chip, at, 0.13);
+  }
+}
+
+TEST(PreambleDetector, SilenceGivesNothing) {
+  PreambleDetectorConfig config;
+  config.sequences = sequences(1);
+  PreambleDetector detector(config);
+  ChipBuffer chips;
+  chips.append(std::vector<cf32>(4 * 20000));
+  EXPECT_TRUE(search_all(detector, chips).empty());
+}
+
+TEST(ChipBuffer, KeepsPlanesAndForgets) {
+  ChipBuffer b;
+  std::vector<cf32> x(40);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = {static_cast<float>(i), -static_cast<float>(i)};
+  b.append(x);
+  EXPECT_EQ(b.begin(), 0);
+  EXPECT_EQ(b.end(), 10);
+  EXPECT_EQ(b.re(3, 2)[0], 11);
+  EXPECT_EQ(b.im(1, 4)[1], -21);
+  b.discard_before(4);
+  EXPECT_EQ(b.begin(), 4);
+  EXPECT_EQ(b.re(0, 4)[0], 16);
+  b.append(x);
+  EXPECT_EQ(b.end(), 20);
+  b.discard_before(15);
+  EXPECT_EQ(b.re(2, 15)[0], 22);
+  b.discard_before(3);
+  EXPECT_EQ(b.begin(), 15);
+  b.discard_before(100);
+  EXPECT_EQ(b.begin(), b.end());
+  b.restart(7);
+  EXPECT_EQ(b.begin(), 7);
+  EXPECT_EQ(b.end(), 7);
+}
+
+}  // namespace
+}  // namespace ngdsp

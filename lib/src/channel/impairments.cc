@@ -8,9 +8,9 @@
 namespace ngdsp {
 namespace {
 
-constexpr int kHalf = 48;       // taps either side
+constexpr int kHalf = 48;  // taps either side
 constexpr int kPhases = 1024;
-constexpr double kBeta = 6.0;   // Kaiser window, about 60 dB
+constexpr double kBeta = 6.0;  // Kaiser window, about 60 dB
 
 double bessel_i0(double x) {
   double sum = 1, term = 1;
@@ -30,8 +30,8 @@ const std::vector<double>& sinc_table() {
         const double w = 1.0 - (d / kHalf) * (d / kHalf);
         t[static_cast<std::size_t>(f * 2 * kHalf + i)] =
             w <= 0 ? 0.0
-                   : (std::abs(d) < 1e-12 ? 1.0 : std::sin(kPi * d) / (kPi * d)) * bessel_i0(kBeta * std::sqrt(w)) /
-                         bessel_i0(kBeta);
+                   : (std::abs(d) < 1e-12 ? 1.0 : std::sin(kPi * d) / (kPi * d)) *
+                         bessel_i0(kBeta * std::sqrt(w)) / bessel_i0(kBeta);
       }
     return t;
   }();

@@ -9,8 +9,8 @@ namespace ngdsp {
 namespace {
 
 template <typename Sample>
-void add_paths(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival, const std::vector<Tap>& taps,
-               double chip_rate_hz, Span<Sample> out) {
+void add_paths(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival,
+               const std::vector<Tap>& taps, double chip_rate_hz, Span<Sample> out) {
   if (taps.empty()) return modulator.add(chips, arrival, out);
   double power = 0;
   for (const Tap& t : taps) power += from_db(t.gain_db);
@@ -41,8 +41,10 @@ Result<std::vector<Tap>> parse_taps(const std::string& text) {
       t.phase_rad *= kPi / 180.0;
       if (in >> at) return bad();
     }
-    if (!(std::abs(t.gain_db) <= 60) || !(t.delay_chips >= 0 && t.delay_chips <= 64) || !std::isfinite(t.phase_rad))
-      return Error{"tap \"" + item + "\" is out of range, expected gain within +-60 dB and delay of 0 to 64 chips"};
+    if (!(std::abs(t.gain_db) <= 60) || !(t.delay_chips >= 0 && t.delay_chips <= 64) ||
+        !std::isfinite(t.phase_rad))
+      return Error{"tap \"" + item +
+                   "\" is out of range, expected gain within +-60 dB and delay of 0 to 64 chips"};
     taps.push_back(t);
   }
   if (taps.empty() || taps.size() > 32)

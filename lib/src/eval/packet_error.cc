@@ -18,7 +18,7 @@
 namespace ngdsp {
 namespace {
 
-constexpr double kGuardChips = 64;        // quiet chips before the earliest and after the latest frame
+constexpr double kGuardChips = 64;          // quiet chips before the earliest and after the latest frame
 constexpr double kDelaySpreadChips = 4096;  // the frame begins anywhere within this many chips
 
 int thread_count(int wanted) {
@@ -35,7 +35,8 @@ void run_threads(int threads, const Work& work) {
 }
 
 // Power of a recording in the occupied band, per chip, as the receiver's front end sees it.
-Result<double> in_band_power(const Profile& p, double fs, double carrier_hz, const std::vector<float>& noise) {
+Result<double> in_band_power(const Profile& p, double fs, double carrier_hz,
+                             const std::vector<float>& noise) {
   Result<FrontEnd> front_end = FrontEnd::create(p, fs, carrier_hz);
   if (!front_end) return Error{front_end.error()};
   double sum = 0;
@@ -59,7 +60,11 @@ template <typename Sample>
 class Link {
  public:
   Link(const PacketErrorConfig& c, double fs, double noise_gain)
-      : config_(c), fs_(fs), noise_gain_(noise_gain), encoder_(link_profile(c)), modulator_(encoder_.profile(), fs) {}
+      : config_(c),
+        fs_(fs),
+        noise_gain_(noise_gain),
+        encoder_(link_profile(c)),
+        modulator_(encoder_.profile(), fs) {}
 
   static Profile link_profile(const PacketErrorConfig& c) {
     Profile p = c.profile;
@@ -82,7 +87,8 @@ class Link {
     a.start_samples = (kGuardChips + rng.uniform() * kDelaySpreadChips) * spc;
     a.phase_rad = rng.uniform(0, 2 * kPi);
     a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
-    a.carrier_offset_hz = a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
+    a.carrier_offset_hz =
+        a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
     std::vector<Tap> taps = config_.taps;
     double strongest = -1e9, strongest_delay = 0;
     for (Tap& t : taps) {
@@ -90,11 +96,11 @@ class Link {
       if (t.gain_db > strongest) strongest = t.gain_db, strongest_delay = t.delay_chips;
     }
     trial.start_samples = a.start_samples + strongest_delay * spc;
-    out.assign(static_cast<std::size_t>((2 * kGuardChips + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
-               Sample{});
+    out.assign(
+        static_cast<std::size_t>((2 * kGuardChips + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
+        Sample{});
     add_multipath(modulator_, encoder_.encode(trial.payload, q), a, taps, p.chip_rate_hz, Span<Sample>(out));
-    const double variance =
-        noise_variance(p, fs_, 1.0, chip_ec_n0_from_ebn0_db(p, c, config_.ebn0_db));
+    const double variance = noise_variance(p, fs_, 1.0, chip_ec_n0_from_ebn0_db(p, c, config_.ebn0_db));
     if constexpr (std::is_same_v<Sample, float>) {
       if (config_.noise.empty())
         rng.add_noise(Span<float>(out), std::sqrt(variance));
@@ -201,16 +207,19 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
   if (config.frames < 1) return Error{"frames is " + std::to_string(config.frames) + ", expected at least 1"};
   if (!std::isfinite(config.ebn0_db)) return Error{"ebn0_db must be finite"};
   if (!config.noise.empty() && !config.profile.real)
-    return Error{"a noise recording of real samples needs a real profile, " + config.profile.name + " is complex"};
+    return Error{"a noise recording of real samples needs a real profile, " + config.profile.name +
+                 " is complex"};
   const double fs = config.sample_rate_hz > 0 ? config.sample_rate_hz : config.profile.sample_rate_hz;
-  if (Result<Receiver> probe = Receiver::create(receiver_config(config, fs), [](const ReceivedFrame&) {}); !probe)
+  if (Result<Receiver> probe = Receiver::create(receiver_config(config, fs), [](const ReceivedFrame&) {});
+      !probe)
     return Error{probe.error()};
   double noise_gain = 0;
   if (!config.noise.empty()) {
     const double carrier = config.carrier_hz >= 0 ? config.carrier_hz : config.profile.carrier_hz;
     Result<double> power = in_band_power(config.profile, fs, carrier, config.noise);
     if (!power) return Error{power.error()};
-    if (!(*power > 0)) return Error{"the noise recording holds no power in the band of profile " + config.profile.name};
+    if (!(*power > 0))
+      return Error{"the noise recording holds no power in the band of profile " + config.profile.name};
     const PayloadClass& c = config.profile.class_of(config.profile.first_sequence(config.payload_bytes));
     noise_gain = std::sqrt(1.0 / chip_ec_n0_from_ebn0_db(config.profile, c, config.ebn0_db) / *power);
   }
@@ -218,7 +227,8 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
                              : run<cf32>(config, fs, noise_gain, progress);
 }
 
-Result<FalseAlarmResult> measure_false_alarms(const Profile& profile, double seconds, std::uint64_t seed, int threads) {
+Result<FalseAlarmResult> measure_false_alarms(const Profile& profile, double seconds, std::uint64_t seed,
+                                              int threads) {
   if (std::string e = profile.validate(); !e.empty()) return Error{e};
   if (!(seconds > 0) || seconds > 1e7) return Error{"seconds must be above 0 and at most 1e7"};
   constexpr double kPieceSeconds = 60;

@@ -14,21 +14,24 @@ namespace ngdsp {
 namespace {
 
 constexpr std::size_t kBlockSymbols = 32;
-constexpr std::size_t kVettedSymbols = 2048;   // enough to tell a frame from noise, whatever its length
+constexpr std::size_t kVettedSymbols = 2048;  // enough to tell a frame from noise, whatever its length
 constexpr std::size_t kPreambleParts = 4;
-constexpr double kHypothesisStep = 0.1;        // cycles over the span: 0.15 dB at worst in the squared symbols
-constexpr double kHypothesisDrop = 9;          // nats below the best at which a clock offset is no longer tried
-constexpr double kTimingStep = 0.15;           // chips, of the timing search
+constexpr double kHypothesisStep = 0.12;  // cycles over the span: 0.2 dB at worst in the squared symbols
+constexpr double kHypothesisDrop = 11;    // nats below the best at which a clock offset is no longer tried
+constexpr double kScreenEvidence =
+    9;  // nats of half a frame; a frame at the threshold has 34, 1 in 100 below 15
+constexpr double kTimingStep = 0.15;  // chips, of the timing search
 constexpr double kNominalEbn0Db = 2.0;
 constexpr int kPhases = 48;
-constexpr double kFirstDelay = -3, kLastDelay = 12;   // where paths are looked for, chips
+constexpr double kFirstDelay = -3, kLastDelay = 12;  // where paths are looked for, chips
 constexpr std::size_t kMaxFingers = 8;
-constexpr double kFingerStatistic = 10;        // exponential(1) on noise, about 30 independent delays: 1 in 700 frames
+constexpr double kFingerStatistic =
+    10;  // exponential(1) on noise, about 30 independent delays: 1 in 700 frames
 constexpr double kFingerRangeDb = -20;
 
 // Sums over one block that the phase search needs.
-NGDSP_MULTIVERSION void block_squares(const float* re, const float* im, std::size_t n, float& z_re, float& z_im,
-                                      float& energy) {
+NGDSP_MULTIVERSION void block_squares(const float* re, const float* im, std::size_t n, float& z_re,
+                                      float& z_im, float& energy) {
   float a = 0, b = 0, e = 0;
   for (std::size_t i = 0; i < n; ++i) {
     a += re[i] * re[i] - im[i] * im[i];
@@ -42,16 +45,16 @@ NGDSP_MULTIVERSION void block_squares(const float* re, const float* im, std::siz
 
 // One block of known (preamble) or unknown (data) symbols.
 struct Block {
-  double time = 0;      // of its middle, chips from the first chip
-  double weight = 0;    // 1/s_b^2
-  cf64 known;           // preamble correlation
-  cf64 squares;         // sum y^2
-  double energy = 0;    // sum |y|^2
+  double time = 0;    // of its middle, chips from the first chip
+  double weight = 0;  // 1/s_b^2
+  cf64 known;         // preamble correlation
+  cf64 squares;       // sum y^2
+  double energy = 0;  // sum |y|^2
   double chips = 0;
 };
 
 struct PhaseFit {
-  double turns = 0;     // carrier, cycles a chip
+  double turns = 0;  // carrier, cycles a chip
   double phase = 0;
   double evidence = -1e300;
 };
@@ -60,49 +63,49 @@ struct PhaseFit {
 const std::array<cf64, kPhases>& phase_grid() {
   static const std::array<cf64, kPhases> grid = [] {
     std::array<cf64, kPhases> g;
-    for (int i = 0; i < kPhases; ++i) g[static_cast<std::size_t>(i)] = std::polar(1.0, -2.0 * kPi * i / kPhases);
+    for (int i = 0; i < kPhases; ++i)
+      g[static_cast<std::size_t>(i)] = std::polar(1.0, -2.0 * kPi * i / kPhases);
     return g;
   }();
   return grid;
 }
 
-// Evidence at one carrier, maximised over the phase.
-PhaseFit fit_phase(const std::vector<Block>& blocks, double turns, double a2) {
-  cf64 known, squares, w, step;
-  double constant = 0, interval = -1, last = 0;
-  for (const Block& b : blocks) {
-    // Blocks of one kind follow each other at equal distance: one complex product instead of a sine and cosine.
-    const double gap = b.time - last;
-    if (interval >= 0 && gap == interval) {
-      w *= step;
-    } else {
-      w = std::polar(1.0, -2.0 * kPi * turns * b.time);
-      step = std::polar(1.0, -2.0 * kPi * turns * gap);
-      interval = gap;
-    }
-    last = b.time;
-    known += b.known * (w * b.weight);
-    squares += b.squares * (w * w * (b.weight * b.weight));
-    constant += a2 * (b.energy * b.weight * b.weight - b.chips * b.weight);
-  }
-  // a2 is a^2; the preamble's term carries 2 a.
-  known *= 2.0 * std::sqrt(a2);
-  squares *= a2;
-  const auto evidence = [&](cf64 r) { return (known * r).real() + (squares * r * r).real(); };
+// What the blocks say at one carrier: the evidence is constant + Re(known e^-j th) + Re(squares e^-2j th).
+struct CarrierSums {
+  cf64 known, squares;
+  double constant = 0;
+};
+
+// The evidence of one carrier, maximised over the phase: on a grid, then by a parabola.
+PhaseFit fit_phase(const CarrierSums& sums, double turns) {
   PhaseFit best;
   best.turns = turns;
   double values[kPhases];
   int peak = 0;
   for (int i = 0; i < kPhases; ++i) {
-    values[i] = evidence(phase_grid()[static_cast<std::size_t>(i)]);
+    const cf64 r = phase_grid()[static_cast<std::size_t>(i)];
+    values[i] = (sums.known * r).real() + (sums.squares * r * r).real();
     if (values[i] > values[peak]) peak = i;
   }
   const double before = values[(peak + kPhases - 1) % kPhases], after = values[(peak + 1) % kPhases];
   const double bend = before - 2 * values[peak] + after;
   const double shift = bend < 0 ? 0.5 * (before - after) / bend : 0.0;
   best.phase = 2.0 * kPi * (peak + shift) / kPhases;
-  best.evidence = values[peak] - 0.25 * (before - after) * shift + constant;
+  best.evidence = values[peak] - 0.25 * (before - after) * shift + sums.constant;
   return best;
+}
+
+// a2 is the squared amplitude of a chip that the evidence is taken at.
+void add_block(CarrierSums& sums, const Block& b, cf64 w, double a2) {
+  sums.known += b.known * (w * (2.0 * std::sqrt(a2) * b.weight));
+  sums.squares += b.squares * (w * w * (a2 * b.weight * b.weight));
+  sums.constant += a2 * (b.energy * b.weight * b.weight - b.chips * b.weight);
+}
+
+PhaseFit fit_phase(const std::vector<Block>& blocks, double turns, double a2) {
+  CarrierSums sums;
+  for (const Block& b : blocks) add_block(sums, b, std::polar(1.0, -2.0 * kPi * turns * b.time), a2);
+  return fit_phase(sums, turns);
 }
 
 }  // namespace
@@ -111,20 +114,21 @@ struct Demodulator::Impl {
   DemodulatorConfig config;
   Profile profile;
   std::vector<SplitSequence> sequences;
-  std::vector<double> nominal_a2;      // E_c/N0 of a frame at the decoding threshold, by sequence
+  std::vector<double> nominal_a2;  // E_c/N0 of a frame at the decoding threshold, by sequence
 
   SplitSequence turned;
   std::vector<Block> blocks;
   std::vector<Finger> fingers;
-  SplitSymbols path, combined;         // symbols of one finger, of all
+  SplitSymbols path, combined;  // symbols of one finger, of all
   std::vector<float> scratch_re, scratch_im;
-  double power_floor = 0;              // a silent block must not outweigh the rest of the frame
+  double power_floor = 0;  // a silent block must not outweigh the rest of the frame
 
   std::size_t head() const { return static_cast<std::size_t>(profile.preamble_chips); }
   std::size_t sf() const { return static_cast<std::size_t>(profile.spreading_factor); }
 
   void set_power_floor(const ChipBuffer& chips, double chip, std::size_t count) {
-    power_floor = std::max(1e-3 * mean_power(chips, static_cast<std::int64_t>(std::floor(chip)), count), 1e-30);
+    power_floor =
+        std::max(1e-3 * mean_power(chips, static_cast<std::int64_t>(std::floor(chip)), count), 1e-30);
   }
   double local_weight(const ChipBuffer& chips, double chip, std::size_t count) const {
     const auto first = static_cast<std::int64_t>(std::lround(chip));
@@ -140,9 +144,10 @@ struct Demodulator::Impl {
   bool turns_by_chip() const { return config.carrier_bin_hz > 0; }
 
   void preamble_blocks(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s);
-  void read_symbols(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s, std::size_t count,
-                    SplitSymbols& out);
-  void data_blocks(const ChipBuffer& chips, double t0, double clock, std::size_t count, const SplitSymbols& y);
+  void read_symbols(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s,
+                    std::size_t count, SplitSymbols& out);
+  void data_blocks(const ChipBuffer& chips, double t0, double clock, std::size_t count,
+                   const SplitSymbols& y);
   void find_fingers(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s);
 };
 
@@ -161,7 +166,8 @@ Demodulator::~Demodulator() = default;
 Demodulator::Demodulator(Demodulator&&) noexcept = default;
 Demodulator& Demodulator::operator=(Demodulator&&) noexcept = default;
 
-void Demodulator::Impl::preamble_blocks(const ChipBuffer& chips, double t0, double clock, const SplitSequence& s) {
+void Demodulator::Impl::preamble_blocks(const ChipBuffer& chips, double t0, double clock,
+                                        const SplitSequence& s) {
   blocks.clear();
   const std::size_t part = head() / kPreambleParts;
   for (std::size_t i = 0; i < kPreambleParts; ++i) {
@@ -209,7 +215,8 @@ std::vector<FrameHypothesis> Demodulator::vet(const ChipBuffer& chips, const Pre
   const auto code_bits = static_cast<std::size_t>(s.profile.class_of(hit.sequence).code_bits);
   const std::size_t count = std::min(code_bits, kVettedSymbols);
   const std::size_t span = s.head() + count * s.sf();
-  const SplitSequence& sequence = s.despreading(hit.sequence, s.turns_by_chip() ? hit.carrier_offset_hz : 0, span);
+  const SplitSequence& sequence =
+      s.despreading(hit.sequence, s.turns_by_chip() ? hit.carrier_offset_hz : 0, span);
   s.set_power_floor(chips, hit.chip, span);
   const double crystal = s.profile.carrier_crystal_hz, rate = s.profile.chip_rate_hz;
   const double base_hz = s.turns_by_chip() ? hit.carrier_offset_hz : 0;
@@ -225,69 +232,99 @@ std::vector<FrameHypothesis> Demodulator::vet(const ChipBuffer& chips, const Pre
   const int steps = std::max(1, static_cast<int>(std::ceil((high - low) / step)));
 
   s.preamble_blocks(chips, hit.chip, (low + high) / 2, sequence);
-  const std::size_t first_data = s.blocks.size();
 
-  // Squares of every block at every quarter-chip drift the clock range allows there.
+  const double hint = (hit.statistic - 1.0) / static_cast<double>(s.head());
+  const double a2 =
+      std::max(s.nominal_a2[q], hint > 4 * s.nominal_a2[q] ? hint : 0.0) / s.blocks.front().weight;
+
+  // Squares of every block at every quarter-chip drift the clock range allows there, weighted.
   struct Drifted {
-    int lowest = 0;
-    std::size_t first = 0;
+    int lowest;
+    std::size_t first;
+  };
+  struct Weighted {
+    cf64 squares;
+    double constant;
   };
   thread_local std::vector<Drifted> index;
-  thread_local std::vector<Block> sums;
+  thread_local std::vector<Weighted> sums;
   index.clear();
   sums.clear();
-  for (std::size_t m = 0; m < count; m += kBlockSymbols) {
-    const std::size_t n = std::min(kBlockSymbols, count - m), first = s.head() + m * s.sf();
-    Block b;
-    b.time = static_cast<double>(first) + static_cast<double>(n * s.sf()) / 2.0;
-    b.chips = static_cast<double>(n * s.sf());
-    b.weight = s.local_weight(chips, hit.chip + static_cast<double>(first), n * s.sf());
-    const int from = static_cast<int>(std::lround(-4.0 * high * b.time));
-    const int to = static_cast<int>(std::lround(-4.0 * low * b.time));
+  const std::size_t block_chips = kBlockSymbols * s.sf();
+  const auto time_of = [&](std::size_t b) {
+    return static_cast<double>(s.head()) + (static_cast<double>(b) + 0.5) * static_cast<double>(block_chips);
+  };
+  const auto square = [&](std::size_t b) {
+    const std::size_t first = s.head() + b * block_chips;
+    const double weight = s.local_weight(chips, hit.chip + static_cast<double>(first), block_chips);
+    const int from = static_cast<int>(std::lround(-4.0 * high * time_of(b)));
+    const int to = static_cast<int>(std::lround(-4.0 * low * time_of(b)));
     index.push_back({from, sums.size()});
     for (int o = from; o <= to; ++o) {
-      despread(chips, hit.chip + static_cast<double>(first) + o * 0.25, sequence, first, s.profile.spreading_factor, n,
-               s.scratch_re.data(), s.scratch_im.data());
+      despread(chips, hit.chip + static_cast<double>(first) + o * 0.25, sequence, first,
+               s.profile.spreading_factor, kBlockSymbols, s.scratch_re.data(), s.scratch_im.data());
       float z_re, z_im, energy;
-      block_squares(s.scratch_re.data(), s.scratch_im.data(), n, z_re, z_im, energy);
-      b.squares = {static_cast<double>(z_re), static_cast<double>(z_im)};
-      b.energy = static_cast<double>(energy);
-      sums.push_back(b);
+      block_squares(s.scratch_re.data(), s.scratch_im.data(), kBlockSymbols, z_re, z_im, energy);
+      const double scale = a2 * weight * weight;
+      sums.push_back({{scale * static_cast<double>(z_re), scale * static_cast<double>(z_im)},
+                      scale * static_cast<double>(energy) - a2 * weight * static_cast<double>(block_chips)});
     }
-  }
+  };
 
+  // The evidence of all blocks squared so far, over the clock range in `count` steps.
   std::vector<FrameHypothesis> all;
-  const double hint = (hit.statistic - 1.0) / static_cast<double>(s.head());
-  const double a2_over_noise = std::max(s.nominal_a2[q], hint > 4 * s.nominal_a2[q] ? hint : 0.0);
-  s.blocks.resize(first_data + index.size());
-  const int extra = s.turns_by_chip() ? 0
-                                      : static_cast<int>(std::ceil(s.config.extra_carrier_hz * static_cast<double>(span) /
-                                                                   rate / kHypothesisStep));
-  for (int i = 0; i <= steps; ++i) {
-    const double clock = low + (high - low) * i / steps;
-    for (std::size_t b = 0; b < index.size(); ++b) {
-      const Block& near = sums[index[b].first];
-      const int o = static_cast<int>(std::lround(-4.0 * clock * near.time)) - index[b].lowest;
-      const std::size_t end = b + 1 < index.size() ? index[b + 1].first : sums.size();
-      s.blocks[first_data + b] = sums[std::min(index[b].first + static_cast<std::size_t>(std::max(o, 0)), end - 1)];
+  const int extra = s.turns_by_chip()
+                        ? 0
+                        : static_cast<int>(std::ceil(s.config.extra_carrier_hz * static_cast<double>(span) /
+                                                     rate / kHypothesisStep));
+  const auto judge = [&](int clock_steps) {
+    all.clear();
+    for (int i = 0; i <= clock_steps; ++i) {
+      const double clock = low + (high - low) * i / clock_steps;
+      for (int e = -extra; e <= extra; ++e) {
+        const double turns =
+            (clock * crystal - base_hz) / rate + e * kHypothesisStep / static_cast<double>(span);
+        CarrierSums total;
+        for (const Block& b : s.blocks) add_block(total, b, std::polar(1.0, -2.0 * kPi * turns * b.time), a2);
+        cf64 w2 = std::polar(1.0, -4.0 * kPi * turns * time_of(0));
+        const cf64 step2 = std::polar(1.0, -4.0 * kPi * turns * static_cast<double>(block_chips));
+        for (std::size_t b = 0; b < index.size(); ++b, w2 *= step2) {
+          const auto o = static_cast<std::size_t>(static_cast<int>(std::lround(-4.0 * clock * time_of(b))) -
+                                                  index[b].lowest);
+          const Weighted& x = sums[index[b].first + o];
+          total.squares += x.squares * w2;
+          total.constant += x.constant;
+        }
+        const PhaseFit fit = fit_phase(total, turns);
+        all.push_back({hit.sequence, hit.chip, turns * rate + base_hz, clock * 1e6, fit.phase, fit.evidence});
+      }
     }
-    for (int e = -extra; e <= extra; ++e) {
-      const double turns = (clock * crystal - base_hz) / rate + e * kHypothesisStep / static_cast<double>(span);
-      // a^2 relative to the noise of the first block; the weights of the others follow from theirs.
-      const PhaseFit fit = fit_phase(s.blocks, turns, a2_over_noise / s.blocks.front().weight);
-      all.push_back({hit.sequence, hit.chip, turns * rate + base_hz, clock * 1e6, fit.phase, fit.evidence});
-    }
+  };
+  const std::size_t block_count = count / kBlockSymbols, screened = block_count / 2;
+  for (std::size_t b = 0; b < screened; ++b) square(b);
+  judge((steps + 1) / 2);
+  const double screen = std::max_element(all.begin(), all.end(), [](const auto& x, const auto& y) {
+                          return x.evidence < y.evidence;
+                        })->evidence;
+  // Half the frame tells most noise from a frame at half the price.
+  if (screen >= kScreenEvidence) {
+    for (std::size_t b = screened; b < block_count; ++b) square(b);
+    judge(steps);
   }
   std::sort(all.begin(), all.end(),
             [](const FrameHypothesis& a, const FrameHypothesis& b) { return a.evidence > b.evidence; });
   std::size_t kept = 1;
-  while (kept < std::min(all.size(), kMaxHypotheses) && all[kept].evidence > all[0].evidence - kHypothesisDrop) ++kept;
+  while (kept < std::min(all.size(), kMaxHypotheses) &&
+         all[kept].evidence > all.front().evidence - kHypothesisDrop)
+    ++kept;
   all.resize(kept);
   return all;
 }
 
-void Demodulator::Impl::find_fingers(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s) {
-  // Response of the preamble at quarter-chip delays, then strongest first, each taken out with the pulse it leaves.
+void Demodulator::Impl::find_fingers(const ChipBuffer& chips, const FrameHypothesis& h,
+                                     const SplitSequence& s) {
+  // Response of the preamble at quarter-chip delays, then strongest first, each taken out with the pulse it
+  // leaves.
   constexpr int kQuarters = static_cast<int>((kLastDelay - kFirstDelay) * 4) + 1;
   std::vector<cf64> response(kQuarters);
   const double turns = turns_by_chip() ? 0 : h.carrier_offset_hz / profile.chip_rate_hz;
@@ -299,8 +336,10 @@ void Demodulator::Impl::find_fingers(const ChipBuffer& chips, const FrameHypothe
     const cf64 turn = std::polar(1.0, -2.0 * kPi * turns * middle);
     for (int d = 0; d < kQuarters; ++d)
       response[static_cast<std::size_t>(d)] +=
-          turn * correlate(chips, h.chip + static_cast<double>(first) + kFirstDelay + d * 0.25 -
-                                      h.clock_ppm * 1e-6 * middle, s, first, count);
+          turn * correlate(chips,
+                           h.chip + static_cast<double>(first) + kFirstDelay + d * 0.25 -
+                               h.clock_ppm * 1e-6 * middle,
+                           s, first, count);
     noise += static_cast<double>(count) / local_weight(chips, h.chip + static_cast<double>(first), count);
   }
   const auto length = static_cast<double>(head());
@@ -327,7 +366,8 @@ void Demodulator::Impl::find_fingers(const ChipBuffer& chips, const FrameHypothe
   }
 }
 
-const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, FrameHypothesis& h, std::vector<float>& llr) {
+const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, FrameHypothesis& h,
+                                                   std::vector<float>& llr) {
   Impl& s = *impl_;
   const auto q = static_cast<std::size_t>(h.sequence);
   const auto code_bits = static_cast<std::size_t>(s.profile.class_of(h.sequence).code_bits);
@@ -343,7 +383,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   const double a2 = s.nominal_a2[q];
   double delay = s.fingers.front().delay_chips;
   {
-    // The symbols know the timing as well as the preamble does: the evidence at three times, and its parabola.
+    // The symbols know the timing as well as the preamble does: the evidence at three times, and its
+    // parabola.
     const std::size_t count = std::min(code_bits, kVettedSymbols);
     double evidence[3];
     for (int i = 0; i < 3; ++i) {
@@ -351,7 +392,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
       s.preamble_blocks(chips, t, clock, sequence);
       s.read_symbols(chips, t, clock, sequence, count, s.path);
       s.data_blocks(chips, t, clock, count, s.path);
-      evidence[i] = fit_phase(s.blocks, (h.carrier_offset_hz - base_hz) / rate, a2 / s.blocks.front().weight).evidence;
+      evidence[i] =
+          fit_phase(s.blocks, (h.carrier_offset_hz - base_hz) / rate, a2 / s.blocks.front().weight).evidence;
     }
     if (const double bend = evidence[0] - 2 * evidence[1] + evidence[2]; bend < 0) {
       const double shift = std::clamp(0.5 * (evidence[0] - evidence[2]) / bend, -1.5, 1.5) * kTimingStep;
@@ -391,7 +433,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     s.preamble_blocks(chips, h.chip + f.delay_chips, clock, sequence);
     if (sum.empty()) sum = s.blocks;
     for (std::size_t b = 0; b < sum.size(); ++b)
-      sum[b].known = (&f == &s.fingers.front() ? cf64{} : sum[b].known) + std::conj(f.gain) * s.blocks[b].known;
+      sum[b].known =
+          (&f == &s.fingers.front() ? cf64{} : sum[b].known) + std::conj(f.gain) * s.blocks[b].known;
     s.read_symbols(chips, h.chip + f.delay_chips, clock, sequence, code_bits, s.path);
     const auto g_re = static_cast<float>(f.gain.real()), g_im = static_cast<float>(f.gain.imag());
     for (std::size_t m = 0; m < code_bits; ++m) {
@@ -402,7 +445,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   double power = 0;
   for (const Finger& f : s.fingers) power += std::norm(f.gain);
   power = std::max(power, 1e-30);
-  // Combined symbols have amplitude `power` a chip and noise variance power s^2: scaled, the evidence formula holds.
+  // Combined symbols have amplitude `power` a chip and noise variance power s^2: scaled, the evidence formula
+  // holds.
   s.blocks = sum;
   s.data_blocks(chips, h.chip + delay, clock, code_bits, s.combined);
   for (std::size_t b = 0; b < s.blocks.size(); ++b) {
@@ -421,11 +465,12 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   for (std::size_t m = 0; m < code_bits; m += kBlockSymbols) {
     const Block& b = s.blocks[sum.size() + m / kBlockSymbols];
     for (std::size_t i = m; i < std::min(m + kBlockSymbols, code_bits); ++i) {
-      const double t = static_cast<double>(s.head()) + (static_cast<double>(i) + 0.5) * static_cast<double>(s.sf());
+      const double t =
+          static_cast<double>(s.head()) + (static_cast<double>(i) + 0.5) * static_cast<double>(s.sf());
       const cf64 w = std::polar(1.0, -2.0 * kPi * fit.turns * t - fit.phase);
-      llr[i] = static_cast<float>(
-          4.0 * b.weight *
-          (static_cast<double>(s.combined.re[i]) * w.real() - static_cast<double>(s.combined.im[i]) * w.imag()));
+      llr[i] = static_cast<float>(4.0 * b.weight *
+                                  (static_cast<double>(s.combined.re[i]) * w.real() -
+                                   static_cast<double>(s.combined.im[i]) * w.imag()));
     }
   }
   return s.fingers;
@@ -492,7 +537,8 @@ FrameMeasurement Demodulator::measure(const ChipBuffer& chips, const FrameHypoth
   r.phase_rad = std::arg(gain);
   r.carrier_offset_hz = turns * rate + base_hz;
 
-  // Timing: parabola through the correlation a quarter chip either side; the pulse is flat to fourth order there.
+  // Timing: parabola through the correlation a quarter chip either side; the pulse is flat to fourth order
+  // there.
   correlations(t0 - 0.25, side, early_symbols);
   const double early = std::abs(total(side, turns)) / weighted_chips;
   correlations(t0 + 0.25, side, early_symbols);
@@ -505,7 +551,8 @@ FrameMeasurement Demodulator::measure(const ChipBuffer& chips, const FrameHypoth
   // Noise from what the symbols leave when the frame's mean is taken out.
   double left = 0;
   for (std::size_t m = 0; m < count; ++m) {
-    const double t = static_cast<double>(s.head()) + (static_cast<double>(m) + 0.5) * static_cast<double>(s.sf());
+    const double t =
+        static_cast<double>(s.head()) + (static_cast<double>(m) + 0.5) * static_cast<double>(s.sf());
     const cf64 model = gain * std::polar(static_cast<double>(s.sf()) * static_cast<double>(symbols[m]),
                                          2.0 * kPi * turns * t);
     left += std::norm(cf64(static_cast<double>(s.path.re[m]), static_cast<double>(s.path.im[m])) - model);
@@ -522,11 +569,13 @@ FrameMeasurement Demodulator::measure(const ChipBuffer& chips, const FrameHypoth
   power = std::max(power, 1e-30);
   // The other paths keep the ratio to the strongest that the preamble showed.
   r.amplitude = std::abs(gain) * std::sqrt(power / strongest);
-  r.delay_spread_chips = std::sqrt(std::max(0.0, second_moment / power - (first_moment / power) * (first_moment / power)));
+  r.delay_spread_chips =
+      std::sqrt(std::max(0.0, second_moment / power - (first_moment / power) * (first_moment / power)));
   double chip_power = 0;
   for (const Correlation& c : middle) chip_power += c.chips / c.weight;
   chip_power /= static_cast<double>(span);
-  r.residual_db = to_db(std::max(chip_power - r.amplitude * r.amplitude, 1e-3 * r.noise_variance) / r.noise_variance);
+  r.residual_db =
+      to_db(std::max(chip_power - r.amplitude * r.amplitude, 1e-3 * r.noise_variance) / r.noise_variance);
   return r;
 }
 

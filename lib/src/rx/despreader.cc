@@ -11,8 +11,9 @@ namespace {
 constexpr std::size_t kLargestBlock = 8192;
 
 // p = r conj(c) with r = (1 - mu) a + mu b
-NGDSP_MULTIVERSION void products(const float* a_re, const float* a_im, const float* b_re, const float* b_im, float mu,
-                                 const float* c_re, const float* c_im, float* p_re, float* p_im, std::size_t n) {
+NGDSP_MULTIVERSION void products(const float* a_re, const float* a_im, const float* b_re, const float* b_im,
+                                 float mu, const float* c_re, const float* c_im, float* p_re, float* p_im,
+                                 std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
     const float re = a_re[i] + mu * (b_re[i] - a_re[i]);
     const float im = a_im[i] + mu * (b_im[i] - a_im[i]);
@@ -21,24 +22,23 @@ NGDSP_MULTIVERSION void products(const float* a_re, const float* a_im, const flo
   }
 }
 
-NGDSP_MULTIVERSION void products_on_grid(const float* re, const float* im, const float* c_re, const float* c_im,
-                                         float* p_re, float* p_im, std::size_t n) {
+NGDSP_MULTIVERSION void products_on_grid(const float* re, const float* im, const float* c_re,
+                                         const float* c_im, float* p_re, float* p_im, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
     p_re[i] = re[i] * c_re[i] - im[i] * c_im[i];
     p_im[i] = re[i] * c_im[i] + im[i] * c_re[i];
   }
 }
 
-template <int kSf>
-inline void fold_by(const float* p, float* y, std::size_t count) {
-  for (std::size_t m = 0; m < count; ++m) {
-    float sum = p[m * kSf];
-    for (int i = 1; i < kSf; ++i) sum += p[m * kSf + static_cast<std::size_t>(i)];
-    y[m] = sum;
-  }
+// Sums of 7: running sums of 2, 4 and 7 over all positions are plain vector additions, of which every seventh
+// is kept. Reads 6 floats beyond the last chip.
+NGDSP_MULTIVERSION void fold7(const float* p, float* y, std::size_t count) {
+  alignas(64) float pairs[kLargestBlock + 16], sevens[kLargestBlock + 16];
+  const std::size_t n = 7 * count;
+  for (std::size_t i = 0; i < n + 5; ++i) pairs[i] = p[i] + p[i + 1];
+  for (std::size_t i = 0; i < n; ++i) sevens[i] = (pairs[i] + pairs[i + 2]) + (pairs[i + 4] + p[i + 6]);
+  for (std::size_t m = 0; m < count; ++m) y[m] = sevens[7 * m];
 }
-
-NGDSP_MULTIVERSION void fold7(const float* p, float* y, std::size_t count) { fold_by<7>(p, y, count); }
 
 void fold(const float* p, int sf, float* y, std::size_t count) {
   if (sf == 7) return fold7(p, y, count);
@@ -61,16 +61,16 @@ NGDSP_MULTIVERSION float sum_of_squares(const float* re, const float* im, std::s
   return sum;
 }
 
-void multiply(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, std::size_t n, float* p_re,
-              float* p_im) {
+void multiply(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, std::size_t n,
+              float* p_re, float* p_im) {
   const double quarters = t * ChipBuffer::kPlanes, whole = std::floor(quarters);
   const auto mu = static_cast<float>(quarters - whole);
   const auto q = static_cast<std::int64_t>(whole);
   const std::int64_t chip = q >> 2, next_chip = (q + 1) >> 2;
   const int plane = static_cast<int>(q & 3), next_plane = static_cast<int>((q + 1) & 3);
   if (mu < 1e-6F)
-    products_on_grid(chips.re(plane, chip), chips.im(plane, chip), s.re.data() + first, s.im.data() + first, p_re, p_im,
-                     n);
+    products_on_grid(chips.re(plane, chip), chips.im(plane, chip), s.re.data() + first, s.im.data() + first,
+                     p_re, p_im, n);
   else
     products(chips.re(plane, chip), chips.im(plane, chip), chips.re(next_plane, next_chip),
              chips.im(next_plane, next_chip), mu, s.re.data() + first, s.im.data() + first, p_re, p_im, n);
@@ -100,22 +100,24 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
   }
 }
 
-void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, int sf, std::size_t count,
-              float* y_re, float* y_im) {
-  alignas(64) thread_local float p_re[kLargestBlock], p_im[kLargestBlock];
+void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, int sf,
+              std::size_t count, float* y_re, float* y_im) {
+  alignas(64) thread_local float p_re[kLargestBlock + 16], p_im[kLargestBlock + 16];
   multiply(chips, t, s, first, count * static_cast<std::size_t>(sf), p_re, p_im);
   fold(p_re, sf, y_re, count);
   fold(p_im, sf, y_im, count);
 }
 
-cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, std::size_t count) {
-  alignas(64) thread_local float p_re[kLargestBlock], p_im[kLargestBlock];
+cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first,
+               std::size_t count) {
+  alignas(64) thread_local float p_re[kLargestBlock + 16], p_im[kLargestBlock + 16];
   multiply(chips, t, s, first, count, p_re, p_im);
   return {static_cast<double>(sum_of(p_re, count)), static_cast<double>(sum_of(p_im, count))};
 }
 
 double mean_power(const ChipBuffer& chips, std::int64_t chip, std::size_t count) {
-  return static_cast<double>(sum_of_squares(chips.re(0, chip), chips.im(0, chip), count)) / static_cast<double>(count);
+  return static_cast<double>(sum_of_squares(chips.re(0, chip), chips.im(0, chip), count)) /
+         static_cast<double>(count);
 }
 
 }  // namespace ngdsp

@@ -19,6 +19,7 @@ namespace {
 
 // Defaults and where they come from: docs/receiver.md.
 constexpr double kDetectionThreshold = 9;
+constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
 constexpr double kVettingThreshold = 27;
 // A longer list costs in proportion: only for what is likely a frame.
 struct ListStep {
@@ -34,11 +35,16 @@ constexpr double kDuplicateChips = 24;
 
 const char* to_string(Stage stage) {
   switch (stage) {
-    case Stage::kDetection: return "detection";
-    case Stage::kVetting: return "vetting";
-    case Stage::kDecoding: return "decoding";
-    case Stage::kMetric: return "metric";
-    case Stage::kDecoded: return "decoded";
+    case Stage::kDetection:
+      return "detection";
+    case Stage::kVetting:
+      return "vetting";
+    case Stage::kDecoding:
+      return "decoding";
+    case Stage::kMetric:
+      return "metric";
+    case Stage::kDecoded:
+      return "decoded";
   }
   return "unknown";
 }
@@ -65,22 +71,22 @@ struct Receiver::Impl {
     PolarDecoder decoder;
     Interleaver interleaver;
   };
-  std::vector<ClassDecoder> decoders;     // one a payload class
-  std::vector<std::size_t> decoder_of;    // by sequence
+  std::vector<ClassDecoder> decoders;   // one a payload class
+  std::vector<std::size_t> decoder_of;  // by sequence
 
   ChipBuffer chips;
-  std::int64_t next_search = 0;           // first code phase not yet searched
-  std::uint64_t fed = 0;                  // input samples since the last restart
-  std::uint64_t origin = 0;               // input sample of chip 0
+  std::int64_t next_search = 0;  // first code phase not yet searched
+  std::uint64_t fed = 0;         // input samples since the last restart
+  std::uint64_t origin = 0;      // input sample of chip 0
   std::vector<PreambleHit> hits;
-  std::multimap<std::int64_t, PreambleHit> waiting;   // by the chip at which the whole frame is there
+  std::multimap<std::int64_t, PreambleHit> waiting;  // by the chip at which the whole frame is there
   struct Seen {
     int sequence;
     double chip;
   };
   std::deque<Seen> seen;
   ReceiverCounters counters;
-  double noise_power = 0;                 // mean chip power, smoothed over about a second
+  double noise_power = 0;  // mean chip power, smoothed over about a second
   std::vector<cf32> input;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -111,7 +117,8 @@ Receiver::~Receiver() = default;
 Receiver::Receiver(Receiver&&) noexcept = default;
 Receiver& Receiver::operator=(Receiver&&) noexcept = default;
 
-Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_frame, TraceHandler on_trace) {
+Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_frame,
+                                  TraceHandler on_trace) {
   if (std::string e = config.validate(); !e.empty()) return Error{e};
   const Profile& p = config.profile;
   const double fs = config.sample_rate_hz > 0 ? config.sample_rate_hz : p.sample_rate_hz;
@@ -124,27 +131,53 @@ Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_
   FrameEncoder encoder(p);
   PreambleDetectorConfig detection;
   for (int q = 0; q < p.sequence_count(); ++q)
-    detection.sequences.emplace_back(encoder.sequence(q).begin(), encoder.sequence(q).begin() + p.preamble_chips);
+    detection.sequences.emplace_back(encoder.sequence(q).begin(),
+                                     encoder.sequence(q).begin() + p.preamble_chips);
   detection.chip_rate_hz = p.chip_rate_hz;
-  // Where the whole carrier range stays within 0.3 turns of the preamble, one bin does: 1.3 dB lost at its very edge.
+  // Where the whole carrier range stays within 0.3 turns of the preamble, one bin does: 1.3 dB lost at its
+  // very edge.
   const double range_hz = clock_ppm * 1e-6 * p.carrier_crystal_hz + config.extra_carrier_hz;
   const double coherent_hz = 0.3 * p.chip_rate_hz / p.preamble_chips;
   detection.max_carrier_offset_hz = range_hz > coherent_hz ? range_hz : 0;
-  detection.threshold = config.detection_threshold > 0 ? config.detection_threshold : kDetectionThreshold;
+  detection.threshold = config.detection_threshold > 0        ? config.detection_threshold
+                        : detection.max_carrier_offset_hz > 0 ? kDetectionThresholdOffsets
+                                                              : kDetectionThreshold;
 
   DemodulatorConfig demodulation;
   demodulation.max_clock_ppm = clock_ppm;
   demodulation.extra_carrier_hz = config.extra_carrier_hz;
-  demodulation.carrier_bin_hz = range_hz > coherent_hz ? 0.25 * p.chip_rate_hz / p.preamble_chips : 0;
+  // Half a bin is 0.19 cycles of the preamble, but noise may let the neighbour of the right bin win.
+  demodulation.carrier_bin_hz = range_hz > coherent_hz ? 0.5 * p.chip_rate_hz / p.preamble_chips : 0;
 
   Demodulator demodulator(encoder, demodulation);
-  std::unique_ptr<Impl> impl(new Impl{config, std::move(on_frame), std::move(on_trace), fs, fs / p.chip_rate_hz,
-                                      std::move(*front_end), std::move(encoder), PreambleDetector(detection),
-                                      std::move(demodulator), {}, {}, {}, 0, 0, 0, {}, {}, {}, {}, 0, {}, {}, {}, {}, {}});
+  std::unique_ptr<Impl> impl(new Impl{config,
+                                      std::move(on_frame),
+                                      std::move(on_trace),
+                                      fs,
+                                      fs / p.chip_rate_hz,
+                                      std::move(*front_end),
+                                      std::move(encoder),
+                                      PreambleDetector(detection),
+                                      std::move(demodulator),
+                                      {},
+                                      {},
+                                      {},
+                                      0,
+                                      0,
+                                      0,
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      0,
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      {}});
   for (const PayloadClass& c : p.classes) {
     for (int k = 0; k < c.sequences; ++k) impl->decoder_of.push_back(impl->decoders.size());
-    impl->decoders.push_back(
-        {PolarDecoder(frame_code(c), p.list_size), Interleaver(c.code_bits)});
+    impl->decoders.push_back({PolarDecoder(frame_code(c), p.list_size), Interleaver(c.code_bits)});
   }
   impl->restart(0);
   return Receiver(std::move(impl));
@@ -227,7 +260,8 @@ void Receiver::Impl::decode_due(bool all) {
 
 void Receiver::Impl::forget() {
   std::int64_t oldest = next_search;
-  for (const auto& [last, hit] : waiting) oldest = std::min(oldest, static_cast<std::int64_t>(std::floor(hit.chip)));
+  for (const auto& [last, hit] : waiting)
+    oldest = std::min(oldest, static_cast<std::int64_t>(std::floor(hit.chip)));
   chips.discard_before(oldest - 2 * demodulator.kMarginChips);
   while (!seen.empty() && seen.front().chip < static_cast<double>(oldest) - kDuplicateChips) seen.pop_front();
 }

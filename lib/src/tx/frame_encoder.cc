@@ -20,8 +20,8 @@ struct FrameEncoder::Impl {
     PolarCode code;
     Interleaver interleaver;
   };
-  std::vector<ClassCode> codes;             // one a class
-  std::vector<std::size_t> code_of;         // by sequence
+  std::vector<ClassCode> codes;      // one a class
+  std::vector<std::size_t> code_of;  // by sequence
   std::vector<std::vector<cf32>> sequences;
 };
 
@@ -32,7 +32,8 @@ FrameEncoder::FrameEncoder(const Profile& profile) : impl_(new Impl{profile, {},
     for (int k = 0; k < c.sequences; ++k) {
       const int q = static_cast<int>(impl_->sequences.size());
       impl_->code_of.push_back(i);
-      impl_->sequences.push_back(gold_chips(sequence_seed(profile.sequence_family, q), profile.frame_chips(c)));
+      impl_->sequences.push_back(
+          gold_chips(sequence_seed(profile.sequence_family, q), profile.frame_chips(c)));
     }
   }
 }
@@ -47,11 +48,13 @@ const std::vector<cf32>& FrameEncoder::sequence(int q) const {
   return impl_->sequences.at(static_cast<std::size_t>(q));
 }
 
-void FrameEncoder::encode_symbols(Span<const std::uint8_t> payload, int q, std::vector<float>& symbols) const {
+void FrameEncoder::encode_symbols(Span<const std::uint8_t> payload, int q,
+                                  std::vector<float>& symbols) const {
   const Impl::ClassCode& c = impl_->codes[impl_->code_of.at(static_cast<std::size_t>(q))];
   if (static_cast<int>(payload.size()) != c.payload_class.payload_bytes)
     throw std::invalid_argument("payload has " + std::to_string(payload.size()) + " bytes, sequence " +
-                                std::to_string(q) + " carries " + std::to_string(c.payload_class.payload_bytes));
+                                std::to_string(q) + " carries " +
+                                std::to_string(c.payload_class.payload_bytes));
   std::vector<std::uint8_t> info;
   info.reserve(8 * payload.size() + 24);
   for (const std::uint8_t byte : payload)

@@ -10,13 +10,13 @@
 namespace ngdsp {
 namespace {
 
-constexpr int kSpan = 16;             // chips either side; what lies outside is 50 dB down at rolloff 1/6
+constexpr int kSpan = 16;  // chips either side; what lies outside is 50 dB down at rolloff 1/6
 constexpr int kTaps = 2 * kSpan;
-constexpr int kPhases = 256;          // linear interpolation between them errs by -90 dB
+constexpr int kPhases = 256;  // linear interpolation between them errs by -90 dB
 
 // sum_i c[i] (row0[i] + mu (row1[i] - row0[i])) over the 32 chips around one sample
-NGDSP_MULTIVERSION void weigh(const float* re, const float* im, const float* row0, const float* row1, float mu,
-                              float& out_re, float& out_im) {
+NGDSP_MULTIVERSION void weigh(const float* re, const float* im, const float* row0, const float* row1,
+                              float mu, float& out_re, float& out_im) {
   float a = 0, b = 0;
   for (int i = 0; i < kTaps; ++i) {
     const float p = row0[i] + mu * (row1[i] - row0[i]);
@@ -48,7 +48,9 @@ Modulator::Modulator(const Profile& p, double sample_rate_hz)
           static_cast<float>(rrc_pulse(static_cast<double>(f) / kPhases + kSpan - 1 - i, p.rolloff));
 }
 
-int Modulator::lead_samples() const { return static_cast<int>(std::ceil(kSpan * sample_rate_hz_ / chip_rate_hz_)); }
+int Modulator::lead_samples() const {
+  return static_cast<int>(std::ceil(kSpan * sample_rate_hz_ / chip_rate_hz_));
+}
 
 int Modulator::tail_samples(std::size_t chips) const {
   return static_cast<int>(std::ceil((static_cast<double>(chips) + kSpan) * sample_rate_hz_ / chip_rate_hz_));
@@ -69,7 +71,8 @@ void Modulator::render(Span<const cf32> chips, const Arrival& a, Span<Sample> ou
   const auto last = std::min<std::ptrdiff_t>(
       static_cast<std::ptrdiff_t>(out.size()),
       static_cast<std::ptrdiff_t>(std::floor(a.start_samples + static_cast<double>(n + kSpan - 1) / step)));
-  constexpr std::ptrdiff_t kRestart = 1024;  // the rotation is set anew this often: rounding stays below 1e-12
+  constexpr std::ptrdiff_t kRestart =
+      1024;  // the rotation is set anew this often: rounding stays below 1e-12
   double c = 1, s = 0;
   const double turn_c = std::cos(turn), turn_s = std::sin(turn);
   for (std::ptrdiff_t k = first; k < last; ++k) {

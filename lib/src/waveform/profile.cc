@@ -76,7 +76,8 @@ std::vector<Profile> make_shipped() {
 std::string Profile::validate() const {
   if (name.empty() || name.size() > 64) return "profile field name must have 1 to 64 characters";
   if (!in_range(chip_rate_hz, 100, 1e8)) return out_of_range("chip_rate_hz", chip_rate_hz, "100 to 1e8 Hz");
-  if (!in_range(sample_rate_hz, 100, 1e9)) return out_of_range("sample_rate_hz", sample_rate_hz, "100 to 1e9 Hz");
+  if (!in_range(sample_rate_hz, 100, 1e9))
+    return out_of_range("sample_rate_hz", sample_rate_hz, "100 to 1e9 Hz");
   if (!in_range(rolloff, 0.05, 1.0)) return out_of_range("rolloff", rolloff, "0.05 to 1");
   if (!in_range(carrier_hz, 0, 1e11)) return out_of_range("carrier_hz", carrier_hz, "0 to 1e11 Hz");
   if (!in_range(center_hz, 0, 1e11)) return out_of_range("center_hz", center_hz, "0 to 1e11 Hz");
@@ -100,8 +101,7 @@ std::string Profile::validate() const {
       return out_of_range("classes.code_bits", c.code_bits, "a power of two, 64 to 16384");
     if (2 * (8 * c.payload_bytes + 24) > c.code_bits)
       return out_of_range("classes.code_bits", c.code_bits, "at least twice payload and CRC bits (rate 1/2)");
-    if (c.sequences < 1 || c.sequences > 16)
-      return out_of_range("classes.sequences", c.sequences, "1 to 16");
+    if (c.sequences < 1 || c.sequences > 16) return out_of_range("classes.sequences", c.sequences, "1 to 16");
     if (!in_range(c.design_ebn0_db, -10, 10))
       return out_of_range("classes.design_ebn0_db", c.design_ebn0_db, "-10 to 10 dB");
     if (!sizes.insert(c.payload_bytes).second)

@@ -1,10 +1,11 @@
 // Profiles from TOML files.
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <limits>
 #include <sstream>
-#include <toml++/toml.h>
 
 #include "ngdsp/waveform/profile.h"
 

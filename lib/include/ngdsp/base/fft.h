@@ -8,8 +8,8 @@
 
 namespace ngdsp {
 
-/// X[k] = sum_n x[n] exp(-+ j 2 pi k n / N), unscaled. One object holds its plan and two aligned buffers and may be
-/// used by one thread at a time; construction is thread-safe.
+/// X[k] = sum_n x[n] exp(-+ j 2 pi k n / N), unscaled. One object holds its plan and two aligned buffers and
+/// may be used by one thread at a time; construction is thread-safe.
 class Fft {
  public:
   enum class Direction { kForward, kInverse };

@@ -1,5 +1,6 @@
-// Kernels that VOLK lacks are plain loops which the compiler vectorises once per instruction set; the best one is
-// picked at load time. Sanitizers cannot run the resolvers, other compilers lack the attribute: one version there.
+// Kernels that VOLK lacks are plain loops which the compiler vectorises once per instruction set; the best
+// one is picked at load time. Sanitizers cannot run the resolvers, other compilers lack the attribute: one
+// version there.
 #pragma once
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && \

@@ -18,11 +18,11 @@ class Span {
  public:
   constexpr Span() = default;
   constexpr Span(T* data, std::size_t size) : data_(data), size_(size) {}
-  template <typename C, typename = std::enable_if_t<
-                            std::is_convertible_v<decltype(std::declval<C&>().data()), T*>>>
+  template <typename C,
+            typename = std::enable_if_t<std::is_convertible_v<decltype(std::declval<C&>().data()), T*>>>
   constexpr Span(C& c) : data_(c.data()), size_(c.size()) {}  // NOLINT: implicit, as std::span
-  template <typename C, typename = std::enable_if_t<std::is_convertible_v<
-                            decltype(std::declval<const C&>().data()), T*>>>
+  template <typename C,
+            typename = std::enable_if_t<std::is_convertible_v<decltype(std::declval<const C&>().data()), T*>>>
   constexpr Span(const C& c) : data_(c.data()), size_(c.size()) {}  // NOLINT
 
   constexpr T* data() const { return data_; }

@@ -9,8 +9,8 @@
 
 namespace ngdsp {
 
-/// Resamples x(t) to x(t0 + k (1 + ppm 1e-6)) with a Kaiser-windowed sinc of 96 taps: a fractional delay of -t0 samples and
-/// a clock offset. Edges see zeros. Flat to 0.01 dB up to 0.47 of the sample rate.
+/// Resamples x(t) to x(t0 + k (1 + ppm 1e-6)) with a Kaiser-windowed sinc of 96 taps: a fractional delay of
+/// -t0 samples and a clock offset. Edges see zeros. Flat to 0.01 dB up to 0.47 of the sample rate.
 std::vector<float> resample(Span<const float> x, double t0_samples, double ppm);
 std::vector<cf32> resample(Span<const cf32> x, double t0_samples, double ppm);
 
@@ -22,8 +22,10 @@ void add_recording(Span<float> x, Span<const float> noise, double gain, std::siz
 void add_recording(Span<cf32> x, Span<const cf32> noise, double gain, std::size_t offset);
 
 /// Impulses at Poisson times of `rate_hz`, each white Gaussian of `width_s` and standard deviation `sigma`.
-void add_impulses(Span<float> x, double rate_hz, double width_s, double sigma, double sample_rate_hz, Rng& rng);
-void add_impulses(Span<cf32> x, double rate_hz, double width_s, double sigma, double sample_rate_hz, Rng& rng);
+void add_impulses(Span<float> x, double rate_hz, double width_s, double sigma, double sample_rate_hz,
+                  Rng& rng);
+void add_impulses(Span<cf32> x, double rate_hz, double width_s, double sigma, double sample_rate_hz,
+                  Rng& rng);
 
 /// Clips every sample (complex: each part) to +-limit.
 void clip(Span<float> x, float limit);

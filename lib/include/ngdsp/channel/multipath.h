@@ -16,14 +16,15 @@ struct Tap {
   double phase_rad = 0;
 };
 
-/// "gain_db@delay_chips[@phase_deg]" separated by commas, e.g. "0@0,-6@0.7@120,-10@2.3": 1 to 32 taps, gains within
+/// "gain_db@delay_chips[@phase_deg]" separated by commas, e.g. "0@0,-6@0.7@120,-10@2.3": 1 to 32 taps, gains
+/// within
 /// +-60 dB, delays 0 to 64 chips.
 Result<std::vector<Tap>> parse_taps(const std::string& text);
 
 /// Renders the frame once per tap, gains scaled so that their powers sum to 1. No taps: one path.
-void add_multipath(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival, const std::vector<Tap>& taps,
-                   double chip_rate_hz, Span<float> out);
-void add_multipath(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival, const std::vector<Tap>& taps,
-                   double chip_rate_hz, Span<cf32> out);
+void add_multipath(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival,
+                   const std::vector<Tap>& taps, double chip_rate_hz, Span<float> out);
+void add_multipath(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival,
+                   const std::vector<Tap>& taps, double chip_rate_hz, Span<cf32> out);
 
 }  // namespace ngdsp

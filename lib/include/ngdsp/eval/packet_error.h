@@ -16,17 +16,17 @@ struct PacketErrorConfig {
   int payload_bytes = 16;
   double ebn0_db = 2;
   int frames = 2000;
-  int stop_errors = 0;              ///< stop after this many errors; 0 = never early
+  int stop_errors = 0;  ///< stop after this many errors; 0 = never early
   std::uint64_t seed = 1;
-  int threads = 0;                  ///< 0 = all cores
-  double cfo_hz = 0;                ///< extra carrier offset, uniform in +-cfo_hz a frame, not tied to the clock
-  double clock_ppm = 0;             ///< clock offset uniform in +-clock_ppm a frame; the carrier follows (one crystal)
-  std::vector<Tap> taps;            ///< phases of taps are drawn anew for every frame
-  std::vector<float> noise;         ///< real recording used instead of white noise (real profiles), scaled to the power
-                                    ///< in the occupied band that white noise of this E_b/N0 would have
-  double sample_rate_hz = 0;        ///< 0 = the profile's
-  double carrier_hz = -1;           ///< -1 = the profile's
-  double detection_threshold = 0;   ///< of the receiver; 0 = its default
+  int threads = 0;        ///< 0 = all cores
+  double cfo_hz = 0;      ///< extra carrier offset, uniform in +-cfo_hz a frame, not tied to the clock
+  double clock_ppm = 0;   ///< clock offset uniform in +-clock_ppm a frame; the carrier follows (one crystal)
+  std::vector<Tap> taps;  ///< phases of taps are drawn anew for every frame
+  std::vector<float> noise;   ///< real recording used instead of white noise (real profiles), scaled to the
+                              ///< power in the occupied band that white noise of this E_b/N0 would have
+  double sample_rate_hz = 0;  ///< 0 = the profile's
+  double carrier_hz = -1;     ///< -1 = the profile's
+  double detection_threshold = 0;  ///< of the receiver; 0 = its default
   double vetting_threshold = 0;
 };
 
@@ -41,17 +41,20 @@ struct PacketErrorPoint {
 /// 95 % Clopper-Pearson interval of a rate of k in n.
 void clopper_pearson(std::uint64_t k, std::uint64_t n, double& low, double& high);
 
-/// Sends frames one at a time at random delay, phase and sequence through the channel into a streaming Receiver and
-/// counts: ok when the payload comes out bit-exact and its sample index is within one chip; every other output
-/// counts as a false frame. `progress(done)` is called from worker threads. Errors: invalid configuration.
+/// Sends frames one at a time at random delay, phase and sequence through the channel into a streaming
+/// Receiver and counts: ok when the payload comes out bit-exact and its sample index is within one chip;
+/// every other output counts as a false frame. `progress(done)` is called from worker threads. Errors:
+/// invalid configuration.
 Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
                                               const std::function<void(std::uint64_t)>& progress = {});
 
-/// Receiver on noise alone for `seconds` of stream (split over threads in independent pieces of 60 s): what came out.
+/// Receiver on noise alone for `seconds` of stream (split over threads in independent pieces of 60 s): what
+/// came out.
 struct FalseAlarmResult {
   double seconds = 0;
   std::uint64_t candidates = 0, decodes = 0, metric_rejected = 0, frames = 0;
 };
-Result<FalseAlarmResult> measure_false_alarms(const Profile& profile, double seconds, std::uint64_t seed, int threads = 0);
+Result<FalseAlarmResult> measure_false_alarms(const Profile& profile, double seconds, std::uint64_t seed,
+                                              int threads = 0);
 
 }  // namespace ngdsp

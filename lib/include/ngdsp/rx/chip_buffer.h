@@ -9,9 +9,9 @@
 
 namespace ngdsp {
 
-/// Matched-filter output at four samples a chip, kept as four "planes" of one sample a chip: plane k holds the times
-/// n + k/4 chips. Every loop over chips then reads memory in a row. Real and imaginary parts are kept apart.
-/// Chips are numbered from the start of the stream; old ones are forgotten.
+/// Matched-filter output at four samples a chip, kept as four "planes" of one sample a chip: plane k holds
+/// the times n + k/4 chips. Every loop over chips then reads memory in a row. Real and imaginary parts are
+/// kept apart. Chips are numbered from the start of the stream; old ones are forgotten.
 class ChipBuffer {
  public:
   static constexpr int kPlanes = 4;

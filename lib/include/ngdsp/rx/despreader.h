@@ -9,7 +9,8 @@
 
 namespace ngdsp {
 
-/// A spreading sequence, conjugated, real and imaginary parts apart, turned by a carrier offset where there is one.
+/// A spreading sequence, conjugated, real and imaginary parts apart, turned by a carrier offset where there
+/// is one.
 struct SplitSequence {
   std::vector<float> re, im;
   SplitSequence() = default;
@@ -27,11 +28,11 @@ struct SplitSymbols {
   }
 };
 
-/// y[m] = sum_{i < sf} r(t + m sf + i) conj(c[first_chip + m sf + i]), m < count; r between the quarter-chip planes by
-/// linear interpolation, which costs no SNR at four samples a chip (the response is flat to 0.9 dB in band). The chips
-/// from floor(t) to ceil(t) + count sf lie in the buffer; sf * count <= 8192.
-void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip, int sf,
-              std::size_t count, float* y_re, float* y_im);
+/// y[m] = sum_{i < sf} r(t + m sf + i) conj(c[first_chip + m sf + i]), m < count; r between the quarter-chip
+/// planes by linear interpolation, which costs no SNR at four samples a chip (the response is flat to 0.9 dB
+/// in band). The chips from floor(t) to ceil(t) + count sf lie in the buffer; sf * count <= 8192.
+void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
+              int sf, std::size_t count, float* y_re, float* y_im);
 
 /// sum_{i < count} r(t + i) conj(c[first_chip + i]).
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,

@@ -11,15 +11,16 @@
 
 namespace ngdsp {
 
-/// Mixes the carrier to zero, applies the root-raised-cosine matched filter and changes the rate to 4 Rc, all in one
-/// overlap-save FFT: with fs and 4 Rc as P/Q in lowest terms, Q M input samples make P M output samples of the same
-/// duration, and the filter is evaluated at the exact frequency of every bin. DC, mains and all else out of band fall away.
-/// Output: a chip of a signal of mean power a^2 has amplitude a; white noise of variance s^2 per input sample has
-/// variance s^2 Rc/fs (complex) or 2 s^2 Rc/fs (real) per chip. Output sample j lies at input time j fs/(4 Rc) exactly.
+/// Mixes the carrier to zero, applies the root-raised-cosine matched filter and changes the rate to 4 Rc, all
+/// in one overlap-save FFT: with fs and 4 Rc as P/Q in lowest terms, Q M input samples make P M output
+/// samples of the same duration, and the filter is evaluated at the exact frequency of every bin. DC, mains
+/// and all else out of band fall away. Output: a chip of a signal of mean power a^2 has amplitude a; white
+/// noise of variance s^2 per input sample has variance s^2 Rc/fs (complex) or 2 s^2 Rc/fs (real) per chip.
+/// Output sample j lies at input time j fs/(4 Rc) exactly.
 class FrontEnd {
  public:
-  /// carrier_hz: carrier in the input (0 = centre of complex input). Errors: a rate that does not hold the band, or
-  /// whose ratio to the chip rate needs a transform above 2^20 samples.
+  /// carrier_hz: carrier in the input (0 = centre of complex input). Errors: a rate that does not hold the
+  /// band, or whose ratio to the chip rate needs a transform above 2^20 samples.
   static Result<FrontEnd> create(const Profile& profile, double sample_rate_hz, double carrier_hz);
   ~FrontEnd();
   FrontEnd(FrontEnd&&) noexcept;

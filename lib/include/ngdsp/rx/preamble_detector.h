@@ -21,14 +21,15 @@ struct PreambleHit {
 struct PreambleDetectorConfig {
   std::vector<std::vector<cf32>> sequences;  ///< unit-energy chips, all of one length
   double chip_rate_hz = 48000;
-  double max_carrier_offset_hz = 0;          ///< bins at most 3/8 cycle a preamble apart cover -max ... +max
+  double max_carrier_offset_hz = 0;  ///< bins at most 3/8 cycle a preamble apart cover -max ... +max
   double threshold = 5.5;
 };
 
-/// For every code phase on a half-chip grid, carrier bin and sequence: |sum_n r[n] c*[n] exp(-j w n)|^2 / sum_n |r[n]|^2,
-/// by overlap-save FFT; on noise alone it is exponential(1) whatever the level, so P(statistic > T) = exp(-T) per cell.
-/// Peaks above the threshold are interpolated to a quarter chip (worst scalloping 0.2 dB instead of 0.9).
-/// Of peaks of one sequence less than `kPeakSpacing` chips apart the strongest is kept.
+/// For every code phase on a half-chip grid, carrier bin and sequence: |sum_n r[n] c*[n] exp(-j w n)|^2 /
+/// sum_n |r[n]|^2, by overlap-save FFT; on noise alone it is exponential(1) whatever the level, so
+/// P(statistic > T) = exp(-T) per cell. Peaks above the threshold are interpolated to a quarter chip (worst
+/// scalloping 0.2 dB instead of 0.9). Of peaks of one sequence less than `kPeakSpacing` chips apart the
+/// strongest is kept.
 class PreambleDetector {
  public:
   static constexpr int kPeakSpacing = 3;

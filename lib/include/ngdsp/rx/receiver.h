@@ -16,20 +16,20 @@ namespace ngdsp {
 /// One decoded frame with how it was received.
 struct ReceivedFrame {
   std::vector<std::uint8_t> payload;
-  int sequence = 0;                 ///< which spreading sequence
-  std::uint64_t sample_index = 0;   ///< input sample nearest to the centre of the first chip (strongest path)
-  double sample_fraction = 0;       ///< the rest, -0.5 ... 0.5 samples
-  double snr_db = 0;                ///< per complex sample in the occupied bandwidth
+  int sequence = 0;                ///< which spreading sequence
+  std::uint64_t sample_index = 0;  ///< input sample nearest to the centre of the first chip (strongest path)
+  double sample_fraction = 0;      ///< the rest, -0.5 ... 0.5 samples
+  double snr_db = 0;               ///< per complex sample in the occupied bandwidth
   double ebn0_db = 0;
-  double carrier_offset_hz = 0;     ///< of the received carrier against the profile's
-  double clock_offset_ppm = 0;      ///< positive: the transmitter's clock is faster than the receiver's
-  double delay_spread_s = 0;        ///< rms over the combined paths
-  double residual_db = 0;           ///< power left after subtracting the frame, against the noise; 0 = all gone
-  int corrected_bits = 0;           ///< code bits whose hard decision was wrong
+  double carrier_offset_hz = 0;  ///< of the received carrier against the profile's
+  double clock_offset_ppm = 0;   ///< positive: the transmitter's clock is faster than the receiver's
+  double delay_spread_s = 0;     ///< rms over the combined paths
+  double residual_db = 0;        ///< power left after subtracting the frame, against the noise; 0 = all gone
+  int corrected_bits = 0;        ///< code bits whose hard decision was wrong
   int code_bits = 0;
-  int list_used = 0;                ///< list size that decoded
-  double detection = 0;             ///< preamble statistic: |correlation|^2 / noise energy, exponential(1) on noise
-  double amplitude = 0;             ///< of the received frame in input units, square root of its mean power
+  int list_used = 0;     ///< list size that decoded
+  double detection = 0;  ///< preamble statistic: |correlation|^2 / noise energy, exponential(1) on noise
+  double amplitude = 0;  ///< of the received frame in input units, square root of its mean power
   double phase_rad = 0;
 };
 
@@ -41,12 +41,12 @@ const char* to_string(Stage stage);
 struct CandidateTrace {
   int sequence = 0;
   double sample_index = 0;
-  double detection = 0;        ///< preamble statistic
-  double evidence = 0;         ///< log-likelihood ratio of the vetting, nats
+  double detection = 0;  ///< preamble statistic
+  double evidence = 0;   ///< log-likelihood ratio of the vetting, nats
   double carrier_offset_hz = 0;
   double clock_offset_ppm = 0;
   int list_used = 0;
-  double frame_metric = 0;     ///< whole-frame correlation energy over noise of the best code word found
+  double frame_metric = 0;  ///< whole-frame correlation energy over noise of the best code word found
   Stage stage = Stage::kDetection;
   std::string reason;
 };
@@ -54,26 +54,26 @@ struct CandidateTrace {
 /// Everything counted; nothing is dropped without a counter.
 struct ReceiverCounters {
   std::uint64_t samples = 0;
-  std::uint64_t nonfinite_samples = 0;     ///< NaN or infinite, taken as zero
-  std::uint64_t clipped_samples = 0;       ///< at or beyond full scale of 1.0
-  std::uint64_t gaps = 0;                  ///< discontinuities announced by reset_at
-  std::uint64_t candidates = 0;            ///< preamble statistics above the threshold
-  std::uint64_t vetted = 0;                ///< of these, handed to the decoder
+  std::uint64_t nonfinite_samples = 0;  ///< NaN or infinite, taken as zero
+  std::uint64_t clipped_samples = 0;    ///< at or beyond full scale of 1.0
+  std::uint64_t gaps = 0;               ///< discontinuities announced by reset_at
+  std::uint64_t candidates = 0;         ///< preamble statistics above the threshold
+  std::uint64_t vetted = 0;             ///< of these, handed to the decoder
   std::uint64_t vetting_rejected = 0;
-  std::uint64_t decoder_failed = 0;        ///< no path passed the CRC
-  std::uint64_t metric_rejected = 0;       ///< CRC passed, correlation with the frame did not
-  std::uint64_t duplicates = 0;            ///< the same frame found again
-  std::uint64_t budget_dropped = 0;        ///< candidates left out because a block had too many
-  std::uint64_t cut_off = 0;               ///< candidates whose frame the stream's end cut off
+  std::uint64_t decoder_failed = 0;   ///< no path passed the CRC
+  std::uint64_t metric_rejected = 0;  ///< CRC passed, correlation with the frame did not
+  std::uint64_t duplicates = 0;       ///< the same frame found again
+  std::uint64_t budget_dropped = 0;   ///< candidates left out because a block had too many
+  std::uint64_t cut_off = 0;          ///< candidates whose frame the stream's end cut off
   std::uint64_t frames = 0;
 };
 
 struct ReceiverConfig {
   Profile profile;
-  double sample_rate_hz = 0;       ///< of the input; 0 = the profile's. Any rate that holds the band and has a simple
-                                   ///< ratio to the chip rate (see FrontEnd)
-  double carrier_hz = -1;          ///< carrier in the input if it is not the profile's (recordings at another centre)
-  double center_hz = -1;           ///< complex input: frequency of its zero; -1 = the profile's
+  double sample_rate_hz = 0;  ///< of the input; 0 = the profile's. Any rate that holds the band and has a
+                              ///< simple ratio to the chip rate (see FrontEnd)
+  double carrier_hz = -1;  ///< carrier in the input if it is not the profile's (recordings at another centre)
+  double center_hz = -1;   ///< complex input: frequency of its zero; -1 = the profile's
   double extra_carrier_hz = 0;     ///< carrier offset beyond what the clock offset explains, +- Hz
   double max_clock_ppm = -1;       ///< searched clock range; -1 = the profile's
   double detection_threshold = 0;  ///< 0 = default; the preamble statistic is exponential(1) on noise
@@ -91,7 +91,8 @@ class Receiver {
   using FrameHandler = std::function<void(const ReceivedFrame&)>;
   using TraceHandler = std::function<void(const CandidateTrace&)>;
 
-  static Result<Receiver> create(const ReceiverConfig& config, FrameHandler on_frame, TraceHandler on_trace = {});
+  static Result<Receiver> create(const ReceiverConfig& config, FrameHandler on_frame,
+                                 TraceHandler on_trace = {});
   ~Receiver();
   Receiver(Receiver&&) noexcept;
   Receiver& operator=(Receiver&&) noexcept;
@@ -104,7 +105,8 @@ class Receiver {
   void reset_at(std::uint64_t sample_index);
 
   const ReceiverCounters& counters() const;
-  /// Variance of the noise per input sample in the occupied band, as it is tracked now, in dB relative to 1.0.
+  /// Variance of the noise per input sample in the occupied band, as it is tracked now, in dB relative
+  /// to 1.0.
   double noise_dbfs() const;
 
  private:

@@ -14,8 +14,9 @@ namespace ngdsp {
 /// The polar code of a payload class: payload and CRC-24 in, code_bits out.
 PolarCode frame_code(const PayloadClass& c);
 
-/// Makes frames of one profile: payload -> CRC-24 -> polar code -> interleaver -> BPSK -> spreading (docs/waveform.md).
-/// Construction makes the codes and sequences; encode() is const and may be used by many threads.
+/// Makes frames of one profile: payload -> CRC-24 -> polar code -> interleaver -> BPSK -> spreading
+/// (docs/waveform.md). Construction makes the codes and sequences; encode() is const and may be used by many
+/// threads.
 class FrameEncoder {
  public:
   /// The profile must be valid (Profile::validate).
@@ -26,9 +27,9 @@ class FrameEncoder {
 
   const Profile& profile() const;
 
-  /// The chips of a frame on sequence q: c[n] unmodulated for n < preamble_chips, then c[n] times +1 (bit 0) or
-  /// -1 (bit 1) of symbol floor((n - preamble_chips)/SF). Unit energy a chip.
-  /// 0 <= q < sequence_count(); payload has exactly class_of(q).payload_bytes bytes.
+  /// The chips of a frame on sequence q: c[n] unmodulated for n < preamble_chips, then c[n] times +1 (bit 0)
+  /// or -1 (bit 1) of symbol floor((n - preamble_chips)/SF). Unit energy a chip. 0 <= q < sequence_count();
+  /// payload has exactly class_of(q).payload_bytes bytes.
   std::vector<cf32> encode(Span<const std::uint8_t> payload, int q) const;
 
   /// The BPSK symbols (+1 / -1 in order of transmission) alone.

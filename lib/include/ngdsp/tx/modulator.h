@@ -10,16 +10,16 @@ namespace ngdsp {
 
 /// How a frame reaches the sample clock it is rendered on. Zero everywhere is the transmitter itself.
 struct Arrival {
-  double start_samples = 0;      ///< time of the first chip's centre, in samples of the output, any fraction
-  double clock_ppm = 0;          ///< the frame's clock minus the sample clock, relative: positive = chips come faster
+  double start_samples = 0;  ///< time of the first chip's centre, in samples of the output, any fraction
+  double clock_ppm = 0;  ///< the frame's clock minus the sample clock, relative: positive = chips come faster
   double carrier_offset_hz = 0;  ///< of the received carrier against the profile's
   double phase_rad = 0;          ///< carrier phase at the first chip's centre
   double amplitude = 1;          ///< square root of the received signal power (real samples: mean square)
 };
 
-/// Renders x(t) = amplitude * sum_n c[n] p((t - t0)/T' - n) exp(j(2 pi f (t - t0) + phase)) with the root-raised-cosine
-/// pulse cut to +-16 chips and T' = T/(1 + clock_ppm 1e-6); real profiles give sqrt(2) Re{x(t) exp(j 2 pi fc (t - t0))}.
-/// The mean power during the frame is amplitude^2 in both cases.
+/// Renders x(t) = amplitude * sum_n c[n] p((t - t0)/T' - n) exp(j(2 pi f (t - t0) + phase)) with the
+/// root-raised-cosine pulse cut to +-16 chips and T' = T/(1 + clock_ppm 1e-6); real profiles give sqrt(2)
+/// Re{x(t) exp(j 2 pi fc (t - t0))}. The mean power during the frame is amplitude^2 in both cases.
 class Modulator {
  public:
   /// `sample_rate_hz` 0 takes the profile's.

@@ -11,31 +11,37 @@
 
 namespace ngdsp {
 
-/// A payload class: how many payload bytes, the polar code that carries them, and how many sequences announce it.
+/// A payload class: how many payload bytes, the polar code that carries them, and how many sequences announce
+/// it.
 struct PayloadClass {
-  int payload_bytes = 16;     ///< 1 ... 255
-  int code_bits = 2048;       ///< polar block length N, a power of two, 64 ... 16384; rate (8 payload + 24)/N <= 1/2
-  int sequences = 4;          ///< spreading sequences (each begins with its own preamble) of this class, 1 ... 16
-  double design_ebn0_db = -1; ///< the polar code is constructed for this, -10 ... 10 dB
+  int payload_bytes = 16;  ///< 1 ... 255
+  int code_bits =
+      2048;           ///< polar block length N, a power of two, 64 ... 16384; rate (8 payload + 24)/N <= 1/2
+  int sequences = 4;  ///< spreading sequences (each begins with its own preamble) of this class, 1 ... 16
+  double design_ebn0_db = -1;  ///< the polar code is constructed for this, -10 ... 10 dB
 };
 
 struct Profile {
   std::string name = "custom";
-  bool real = true;                   ///< real passband samples, or complex baseband around `center_hz`
-  double carrier_hz = 63000.0;        ///< middle of the occupied band
-  double center_hz = 0.0;             ///< frequency of sample-domain zero: 0 for real samples
+  bool real = true;             ///< real passband samples, or complex baseband around `center_hz`
+  double carrier_hz = 63000.0;  ///< middle of the occupied band
+  double center_hz = 0.0;       ///< frequency of sample-domain zero: 0 for real samples
   double chip_rate_hz = 48000.0;
-  double sample_rate_hz = 192000.0;   ///< default rate of recordings; the receiver takes any that fits (see FrontEnd)
-  double rolloff = 1.0 / 6.0;         ///< of the root-raised-cosine pulse, 0.05 ... 1
-  int preamble_chips = 2048;          ///< unmodulated chips at the head of the frame, 64 ... 4096
-  int spreading_factor = 7;           ///< chips per code bit, 1 ... 256
-  std::uint32_t sequence_family = 1;  ///< 0 ... 2^20-1: two profiles with different numbers never hear each other
-  double max_clock_ppm = 100.0;       ///< largest clock offset between both ends that a receiver must follow
-  double carrier_crystal_hz = 63000;  ///< carrier offset = clock offset x this: the RF carrier where one crystal drives both
-  int list_size = 128;                ///< largest list of the decoder, a power of two, 1 ... 128
-  double band_low_hz = 35000.0;       ///< edges of the band the signal must stay in
+  double sample_rate_hz =
+      192000.0;  ///< default rate of recordings; the receiver takes any that fits (see FrontEnd)
+  double rolloff = 1.0 / 6.0;  ///< of the root-raised-cosine pulse, 0.05 ... 1
+  int preamble_chips = 2048;   ///< unmodulated chips at the head of the frame, 64 ... 4096
+  int spreading_factor = 7;    ///< chips per code bit, 1 ... 256
+  std::uint32_t sequence_family =
+      1;                         ///< 0 ... 2^20-1: two profiles with different numbers never hear each other
+  double max_clock_ppm = 100.0;  ///< largest clock offset between both ends that a receiver must follow
+  double carrier_crystal_hz =
+      63000;  ///< carrier offset = clock offset x this: the RF carrier where one crystal drives both
+  int list_size = 128;           ///< largest list of the decoder, a power of two, 1 ... 128
+  double band_low_hz = 35000.0;  ///< edges of the band the signal must stay in
   double band_high_hz = 91000.0;
-  std::string psd_mask = "EN 50065-1 A";  ///< the rule this band is used under (a name; the limits live in the mask tool)
+  std::string psd_mask =
+      "EN 50065-1 A";  ///< the rule this band is used under (a name; the limits live in the mask tool)
   std::vector<PayloadClass> classes = {{16, 2048, 4, -1}, {32, 4096, 2, -1}, {64, 8192, 2, 1}};
 
   /// Empty when every field is in its legal range and they fit together, else one line naming the field.
@@ -56,8 +62,9 @@ struct Profile {
 const std::vector<Profile>& shipped_profiles();
 /// A shipped profile by name, or an error that lists the names.
 Result<Profile> find_profile(const std::string& name);
-/// A profile from TOML text (docs/waveform.md, "Profile files"): a `base` names a shipped profile whose fields the
-/// others replace. Unknown keys, wrong types and values out of range are errors naming `source`, line and field.
+/// A profile from TOML text (docs/waveform.md, "Profile files"): a `base` names a shipped profile whose
+/// fields the others replace. Unknown keys, wrong types and values out of range are errors naming `source`,
+/// line and field.
 Result<Profile> parse_profile(const std::string& toml, const std::string& source);
 /// A shipped name, or the path of a TOML file (recognised by ending in ".toml").
 Result<Profile> load_profile(const std::string& name_or_path);

@@ -8,7 +8,8 @@
 
 namespace ngdsp {
 
-/// Fibonacci shift register over GF(2): s[n] = XOR of s[n - t] over the taps t. Holds s[n] ... s[n + degree - 1].
+/// Fibonacci shift register over GF(2): s[n] = XOR of s[n - t] over the taps t. Holds s[n] ... s[n + degree -
+/// 1].
 class ShiftRegister {
  public:
   /// degree 2 ... 63; bit i of `state` is s[i]; bit (degree - t) of `feedback` selects tap t, so that
@@ -32,8 +33,8 @@ class ShiftRegister {
 /// c_init of sequence q of a profile: family * 2^8 + q + 1, below 2^31.
 std::uint32_t sequence_seed(std::uint32_t family, int q);
 
-/// The first `chips` chips of a sequence: QPSK, c[n] = ((1 - 2 g[2n]) + j (1 - 2 g[2n+1])) / sqrt(2), where g is the
-/// length-31 Gold sequence of 3GPP TS 38.211, 5.2.1: x1[n+31] = x1[n+3] + x1[n], x1 = 1, 0, 0, ...;
+/// The first `chips` chips of a sequence: QPSK, c[n] = ((1 - 2 g[2n]) + j (1 - 2 g[2n+1])) / sqrt(2), where g
+/// is the length-31 Gold sequence of 3GPP TS 38.211, 5.2.1: x1[n+31] = x1[n+3] + x1[n], x1 = 1, 0, 0, ...;
 /// x2[n+31] = x2[n+3] + x2[n+2] + x2[n+1] + x2[n], x2[i] = bit i of `seed`; g[n] = x1[n+1600] + x2[n+1600].
 std::vector<cf32> gold_chips(std::uint32_t seed, int chips);
 

@@ -31,7 +31,7 @@ Fft::Fft(std::size_t size, Direction direction) : impl_(new Impl) {
   // MEASURE is twice as fast as ESTIMATE at 8192 points and costs its planning once: FFTW remembers.
   impl_->plan = fftwf_plan_dft_1d(static_cast<int>(size), impl_->in, impl_->out,
                                   direction == Direction::kForward ? FFTW_FORWARD : FFTW_BACKWARD,
-                                  FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
+                                  FFTW_MEASURE | FFTW_PRESERVE_INPUT);
   std::memset(impl_->in, 0, size * sizeof(fftwf_complex));
   std::memset(impl_->out, 0, size * sizeof(fftwf_complex));
 }

@@ -22,7 +22,7 @@ constexpr double kScreenEvidence =
     9;  // nats of half a frame; a frame at the threshold has 34, 1 in 100 below 15
 constexpr double kTimingStep = 0.15;  // chips, of the timing search
 constexpr double kNominalEbn0Db = 2.0;
-constexpr int kPhases = 48;
+constexpr std::size_t kPhases = 48;
 constexpr double kFirstDelay = -3, kLastDelay = 12;  // where paths are looked for, chips
 constexpr std::size_t kMaxFingers = 8;
 constexpr double kFingerStatistic =
@@ -59,15 +59,29 @@ struct PhaseFit {
   double evidence = -1e300;
 };
 
-// Unit phasors of the phase grid.
-const std::array<cf64, kPhases>& phase_grid() {
-  static const std::array<cf64, kPhases> grid = [] {
-    std::array<cf64, kPhases> g;
-    for (int i = 0; i < kPhases; ++i)
-      g[static_cast<std::size_t>(i)] = std::polar(1.0, -2.0 * kPi * i / kPhases);
+// cos and sin of the phase grid, and of twice its phases.
+struct PhaseGrid {
+  std::array<float, kPhases> cos1, sin1, cos2, sin2;
+};
+const PhaseGrid& phase_grid() {
+  static const PhaseGrid grid = [] {
+    PhaseGrid g;
+    for (std::size_t i = 0; i < kPhases; ++i) {
+      const double th = 2.0 * kPi * static_cast<double>(i) / kPhases;
+      g.cos1[i] = static_cast<float>(std::cos(th));
+      g.sin1[i] = static_cast<float>(std::sin(th));
+      g.cos2[i] = static_cast<float>(std::cos(2 * th));
+      g.sin2[i] = static_cast<float>(std::sin(2 * th));
+    }
     return g;
   }();
   return grid;
+}
+
+NGDSP_MULTIVERSION void evidence_on_grid(const PhaseGrid& g, float k_re, float k_im, float s_re, float s_im,
+                                         float* out) {
+  for (std::size_t i = 0; i < kPhases; ++i)
+    out[i] = k_re * g.cos1[i] + k_im * g.sin1[i] + s_re * g.cos2[i] + s_im * g.sin2[i];
 }
 
 // What the blocks say at one carrier: the evidence is constant + Re(known e^-j th) + Re(squares e^-2j th).
@@ -80,18 +94,16 @@ struct CarrierSums {
 PhaseFit fit_phase(const CarrierSums& sums, double turns) {
   PhaseFit best;
   best.turns = turns;
-  double values[kPhases];
-  int peak = 0;
-  for (int i = 0; i < kPhases; ++i) {
-    const cf64 r = phase_grid()[static_cast<std::size_t>(i)];
-    values[i] = (sums.known * r).real() + (sums.squares * r * r).real();
-    if (values[i] > values[peak]) peak = i;
-  }
-  const double before = values[(peak + kPhases - 1) % kPhases], after = values[(peak + 1) % kPhases];
-  const double bend = before - 2 * values[peak] + after;
+  float grid[kPhases];
+  evidence_on_grid(phase_grid(), static_cast<float>(sums.known.real()), static_cast<float>(sums.known.imag()),
+                   static_cast<float>(sums.squares.real()), static_cast<float>(sums.squares.imag()), grid);
+  const auto peak = static_cast<std::size_t>(std::max_element(grid, grid + kPhases) - grid);
+  const auto value = [&](std::size_t i) { return static_cast<double>(grid[i % kPhases]); };
+  const double before = value(peak + kPhases - 1), after = value(peak + 1);
+  const double bend = before - 2 * value(peak) + after;
   const double shift = bend < 0 ? 0.5 * (before - after) / bend : 0.0;
-  best.phase = 2.0 * kPi * (peak + shift) / kPhases;
-  best.evidence = values[peak] - 0.25 * (before - after) * shift + sums.constant;
+  best.phase = 2.0 * kPi * (static_cast<double>(peak) + shift) / kPhases;
+  best.evidence = value(peak) - 0.25 * (before - after) * shift + sums.constant;
   return best;
 }
 

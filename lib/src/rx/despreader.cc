@@ -30,14 +30,11 @@ NGDSP_MULTIVERSION void products_on_grid(const float* re, const float* im, const
   }
 }
 
-// Sums of 7: running sums of 2, 4 and 7 over all positions are plain vector additions, of which every seventh
-// is kept. Reads 6 floats beyond the last chip.
 NGDSP_MULTIVERSION void fold7(const float* p, float* y, std::size_t count) {
-  alignas(64) float pairs[kLargestBlock + 16], sevens[kLargestBlock + 16];
-  const std::size_t n = 7 * count;
-  for (std::size_t i = 0; i < n + 5; ++i) pairs[i] = p[i] + p[i + 1];
-  for (std::size_t i = 0; i < n; ++i) sevens[i] = (pairs[i] + pairs[i + 2]) + (pairs[i + 4] + p[i + 6]);
-  for (std::size_t m = 0; m < count; ++m) y[m] = sevens[7 * m];
+  for (std::size_t m = 0; m < count; ++m) {
+    const float* q = p + 7 * m;
+    y[m] = ((q[0] + q[1]) + (q[2] + q[3])) + ((q[4] + q[5]) + q[6]);
+  }
 }
 
 void fold(const float* p, int sf, float* y, std::size_t count) {
@@ -102,7 +99,7 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
 
 void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, int sf,
               std::size_t count, float* y_re, float* y_im) {
-  alignas(64) thread_local float p_re[kLargestBlock + 16], p_im[kLargestBlock + 16];
+  alignas(64) thread_local float p_re[kLargestBlock], p_im[kLargestBlock];
   multiply(chips, t, s, first, count * static_cast<std::size_t>(sf), p_re, p_im);
   fold(p_re, sf, y_re, count);
   fold(p_im, sf, y_im, count);
@@ -110,7 +107,7 @@ void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::si
 
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first,
                std::size_t count) {
-  alignas(64) thread_local float p_re[kLargestBlock + 16], p_im[kLargestBlock + 16];
+  alignas(64) thread_local float p_re[kLargestBlock], p_im[kLargestBlock];
   multiply(chips, t, s, first, count, p_re, p_im);
   return {static_cast<double>(sum_of(p_re, count)), static_cast<double>(sum_of(p_im, count))};
 }

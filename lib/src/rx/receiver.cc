@@ -27,7 +27,8 @@ struct ListStep {
   double margin;  // nats above the vetting threshold
 };
 constexpr ListStep kListSteps[] = {{8, 0}, {32, 1}, {128, 5}};
-constexpr double kMetricThreshold = 100;
+// The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
+constexpr double kMetricMargin = 7;
 // A frame found again: its own correlation has sidelobes and paths within this many chips.
 constexpr double kDuplicateChips = 24;
 
@@ -329,7 +330,9 @@ void Receiver::Impl::decode(const PreambleHit& hit) {
   encoder.encode_symbols(payload, hit.sequence, symbols);
   const FrameMeasurement m = demodulator.measure(chips, h, symbols);
   t.frame_metric = m.frame_metric;
-  const double least = config.metric_threshold >= 0 ? config.metric_threshold : kMetricThreshold;
+  const double least = config.metric_threshold >= 0
+                           ? config.metric_threshold
+                           : (8.0 * c.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin;
   if (m.frame_metric < least) {
     ++counters.metric_rejected;
     return trace(t, Stage::kMetric, "CRC holds, but the frame does not correlate with what was received");

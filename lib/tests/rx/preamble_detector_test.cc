@@ -138,14 +138,14 @@ TEST(PreambleDetector, CarrierBinsCoverTheRange) {
   config.max_carrier_offset_hz = 400;
   config.threshold = 1000;
   PreambleDetector detector(config);
-  // 3/8 cycle of 2048 chips is 22.9 Hz: at least 800/22.9 bins. Bins are whole bins of a transform of at most
-  // four preambles, 1/4 cycle: at most 800/15.3 and one at each end.
+  // 3/8 cycle of 2048 chips is 22.9 Hz: at least 800/22.9 bins; steps are whole bins of the transform, at
+  // worst 1/4 cycle: at most 800/15.3 and one at each end.
   EXPECT_GE(detector.carrier_bins(), 35);
   EXPECT_LE(detector.carrier_bins(), 54);
   const Modulator m(p);
   for (const double offset : {-400.0, -133.3, -11.4, 0.0, 5.0, 11.4, 215.7, 400.0})
     for (const double delay : {0.0, 0.125, 0.3}) {
-      std::vector<cf32> x(4 * 12000);
+      std::vector<cf32> x(4 * static_cast<std::size_t>(detector.span_chips() + 100));
       Arrival a;
       a.start_samples = 4 * (300 + delay);
       a.carrier_offset_hz = offset;

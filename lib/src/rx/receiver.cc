@@ -20,7 +20,10 @@ namespace {
 // Defaults and where they come from: docs/receiver.md.
 constexpr double kDetectionThreshold = 9;
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kVettingThreshold = 27;
+// Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
+// finds.
+constexpr double kVettingThreshold = 27, kVettingThresholdLong = 38;
+constexpr int kLongFrameSymbols = 4096;
 // A longer list costs in proportion: only for what is likely a frame.
 struct ListStep {
   int list;
@@ -248,9 +251,13 @@ void Receiver::Impl::search() {
 }
 
 void Receiver::Impl::decode_due(bool all) {
-  while (!waiting.empty() && (waiting.begin()->first <= chips.end() || all)) {
+  // Zeros behind the stream's end are no chips of a frame; the margin forgives the tail of the last pulse.
+  const auto received =
+      static_cast<std::int64_t>(static_cast<double>(fed) / samples_per_chip) + demodulator.kMarginChips;
+  const std::int64_t end = std::min(chips.end(), received);
+  while (!waiting.empty() && (waiting.begin()->first <= end || all)) {
     const PreambleHit hit = waiting.begin()->second;
-    const bool whole = waiting.begin()->first <= chips.end();
+    const bool whole = waiting.begin()->first <= end;
     waiting.erase(waiting.begin());
     if (whole)
       decode(hit);
@@ -283,11 +290,14 @@ void Receiver::Impl::decode(const PreambleHit& hit) {
       return trace(t, Stage::kDetection, "part of a frame already decoded");
     }
 
+  const PayloadClass& c = config.profile.class_of(hit.sequence);
   const std::vector<FrameHypothesis> hypotheses = demodulator.vet(chips, hit);
   t.evidence = hypotheses.front().evidence;
   t.carrier_offset_hz = hypotheses.front().carrier_offset_hz;
   t.clock_offset_ppm = hypotheses.front().clock_ppm;
-  const double vetting = config.vetting_threshold > 0 ? config.vetting_threshold : kVettingThreshold;
+  const double vetting = config.vetting_threshold > 0       ? config.vetting_threshold
+                         : c.code_bits >= kLongFrameSymbols ? kVettingThresholdLong
+                                                            : kVettingThreshold;
   if (t.evidence < vetting) {
     ++counters.vetting_rejected;
     return trace(t, Stage::kVetting, "preamble and symbols together look like noise");
@@ -296,7 +306,6 @@ void Receiver::Impl::decode(const PreambleHit& hit) {
 
   // Every likely clock offset with a short list, then with the long one: the right one decodes.
   ClassDecoder& d = decoders[decoder_of[static_cast<std::size_t>(hit.sequence)]];
-  const PayloadClass& c = config.profile.class_of(hit.sequence);
   payload.resize(static_cast<std::size_t>(c.payload_bytes));
   PolarDecodeResult decoded;
   FrameHypothesis h;

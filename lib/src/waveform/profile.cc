@@ -88,8 +88,8 @@ std::string Profile::validate() const {
     return out_of_range("spreading_factor", spreading_factor, "1 to 256");
   if (sequence_family >= (1U << 20)) return out_of_range("sequence_family", sequence_family, "0 to 1048575");
   if (!in_range(max_clock_ppm, 0, 200)) return out_of_range("max_clock_ppm", max_clock_ppm, "0 to 200 ppm");
-  if (!in_range(carrier_crystal_hz, 0, 1e11))
-    return out_of_range("carrier_crystal_hz", carrier_crystal_hz, "0 to 1e11 Hz");
+  if (!in_range(carrier_crystal_hz, chip_rate_hz / 8, 1e11))
+    return out_of_range("carrier_crystal_hz", carrier_crystal_hz, "chip_rate_hz/8 to 1e11 Hz");
   if (!is_power_of_two(list_size) || list_size > 128)
     return out_of_range("list_size", list_size, "a power of two up to 128");
   if (classes.empty() || classes.size() > 8) return "profile needs 1 to 8 payload classes";
@@ -111,7 +111,7 @@ std::string Profile::validate() const {
   }
   const double half = chip_rate_hz * (1.0 + rolloff) / 2.0;
   const double slack = 1e-6 * chip_rate_hz;
-  if (carrier_hz - half < band_low_hz - slack || carrier_hz + half > band_high_hz + slack)
+  if (!(carrier_hz - half >= band_low_hz - slack && carrier_hz + half <= band_high_hz + slack))
     return "profile band_low_hz to band_high_hz does not hold the occupied band carrier_hz -+ " +
            std::to_string(half) + " Hz";
   const double nyquist = sample_rate_hz / 2.0, offset = carrier_hz - center_hz;

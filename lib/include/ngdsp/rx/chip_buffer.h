@@ -35,9 +35,10 @@ class ChipBuffer {
 
   /// Forgets chips before `chip`.
   void discard_before(std::int64_t chip) {
+    chip = std::min(chip, end());
     if (chip <= first_) return;
-    head_ += static_cast<std::size_t>(std::min(chip, end()) - first_);
-    first_ = std::min(chip, end());
+    head_ += static_cast<std::size_t>(chip - first_);
+    first_ = chip;
     if (head_ < re_[0].size() / 2) return;  // moving only when half is dead keeps the cost per chip constant
     for (std::size_t k = 0; k < kPlanes; ++k) {
       re_[k].erase(re_[k].begin(), re_[k].begin() + static_cast<std::ptrdiff_t>(head_));

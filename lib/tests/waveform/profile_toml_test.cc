@@ -62,7 +62,7 @@ preamble_chips = 128
 spreading_factor = 3
 sequence_family = 9
 max_clock_ppm = 12
-carrier_crystal_hz = 5
+carrier_crystal_hz = 2500
 list_size = 4
 band_low_hz = 1000
 band_high_hz = 3000
@@ -89,7 +89,7 @@ code_bits = 1024
   EXPECT_EQ(p->spreading_factor, 3);
   EXPECT_EQ(p->sequence_family, 9U);
   EXPECT_EQ(p->max_clock_ppm, 12);
-  EXPECT_EQ(p->carrier_crystal_hz, 5);
+  EXPECT_EQ(p->carrier_crystal_hz, 2500);
   EXPECT_EQ(p->list_size, 4);
   EXPECT_EQ(p->band_low_hz, 1000);
   EXPECT_EQ(p->band_high_hz, 3000);

@@ -21,7 +21,7 @@ struct VettingStage {
   std::size_t symbols;
   double least_evidence;
 };
-constexpr VettingStage kVettingStages[] = {{1024, 9}, {2048, 18}, {kVettedSymbols, 0}};
+constexpr VettingStage kVettingStages[] = {{1024, 12}, {2048, 18}, {kVettedSymbols, 0}};
 constexpr std::size_t kPreambleParts = 4;
 constexpr double kHypothesisStep = 0.12;  // cycles over the span: 0.2 dB at worst in the squared symbols
 constexpr double kHypothesisDrop = 11;    // nats below the best at which a clock offset is no longer tried

@@ -139,7 +139,7 @@ TEST_F(Recordings, Dcf77IsAcquired) {
   detection.chip_rate_hz = kDcfChipRateHz;
   detection.threshold = 20;
   ngdsp::PreambleDetector detector(detection);
-  const ngdsp::SplitSequence split{Span<const cf32>(sequence)};
+  const ngdsp::SplitSequence split(Span<const cf32>(sequence), 1);
 
   const auto files = recordings::names("dcf77_");
   ASSERT_EQ(files.size(), 3U);

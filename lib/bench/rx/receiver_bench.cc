@@ -154,7 +154,7 @@ void detector(benchmark::State& state) {
     config.sequences.emplace_back(s.begin(), s.begin() + p.preamble_chips);
   }
   PreambleDetector search(config);
-  ChipBuffer chips;
+  ChipBuffer chips(p.spreading_factor);
   Rng rng(3);
   std::vector<cf32> noise(static_cast<std::size_t>(4 * (search.span_chips() + 4 * search.hop_chips())));
   rng.add_noise(Span<cf32>(noise), 1.0);

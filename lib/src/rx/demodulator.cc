@@ -13,7 +13,6 @@
 namespace ngdsp {
 namespace {
 
-constexpr std::size_t kBlockSymbols = 32;
 constexpr std::size_t kVettedSymbols = 4096;  // enough to tell a frame from noise, whatever its length
 // Nats below which the symbols up to here end it. A 16-byte frame at its threshold has 34 after half its 2048
 // symbols, below 15 once in a hundred; a 64-byte frame has 38 after 2048, below 24 once in a hundred.
@@ -171,7 +170,7 @@ struct Demodulator::Impl {
 Demodulator::Demodulator(const FrameEncoder& encoder, const DemodulatorConfig& config)
     : impl_(new Impl{config, encoder.profile(), {}, {}, {}, {}, {}, {}, {}, {}, {}, 0}) {
   for (int q = 0; q < impl_->profile.sequence_count(); ++q) {
-    impl_->sequences.emplace_back(encoder.sequence(q));
+    impl_->sequences.emplace_back(encoder.sequence(q), impl_->profile.spreading_factor);
     impl_->nominal_a2.push_back(
         chip_ec_n0_from_ebn0_db(impl_->profile, impl_->profile.class_of(q), kNominalEbn0Db));
   }
@@ -205,7 +204,7 @@ void Demodulator::Impl::read_symbols(const ChipBuffer& chips, double t0, double 
   for (std::size_t m = 0; m < count; m += kBlockSymbols) {
     const std::size_t n = std::min(kBlockSymbols, count - m), first = head() + m * sf();
     const double middle = static_cast<double>(first) + static_cast<double>(n * sf()) / 2.0;
-    despread(chips, t0 + static_cast<double>(first) - clock * middle, s, first, profile.spreading_factor, n,
+    despread(chips, t0 + static_cast<double>(first) - clock * middle, s, first, n,
              out.re.data() + m, out.im.data() + m);
   }
 }
@@ -279,7 +278,7 @@ std::vector<FrameHypothesis> Demodulator::vet(const ChipBuffer& chips, const Pre
     index.push_back({from, sums.size()});
     for (int o = from; o <= to; ++o) {
       despread(chips, hit.chip + static_cast<double>(first) + o * 0.25, sequence, first,
-               s.profile.spreading_factor, kBlockSymbols, s.scratch_re.data(), s.scratch_im.data());
+               kBlockSymbols, s.scratch_re.data(), s.scratch_im.data());
       float z_re, z_im, energy;
       block_squares(s.scratch_re.data(), s.scratch_im.data(), kBlockSymbols, z_re, z_im, energy);
       const double scale = a2 * weight * weight;

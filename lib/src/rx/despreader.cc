@@ -1,6 +1,8 @@
 #include "ngdsp/rx/despreader.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
@@ -8,48 +10,96 @@
 namespace ngdsp {
 namespace {
 
-constexpr std::size_t kLargestBlock = 8192;
+constexpr int kMaxLanes = 256;  // largest spreading factor
 
-// p = r conj(c) with r = (1 - mu) a + mu b
-NGDSP_MULTIVERSION void products(const float* a_re, const float* a_im, const float* b_re, const float* b_im,
-                                 float mu, const float* c_re, const float* c_im, float* p_re, float* p_im,
-                                 std::size_t n) {
+// The two planes either side of a time, and how far it lies towards the second.
+struct Between {
+  std::int64_t chip, next_chip;
+  int plane, next_plane;
+  float mu;
+};
+
+Between between_planes(double t) {
+  const double quarters = t * ChipBuffer::kPlanes, whole = std::floor(quarters);
+  const auto q = static_cast<std::int64_t>(whole);
+  const auto mu = static_cast<float>(quarters - whole);
+  return {q >> 2, (q + 1) >> 2, static_cast<int>(q & 3), static_cast<int>((q + 1) & 3), mu < 1e-6F ? 0.0F : mu};
+}
+
+// What one lane contributes to a block of symbols.
+struct LaneInput {
+  const float *a_re, *a_im, *b_re, *b_im, *c_re, *c_im;
+};
+
+// Sixteen floats; the compiler makes of it what the instruction set has. Left to itself it finds no way to
+// keep the sums of both loops below in registers.
+using Vector = float __attribute__((vector_size(64)));
+constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
+
+inline __attribute__((always_inline)) void load(const float* from, Vector& x) { std::memcpy(&x, from, sizeof x); }
+
+// y = sum over the lanes of r conj(c), r = a or (1 - mu) a + mu b, for a whole block.
+template <bool kOnGrid>
+inline __attribute__((always_inline)) void sum_block(const LaneInput* lanes, std::size_t count, float mu,
+                                                     float* y_re, float* y_im) {
+  Vector sum_re[kVectors] = {}, sum_im[kVectors] = {};
+  for (std::size_t l = 0; l < count; ++l) {
+    const LaneInput& x = lanes[l];
+    for (std::size_t v = 0; v < kVectors; ++v) {
+      const std::size_t i = v * sizeof(Vector) / sizeof(float);
+      Vector re, im, c_re, c_im;
+      load(x.a_re + i, re);
+      load(x.a_im + i, im);
+      load(x.c_re + i, c_re);
+      load(x.c_im + i, c_im);
+      if (!kOnGrid) {
+        Vector next_re, next_im;
+        load(x.b_re + i, next_re);
+        load(x.b_im + i, next_im);
+        re += mu * (next_re - re);
+        im += mu * (next_im - im);
+      }
+      sum_re[v] += re * c_re - im * c_im;
+      sum_im[v] += re * c_im + im * c_re;
+    }
+  }
+  std::memcpy(y_re, sum_re, sizeof sum_re);
+  std::memcpy(y_im, sum_im, sizeof sum_im);
+}
+
+NGDSP_MULTIVERSION void sum_whole_block(const LaneInput* lanes, std::size_t count, float mu, float* y_re,
+                                        float* y_im) {
+  if (mu == 0)
+    sum_block<true>(lanes, count, mu, y_re, y_im);
+  else
+    sum_block<false>(lanes, count, mu, y_re, y_im);
+}
+
+void sum_part(const LaneInput* lanes, std::size_t count, float mu, std::size_t n, float* y_re, float* y_im) {
+  for (std::size_t i = 0; i < n; ++i) {
+    y_re[i] = y_im[i] = 0;
+    for (std::size_t l = 0; l < count; ++l) {
+      const LaneInput& x = lanes[l];
+      const float re = x.a_re[i] + mu * (x.b_re[i] - x.a_re[i]);
+      const float im = x.a_im[i] + mu * (x.b_im[i] - x.a_im[i]);
+      y_re[i] += re * x.c_re[i] - im * x.c_im[i];
+      y_im[i] += re * x.c_im[i] + im * x.c_re[i];
+    }
+  }
+}
+
+NGDSP_MULTIVERSION void sum_products(const float* a_re, const float* a_im, const float* b_re,
+                                     const float* b_im, float mu, const float* c_re, const float* c_im,
+                                     std::size_t n, float& sum_re, float& sum_im) {
+  float x = 0, y = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const float re = a_re[i] + mu * (b_re[i] - a_re[i]);
     const float im = a_im[i] + mu * (b_im[i] - a_im[i]);
-    p_re[i] = re * c_re[i] - im * c_im[i];
-    p_im[i] = re * c_im[i] + im * c_re[i];
+    x += re * c_re[i] - im * c_im[i];
+    y += re * c_im[i] + im * c_re[i];
   }
-}
-
-NGDSP_MULTIVERSION void products_on_grid(const float* re, const float* im, const float* c_re,
-                                         const float* c_im, float* p_re, float* p_im, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) {
-    p_re[i] = re[i] * c_re[i] - im[i] * c_im[i];
-    p_im[i] = re[i] * c_im[i] + im[i] * c_re[i];
-  }
-}
-
-NGDSP_MULTIVERSION void fold7(const float* p, float* y, std::size_t count) {
-  for (std::size_t m = 0; m < count; ++m) {
-    const float* q = p + 7 * m;
-    y[m] = ((q[0] + q[1]) + (q[2] + q[3])) + ((q[4] + q[5]) + q[6]);
-  }
-}
-
-void fold(const float* p, int sf, float* y, std::size_t count) {
-  if (sf == 7) return fold7(p, y, count);
-  for (std::size_t m = 0; m < count; ++m) {
-    float sum = 0;
-    for (int i = 0; i < sf; ++i) sum += p[m * static_cast<std::size_t>(sf) + static_cast<std::size_t>(i)];
-    y[m] = sum;
-  }
-}
-
-NGDSP_MULTIVERSION float sum_of(const float* p, std::size_t n) {
-  float sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += p[i];
-  return sum;
+  sum_re = x;
+  sum_im = y;
 }
 
 NGDSP_MULTIVERSION float sum_of_squares(const float* re, const float* im, std::size_t n) {
@@ -58,63 +108,74 @@ NGDSP_MULTIVERSION float sum_of_squares(const float* re, const float* im, std::s
   return sum;
 }
 
-void multiply(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, std::size_t n,
-              float* p_re, float* p_im) {
-  const double quarters = t * ChipBuffer::kPlanes, whole = std::floor(quarters);
-  const auto mu = static_cast<float>(quarters - whole);
-  const auto q = static_cast<std::int64_t>(whole);
-  const std::int64_t chip = q >> 2, next_chip = (q + 1) >> 2;
-  const int plane = static_cast<int>(q & 3), next_plane = static_cast<int>((q + 1) & 3);
-  if (mu < 1e-6F)
-    products_on_grid(chips.re(plane, chip), chips.im(plane, chip), s.re.data() + first, s.im.data() + first,
-                     p_re, p_im, n);
-  else
-    products(chips.re(plane, chip), chips.im(plane, chip), chips.re(next_plane, next_chip),
-             chips.im(next_plane, next_chip), mu, s.re.data() + first, s.im.data() + first, p_re, p_im, n);
-}
-
 }  // namespace
 
-SplitSequence::SplitSequence(Span<const cf32> chips) {
-  re.reserve(chips.size());
-  im.reserve(chips.size());
-  for (const cf32& c : chips) {
-    re.push_back(c.real());
-    im.push_back(-c.imag());
+SplitSequence::SplitSequence(Span<const cf32> chips, int lanes)
+    : re_(static_cast<std::size_t>(lanes)), im_(static_cast<std::size_t>(lanes)) {
+  for (std::size_t n = 0; n < chips.size(); ++n) {
+    re_[n % re_.size()].push_back(chips[n].real());
+    im_[n % im_.size()].push_back(-chips[n].imag());
   }
 }
 
 void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::size_t count) {
-  re.resize(count);
-  im.resize(count);
+  re_.resize(from.re_.size());
+  im_.resize(from.im_.size());
+  for (std::size_t l = 0; l < re_.size(); ++l) {
+    re_[l].resize(from.re_[l].size());
+    im_[l].resize(from.im_[l].size());
+  }
   cf64 w(1, 0);
   const cf64 step = std::polar(1.0, -2.0 * kPi * turns);
-  for (std::size_t n = 0; n < count; ++n) {
+  LanePosition p(0, lanes());
+  for (std::size_t n = 0; n < count; ++n, ++p) {
     const auto c = static_cast<float>(w.real()), s = static_cast<float>(w.imag());
-    re[n] = from.re[n] * c - from.im[n] * s;
-    im[n] = from.re[n] * s + from.im[n] * c;
+    const float re = *from.re(p), im = *from.im(p);
+    const auto lane = static_cast<std::size_t>(p.lane), row = static_cast<std::size_t>(p.row);
+    re_[lane][row] = re * c - im * s;
+    im_[lane][row] = re * s + im * c;
     w *= step;
   }
 }
 
-void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, int sf,
-              std::size_t count, float* y_re, float* y_im) {
-  alignas(64) thread_local float p_re[kLargestBlock], p_im[kLargestBlock];
-  multiply(chips, t, s, first, count * static_cast<std::size_t>(sf), p_re, p_im);
-  fold(p_re, sf, y_re, count);
-  fold(p_im, sf, y_im, count);
+void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, std::size_t count,
+              float* y_re, float* y_im) {
+  LaneInput lanes[kMaxLanes];
+  const Between b = between_planes(t);
+  LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()), of(static_cast<std::int64_t>(first), s.lanes());
+  for (int i = 0; i < s.lanes(); ++i, ++at, ++next, ++of)
+    lanes[i] = {chips.re(b.plane, at),        chips.im(b.plane, at), chips.re(b.next_plane, next),
+                chips.im(b.next_plane, next), s.re(of),              s.im(of)};
+  const auto sf = static_cast<std::size_t>(s.lanes());
+  if (count == kBlockSymbols)
+    sum_whole_block(lanes, sf, b.mu, y_re, y_im);
+  else
+    sum_part(lanes, sf, b.mu, count, y_re, y_im);
 }
 
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first,
                std::size_t count) {
-  alignas(64) thread_local float p_re[kLargestBlock], p_im[kLargestBlock];
-  multiply(chips, t, s, first, count, p_re, p_im);
-  return {static_cast<double>(sum_of(p_re, count)), static_cast<double>(sum_of(p_im, count))};
+  const Between b = between_planes(t);
+  const auto lanes = static_cast<std::size_t>(s.lanes());
+  LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()), of(static_cast<std::int64_t>(first), s.lanes());
+  cf64 sum;
+  for (std::size_t i = 0; i < std::min(lanes, count); ++i, ++at, ++next, ++of) {
+    float re, im;
+    sum_products(chips.re(b.plane, at), chips.im(b.plane, at), chips.re(b.next_plane, next),
+                 chips.im(b.next_plane, next), b.mu, s.re(of), s.im(of), (count - i + lanes - 1) / lanes, re, im);
+    sum += cf64(static_cast<double>(re), static_cast<double>(im));
+  }
+  return sum;
 }
 
 double mean_power(const ChipBuffer& chips, std::int64_t chip, std::size_t count) {
-  return static_cast<double>(sum_of_squares(chips.re(0, chip), chips.im(0, chip), count)) /
-         static_cast<double>(count);
+  const auto lanes = static_cast<std::size_t>(chips.lanes());
+  LanePosition at(chip, chips.lanes());
+  double sum = 0;
+  for (std::size_t i = 0; i < std::min(lanes, count); ++i, ++at)
+    sum += static_cast<double>(
+        sum_of_squares(chips.re(0, at), chips.im(0, at), (count - i + lanes - 1) / lanes));
+  return sum / static_cast<double>(count);
 }
 
 }  // namespace ngdsp

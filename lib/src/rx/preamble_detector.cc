@@ -113,9 +113,12 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
     const auto half = static_cast<std::size_t>(h);
     cf32* in = s.forward.input();
     std::fill_n(in, missing, cf32{});
-    const float* re = chips.re(2 * h, origin + static_cast<std::int64_t>(missing));
-    const float* im = chips.im(2 * h, origin + static_cast<std::int64_t>(missing));
-    for (std::size_t i = missing; i < s.size; ++i) in[i] = {re[i - missing], im[i - missing]};
+    const auto lanes = static_cast<std::size_t>(chips.lanes());
+    for (std::size_t first = missing; first < missing + lanes; ++first) {
+      const float* re = chips.re(2 * h, origin + static_cast<std::int64_t>(first));
+      const float* im = chips.im(2 * h, origin + static_cast<std::int64_t>(first));
+      for (std::size_t i = first; i < s.size; i += lanes) in[i] = {*re++, *im++};
+    }
     s.forward.execute();
     std::copy_n(s.forward.output(), s.size, s.spectrum[half].data());
     // Energy under the sequence, by running sum in double: no drift over a block.

@@ -165,7 +165,7 @@ Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_
                                       std::move(demodulator),
                                       {},
                                       {},
-                                      {},
+                                      ChipBuffer(p.spreading_factor),
                                       0,
                                       0,
                                       0,
@@ -188,7 +188,7 @@ Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_
 }
 
 void Receiver::Impl::restart(std::uint64_t sample_index) {
-  chips.restart(0);
+  chips.restart();
   origin = sample_index;
   fed = 0;
   next_search = -demodulator.kMarginChips / 2;

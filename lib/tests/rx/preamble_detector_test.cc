@@ -194,28 +194,33 @@ TEST(PreambleDetector, SilenceGivesNothing) {
 }
 
 TEST(ChipBuffer, KeepsPlanesAndForgets) {
-  ChipBuffer b;
-  std::vector<cf32> x(40);
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = {static_cast<float>(i), -static_cast<float>(i)};
-  b.append(x);
-  EXPECT_EQ(b.begin(), 0);
-  EXPECT_EQ(b.end(), 10);
-  EXPECT_EQ(b.re(3, 2)[0], 11);
-  EXPECT_EQ(b.im(1, 4)[1], -21);
-  b.discard_before(4);
-  EXPECT_EQ(b.begin(), 4);
-  EXPECT_EQ(b.re(0, 4)[0], 16);
-  b.append(x);
-  EXPECT_EQ(b.end(), 20);
-  b.discard_before(15);
-  EXPECT_EQ(b.re(2, 15)[0], 22);
-  b.discard_before(3);
-  EXPECT_EQ(b.begin(), 15);
-  b.discard_before(100);
-  EXPECT_EQ(b.begin(), b.end());
-  b.restart(7);
-  EXPECT_EQ(b.begin(), 7);
-  EXPECT_EQ(b.end(), 7);
+  for (const int lanes : {1, 3, 7}) {
+    SCOPED_TRACE(lanes);
+    ChipBuffer b(lanes);
+    std::vector<cf32> x(40);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = {static_cast<float>(i), -static_cast<float>(i)};
+    b.append(x);
+    EXPECT_EQ(b.begin(), 0);
+    EXPECT_EQ(b.end(), 10);
+    EXPECT_EQ(*b.re(3, 2), 11);
+    if (lanes <= 5) EXPECT_EQ(b.im(1, 4)[1], -4 * (4 + lanes) - 1);
+    b.discard_before(4);
+    EXPECT_EQ(b.begin(), 4);
+    EXPECT_EQ(*b.re(0, 4), 16);
+    b.append(x);
+    EXPECT_EQ(b.end(), 20);
+    b.discard_before(15);
+    EXPECT_EQ(*b.re(2, 15), 22);
+    b.discard_before(3);
+    EXPECT_EQ(b.begin(), 15);
+    b.discard_before(100);
+    EXPECT_EQ(b.begin(), b.end());
+    b.restart();
+    EXPECT_EQ(b.begin(), 0);
+    EXPECT_EQ(b.end(), 0);
+    b.append(x);
+    EXPECT_EQ(*b.im(2, 9), -38);
+  }
 }
 
 }  // namespace

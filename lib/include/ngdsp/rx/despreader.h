@@ -9,14 +9,22 @@
 
 namespace ngdsp {
 
-/// A spreading sequence, conjugated, real and imaginary parts apart, turned by a carrier offset where there
-/// is one.
-struct SplitSequence {
-  std::vector<float> re, im;
+/// A spreading sequence, conjugated, in the lanes of a ChipBuffer.
+class SplitSequence {
+ public:
   SplitSequence() = default;
-  explicit SplitSequence(Span<const cf32> chips);
-  /// conj(chips[n]) exp(-j 2 pi turns n).
+  SplitSequence(Span<const cf32> chips, int lanes);
+
+  /// conj(c[n]) exp(-j 2 pi turns n), n < count.
   void assign_turned(const SplitSequence& from, double turns_per_chip, std::size_t count);
+
+  int lanes() const { return static_cast<int>(re_.size()); }
+  /// Where chip n is; chip n + k lanes follows k places later.
+  const float* re(LanePosition p) const { return re_[static_cast<std::size_t>(p.lane)].data() + p.row; }
+  const float* im(LanePosition p) const { return im_[static_cast<std::size_t>(p.lane)].data() + p.row; }
+
+ private:
+  std::vector<std::vector<float>> re_, im_;
 };
 
 /// Symbols, real and imaginary parts apart.
@@ -28,13 +36,17 @@ struct SplitSymbols {
   }
 };
 
-/// y[m] = sum_{i < sf} r(t + m sf + i) conj(c[first_chip + m sf + i]), m < count; r between the quarter-chip
-/// planes by linear interpolation, which costs no SNR at four samples a chip (the response is flat to 0.9 dB
-/// in band). The chips from floor(t) to ceil(t) + count sf lie in the buffer; sf * count <= 8192.
-void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
-              int sf, std::size_t count, float* y_re, float* y_im);
+/// Symbols despread at a time: over as many the drift of a clock is taken as constant.
+constexpr std::size_t kBlockSymbols = 32;
 
-/// sum_{i < count} r(t + i) conj(c[first_chip + i]).
+/// y[m] = sum_{i < sf} r(t + m sf + i) conj(c[first_chip + m sf + i]), m < count; sf is the number of lanes
+/// of both, count <= kBlockSymbols. r between the quarter-chip planes by linear interpolation, which costs
+/// no SNR at four samples a chip (the response is flat to 0.9 dB in band). The chips from floor(t) to
+/// ceil(t) + count sf lie in the buffer.
+void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
+              std::size_t count, float* y_re, float* y_im);
+
+/// sum_{i < count} r(t + i) conj(c[first_chip + i]); as many lanes in both.
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
                std::size_t count);
 

@@ -102,16 +102,10 @@ NGDSP_MULTIVERSION void sum_products(const float* a_re, const float* a_im, const
   sum_im = y;
 }
 
-NGDSP_MULTIVERSION float sum_of_squares(const float* re, const float* im, std::size_t n) {
-  float sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += re[i] * re[i] + im[i] * im[i];
-  return sum;
-}
-
 }  // namespace
 
 SplitSequence::SplitSequence(Span<const cf32> chips, int lanes)
-    : re_(static_cast<std::size_t>(lanes)), im_(static_cast<std::size_t>(lanes)) {
+    : re_(static_cast<std::size_t>(lanes)), im_(static_cast<std::size_t>(lanes)), chips_(chips.size()) {
   for (std::size_t n = 0; n < chips.size(); ++n) {
     re_[n % re_.size()].push_back(chips[n].real());
     im_[n % im_.size()].push_back(-chips[n].imag());
@@ -135,6 +129,28 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
     re_[lane][row] = re * c - im * s;
     im_[lane][row] = re * s + im * c;
     w *= step;
+  }
+}
+
+void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t first_symbol_chip,
+                                     Span<const float> symbols) {
+  constexpr std::size_t kLeastPadding = 64;
+  const std::size_t lanes = from.re_.size(), pad_rows = (kLeastPadding + lanes - 1) / lanes;
+  const std::size_t chips = first_symbol_chip + symbols.size() * lanes;
+  const std::size_t rows = 2 * pad_rows + (chips + lanes - 1) / lanes + kBlockSymbols;
+  padding_ = pad_rows * lanes;
+  chips_ = chips;
+  re_.resize(lanes);
+  im_.resize(lanes);
+  for (std::size_t l = 0; l < lanes; ++l) {
+    // Chips l, l + lanes, ... of the preamble, then those of one place in each symbol.
+    const std::size_t head = (first_symbol_chip - l + lanes - 1) / lanes;
+    for (auto [to, of] : {std::pair(&re_[l], &from.re_[l]), std::pair(&im_[l], &from.im_[l])}) {
+      to->assign(rows, 0.0F);
+      float* out = to->data() + pad_rows;
+      std::copy_n(of->data(), head, out);
+      for (std::size_t m = 0; m < symbols.size(); ++m) out[head + m] = (*of)[head + m] * symbols[m];
+    }
   }
 }
 
@@ -166,16 +182,6 @@ cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::s
     sum += cf64(static_cast<double>(re), static_cast<double>(im));
   }
   return sum;
-}
-
-double mean_power(const ChipBuffer& chips, std::int64_t chip, std::size_t count) {
-  const auto lanes = static_cast<std::size_t>(chips.lanes());
-  LanePosition at(chip, chips.lanes());
-  double sum = 0;
-  for (std::size_t i = 0; i < std::min(lanes, count); ++i, ++at)
-    sum += static_cast<double>(
-        sum_of_squares(chips.re(0, at), chips.im(0, at), (count - i + lanes - 1) / lanes));
-  return sum / static_cast<double>(count);
 }
 
 }  // namespace ngdsp

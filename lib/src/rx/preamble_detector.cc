@@ -105,6 +105,11 @@ void PreambleDetector::Impl::correlate(const std::vector<cf32>& x, const std::ve
 
 void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
                               std::vector<PreambleHit>& hits) {
+  search(chips, first_chip, std::vector<double>(impl_->conj_spectra.size(), impl_->config.threshold), hits);
+}
+
+void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
+                              Span<const double> thresholds, std::vector<PreambleHit>& hits) {
   Impl& s = *impl_;
   const std::int64_t origin = first_chip - kGuard;
   const std::size_t phases = s.hop + 2 * kGuard;
@@ -138,6 +143,8 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
   std::vector<PreambleHit> found;
   const double bin_hz = s.config.chip_rate_hz / static_cast<double>(s.size);
   for (std::size_t q = 0; q < s.conj_spectra.size(); ++q) {
+    const double threshold = thresholds[q];
+    if (!std::isfinite(threshold)) continue;
     found.clear();
     for (const int shift : s.shifts) {
       for (std::size_t h = 0; h < 2; ++h)
@@ -147,7 +154,7 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
       const auto at = [&](std::size_t i) { return s.correlation[i & 1][i >> 1]; };
       for (std::size_t h = 0; h < 2; ++h) {
         const auto low =
-            static_cast<float>(s.config.threshold * 0.85);  // 0.7 dB: what the quarter point may add
+            static_cast<float>(threshold * 0.85);  // 0.7 dB: what the quarter point may add
         for (std::size_t i = 2; i + 2 < phases; ++i) {
           // Nearly all runs hold no peak: one vector pass rules them out.
           if ((i - 2) % kRun == 0) {
@@ -172,7 +179,7 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
             }
           }
           const double statistic = best * static_cast<double>(s.inverse_energy[h][i]);
-          if (statistic >= s.config.threshold)
+          if (statistic >= threshold)
             found.push_back({static_cast<int>(q), position, shift * bin_hz, statistic});
         }
       }

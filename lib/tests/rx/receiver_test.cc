@@ -399,8 +399,8 @@ TEST(Receiver, TraceTellsWhereCandidatesEnd) {
   EXPECT_EQ(frames, 1);
   EXPECT_EQ(decoded, 1U);
   EXPECT_STREQ(to_string(Stage::kVetting), "vetting");
-  const ReceiverCounters& c = r->counters();
-  EXPECT_EQ(rejected, c.vetting_rejected + c.decoder_failed + c.metric_rejected + c.duplicates);
+  const ReceiverCounters c = r->counters();
+  EXPECT_EQ(rejected, c.vetting_rejected + c.decoder_failed + c.metric_rejected + c.duplicates + c.cut_off);
 }
 
 TEST(ReceiverConfig, ValidateNamesTheField) {

@@ -1,7 +1,6 @@
 // The received stream as four chip-rate streams a quarter chip apart.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -39,43 +38,16 @@ class ChipBuffer {
   std::int64_t end() const { return end_; }
 
   /// Appends whole chips: samples.size() is a multiple of 4.
-  void append(Span<const cf32> samples) {
-    const auto chips = static_cast<std::int64_t>(samples.size() / kPlanes);
-    const auto rows = static_cast<std::size_t>((end_ + chips - 1) / lanes_ + 1 - first_row_);
-    for (std::size_t k = 0; k < kPlanes; ++k)
-      for (Lane& lane : planes_[k]) {
-        if (lane.re.size() < rows) lane.re.resize(rows);
-        if (lane.im.size() < rows) lane.im.resize(rows);
-      }
-    LanePosition p(end_, lanes_);
-    for (std::int64_t i = 0; i < chips; ++i, ++p)
-      for (int k = 0; k < kPlanes; ++k) {
-        const cf32 x = samples[static_cast<std::size_t>(i * kPlanes + k)];
-        *re(k, p) = x.real();
-        *im(k, p) = x.imag();
-      }
-    end_ += chips;
-  }
-
+  void append(Span<const cf32> samples);
   /// Forgets chips before `chip`.
-  void discard_before(std::int64_t chip) {
-    begin_ = std::max(begin_, std::min(chip, end_));
-    const std::int64_t dead = begin_ / lanes_ - first_row_;
-    const auto rows = static_cast<std::int64_t>(planes_[0][0].re.size());
-    if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
-    for (auto& plane : planes_)
-      for (Lane& lane : plane) {
-        lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
-        lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
-      }
-    first_row_ += dead;
-  }
-
+  void discard_before(std::int64_t chip);
   /// Empty, and the next chip is number 0.
-  void restart() {
-    for (auto& plane : planes_) std::fill(plane.begin(), plane.end(), Lane{});
-    begin_ = end_ = first_row_ = 0;
-  }
+  void restart();
+
+  /// Mean of |r|^2 of plane 0 over about `count` chips from about `chip` on: whole rows of lanes() chips.
+  double mean_power(std::int64_t chip, std::size_t count) const;
+  /// To be called after samples from chip `first` up to `last` were changed: mean_power() has sums by row.
+  void refresh_power(std::int64_t first, std::int64_t last);
 
   /// Where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.
   float* re(int plane, LanePosition p) { return lane(plane, p).re.data() + (p.row - first_row_); }
@@ -94,6 +66,7 @@ class ChipBuffer {
 
   int lanes_;
   std::vector<Lane> planes_[kPlanes];
+  std::vector<float> row_power_;
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
 };
 

@@ -18,6 +18,12 @@ class SplitSequence {
   /// conj(c[n]) exp(-j 2 pi turns n), n < count.
   void assign_turned(const SplitSequence& from, double turns_per_chip, std::size_t count);
 
+  /// A whole frame as it was sent, conjugated: `from` up to chip `first_symbol_chip`, then symbol m on the m-th
+  /// row of chips behind it. Zeros lie around it: its chip n is number n + padding() here.
+  void assign_modulated(const SplitSequence& from, std::size_t first_symbol_chip, Span<const float> symbols);
+  std::size_t padding() const { return padding_; }
+  std::size_t chips() const { return chips_; }
+
   int lanes() const { return static_cast<int>(re_.size()); }
   /// Where chip n is; chip n + k lanes follows k places later.
   const float* re(LanePosition p) const { return re_[static_cast<std::size_t>(p.lane)].data() + p.row; }
@@ -25,6 +31,7 @@ class SplitSequence {
 
  private:
   std::vector<std::vector<float>> re_, im_;
+  std::size_t padding_ = 0, chips_ = 0;
 };
 
 /// Symbols, real and imaginary parts apart.
@@ -49,8 +56,5 @@ void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, 
 /// sum_{i < count} r(t + i) conj(c[first_chip + i]); as many lanes in both.
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
                std::size_t count);
-
-/// Mean of |r|^2 over `count` chips from `chip` on.
-double mean_power(const ChipBuffer& chips, std::int64_t chip, std::size_t count);
 
 }  // namespace ngdsp

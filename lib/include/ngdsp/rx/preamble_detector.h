@@ -45,8 +45,12 @@ class PreambleDetector {
   /// Carrier bins searched.
   int carrier_bins() const;
 
-  /// Appends the hits with first_chip <= chip < first_chip + hop_chips(), ascending in time.
-  /// The buffer holds first_chip ... first_chip + span_chips() - 1.
+  /// Appends the hits above their sequence's threshold (one each; infinite: not searched) with first_chip <=
+  /// chip < first_chip + hop_chips(), ascending in time. The buffer holds first_chip ... first_chip +
+  /// span_chips() - 1.
+  void search(const ChipBuffer& chips, std::int64_t first_chip, Span<const double> thresholds,
+              std::vector<PreambleHit>& hits);
+  /// All sequences at the configured threshold.
   void search(const ChipBuffer& chips, std::int64_t first_chip, std::vector<PreambleHit>& hits);
 
  private:

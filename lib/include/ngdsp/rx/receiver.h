@@ -9,6 +9,7 @@
 
 #include "ngdsp/base/error.h"
 #include "ngdsp/base/types.h"
+#include "ngdsp/rx/successive_decoder.h"
 #include "ngdsp/waveform/profile.h"
 
 namespace ngdsp {
@@ -33,8 +34,6 @@ struct ReceivedFrame {
   double phase_rad = 0;
 };
 
-/// Where a candidate's life ended.
-enum class Stage { kDetection, kVetting, kDecoding, kMetric, kDecoded };
 const char* to_string(Stage stage);
 
 /// One candidate of the preamble search, for the engineer whose frames do not decode.
@@ -104,7 +103,7 @@ class Receiver {
   /// A gap: flushes, then continues at `sample_index`.
   void reset_at(std::uint64_t sample_index);
 
-  const ReceiverCounters& counters() const;
+  ReceiverCounters counters() const;
   /// Variance of the noise per input sample in the occupied band, as it is tracked now, in dB relative
   /// to 1.0.
   double noise_dbfs() const;

@@ -1,0 +1,30 @@
+// Takes a decoded frame out of the stream.
+#pragma once
+
+#include <vector>
+
+#include "ngdsp/rx/chip_buffer.h"
+#include "ngdsp/rx/despreader.h"
+#include "ngdsp/rx/frame_estimator.h"
+
+namespace ngdsp {
+
+/// Adds or takes away what a frame leaves behind the matched filter: in plane k, at chip c,
+///   sum_n s[n] exp(j 2 pi turns n) g(c + k/4 - chip - n (1 - clock)),  g(t) = sum_l gain_l rc(t - delay_l),
+/// rc the raised cosine. The clock's drift moves in steps of a block of rows. One object a thread.
+class Canceller {
+ public:
+  explicit Canceller(double rolloff);
+
+  /// `scale` -1 takes the frame out, +1 puts it back. Returns the first chip touched and the one behind the last.
+  struct Extent {
+    std::int64_t first, last;
+  };
+  Extent add(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica, double scale);
+
+ private:
+  double pulse(double t) const;
+  std::vector<float> table_;  // the raised cosine, kPulseSteps a chip
+};
+
+}  // namespace ngdsp

@@ -1,0 +1,37 @@
+// How likely a frame is at a carrier, its phase unknown.
+#pragma once
+
+#include <vector>
+
+#include "ngdsp/base/types.h"
+#include "ngdsp/rx/frame_reader.h"
+
+namespace ngdsp {
+
+/// What blocks say at one carrier w and amplitude a: the log-likelihood ratio of a frame against noise, to
+/// second order in the symbol amplitude (log cosh x = x^2/2), as a function of the phase th is
+///   constant + Re(known e^-j th) + Re(squares e^-2j th),
+///   known = sum_b 2 a P_b e^-j w t_b / s_b^2, squares = sum_b a^2 e^-2j w t_b sum y^2 / s_b^4,
+///   constant = sum_b a^2 sum |y|^2 / s_b^4 - a^2 L_b / s_b^2.
+struct CarrierSums {
+  cf64 known, squares;
+  double constant = 0;
+};
+
+struct PhaseFit {
+  double turns = 0;  ///< carrier, cycles a chip
+  double phase = 0;
+  double evidence = -1e300;  ///< nats
+};
+
+/// `a2`: squared amplitude of a chip.
+CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, double a2);
+
+/// Maximum over the phase: a grid of 48, then a parabola.
+PhaseFit fit_phase(const CarrierSums& sums, double turns);
+
+inline PhaseFit fit_phase(const std::vector<FrameBlock>& blocks, double turns, double a2) {
+  return fit_phase(sum_blocks(blocks, turns, a2), turns);
+}
+
+}  // namespace ngdsp

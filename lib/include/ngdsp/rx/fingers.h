@@ -1,0 +1,26 @@
+// Paths of a channel from its response to a known sequence.
+#pragma once
+
+#include <vector>
+
+#include "ngdsp/base/types.h"
+
+namespace ngdsp {
+
+/// One resolved path.
+struct Finger {
+  double delay_chips = 0;
+  cf64 gain;
+};
+
+/// Where paths are looked for, chips after the time a frame was found at, and on which grid.
+constexpr double kFirstDelay = -3, kLastDelay = 12, kDelayStep = 0.25;
+constexpr std::size_t kDelays = static_cast<std::size_t>((kLastDelay - kFirstDelay) / kDelayStep) + 1;
+
+/// CLEAN: the strongest delay of `response` (kDelays values, a path of gain g gives `length` g times the
+/// raised-cosine pulse), then the strongest of what its pulse leaves, while a path stands out of noise of
+/// variance `noise` per value and of the range that matters. At least one finger.
+void find_fingers(std::vector<cf64>& response, double length, double noise, double rolloff,
+                  std::vector<Finger>& fingers);
+
+}  // namespace ngdsp

@@ -1,0 +1,56 @@
+// What a decoded frame, all its chips known, tells of its path.
+#pragma once
+
+#include <vector>
+
+#include "ngdsp/base/types.h"
+#include "ngdsp/rx/fingers.h"
+#include "ngdsp/rx/frame_reader.h"
+#include "ngdsp/rx/vetter.h"
+
+namespace ngdsp {
+
+/// A decoded frame and its channel: chip n of its replica arrives by finger l at
+/// timing.chip + n (1 - timing.clock) + delay_l with gain_l exp(j 2 pi turns n).
+struct FrameEstimate {
+  int sequence = 0;
+  FrameTiming timing;  ///< of the strongest path, whose delay is 0
+  double turns = 0;    ///< carrier left beside that of the replica, cycles a chip
+  double base_hz = 0;  ///< carrier the replica is turned by
+  std::vector<Finger> fingers;
+  double metric = 0;  ///< |weighted correlation with all chips|^2 over its noise: E_frame/N0 of a true frame
+
+  double amplitude() const;  ///< all paths together
+  double delay_spread_chips() const;
+};
+
+/// Estimates by weighted least squares on all chips: carrier from the periodogram of block correlations,
+/// timing from three of them, then the paths from the response to the whole frame. One object a thread.
+class FrameEstimator {
+ public:
+  explicit FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range);
+
+  /// The frame as sent, for estimate() and Canceller, with its carrier in it where that turns fast; valid until
+  /// the next call.
+  const SplitSequence& replica(const FrameHypothesis& h, const std::vector<float>& symbols);
+
+  /// `first_chip`: of the strongest path, to a quarter chip or so.
+  void estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
+                const SplitSequence& replica, FrameEstimate& out);
+
+ private:
+  struct Piece {
+    double time, weight, chips;
+  };
+  void correlate_pieces(const ChipBuffer& chips, FrameTiming t, const SplitSequence& replica,
+                        std::vector<cf64>& out) const;
+  cf64 sum(const std::vector<cf64>& pieces, double turns) const;
+
+  FrameReader reader_;
+  OffsetRange range_;
+  SplitSequence replica_;
+  std::vector<Piece> pieces_;
+  std::vector<cf64> early_, middle_, late_, response_;
+};
+
+}  // namespace ngdsp

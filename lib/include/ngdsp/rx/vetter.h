@@ -1,0 +1,84 @@
+// Is there a frame behind a preamble hit, and at which clock offset?
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ngdsp/base/types.h"
+#include "ngdsp/rx/evidence.h"
+#include "ngdsp/rx/frame_reader.h"
+#include "ngdsp/rx/preamble_detector.h"
+
+namespace ngdsp {
+
+/// What is believed of a candidate frame. The frame's chip n lies at chip + n (1 - clock_ppm 1e-6).
+struct FrameHypothesis {
+  int sequence = 0;
+  double chip = 0;
+  double carrier_offset_hz = 0;
+  double clock_ppm = 0;
+  double phase_rad = 0;  ///< at the first chip
+  double evidence = 0;   ///< log-likelihood ratio against noise, nats
+};
+
+/// Where clock and carrier may be.
+struct OffsetRange {
+  double max_clock_ppm = 100;
+  double carrier_bin_hz = 0;    ///< half width of the preamble search's carrier bin, 0 where it has but one
+  double extra_carrier_hz = 0;  ///< carrier offset not tied to the clock
+
+  /// Several carrier bins: the carrier may turn within a block of symbols, so sequences are turned with it.
+  bool turns_by_chip() const { return carrier_bin_hz > 0; }
+};
+
+/// Clock offsets closer than this many cycles of carrier over a span are one: 0.2 dB at worst in the squared
+/// symbols.
+constexpr double kHypothesisStep = 0.12;
+/// Symbols that tell a frame from noise, whatever its length.
+constexpr std::size_t kVettedSymbols = 4096;
+
+/// Evidence that a frame begins at a hit, from its preamble and the squares of its first symbols: CarrierSums
+/// maximised over phase and clock offset (which drives carrier and drift alike), at the amplitude that a
+/// frame at the decoding threshold has. One object a thread.
+class Vetter {
+ public:
+  static constexpr std::size_t kMaxHypotheses = 20;
+
+  Vetter(const FrameEncoder& encoder, const OffsetRange& range);
+
+  /// The most likely clock offsets, best first: near the threshold the best one is wrong for one frame in
+  /// thirty. What a part of the symbols shows to be noise is not read to its end. Valid until the next call.
+  const std::vector<FrameHypothesis>& vet(const ChipBuffer& chips, const PreambleHit& hit);
+
+ private:
+  // One value for every block and quarter chip of drift.
+  struct DriftTable {
+    struct Row {
+      int lowest;  // drift, quarter chips
+      std::size_t first, count;
+    };
+    std::vector<Row> rows;
+    std::vector<float> re, im, constant;
+  };
+  struct Trial {
+    std::vector<double> clock, turns;
+    std::vector<float> clock_quarters, w_re, w_im, step_re, step_im, re, im, constant;
+    void resize(std::size_t n);
+  };
+  void square_block(const ChipBuffer& chips, double chip, const SplitSequence& s, double low, double high,
+                    double a2);
+  void judge(const PreambleHit& hit, double low, double high, int steps, double a2);
+
+  FrameReader reader_;
+  OffsetRange range_;
+  std::vector<double> nominal_a2_;  // E_c/N0 of a frame at the decoding threshold, by sequence
+  std::vector<FrameBlock> preamble_;
+  DriftTable table_;
+  Trial trial_;
+  std::vector<FrameHypothesis> found_;
+};
+
+/// E_b/N0 near which frames are lost: evidence is computed for the amplitude that belongs to it.
+constexpr double kNominalEbn0Db = 2.0;
+
+}  // namespace ngdsp

@@ -1,0 +1,78 @@
+#include "ngdsp/rx/chip_buffer.h"
+
+#include <algorithm>
+
+#include "ngdsp/base/multiversion.h"
+
+namespace ngdsp {
+namespace {
+
+NGDSP_MULTIVERSION void add_power(const float* re, const float* im, std::size_t n, float* power) {
+  for (std::size_t i = 0; i < n; ++i) power[i] += re[i] * re[i] + im[i] * im[i];
+}
+
+}  // namespace
+
+void ChipBuffer::append(Span<const cf32> samples) {
+  const auto chips = static_cast<std::int64_t>(samples.size() / kPlanes);
+  if (chips == 0) return;
+  const auto rows = static_cast<std::size_t>((end_ + chips - 1) / lanes_ + 1 - first_row_);
+  for (auto& plane : planes_)
+    for (Lane& lane : plane) {
+      lane.re.resize(rows);
+      lane.im.resize(rows);
+    }
+  row_power_.resize(rows);
+  LanePosition p(end_, lanes_);
+  for (std::int64_t i = 0; i < chips; ++i, ++p)
+    for (int k = 0; k < kPlanes; ++k) {
+      const cf32 x = samples[static_cast<std::size_t>(i * kPlanes + k)];
+      *re(k, p) = x.real();
+      *im(k, p) = x.imag();
+    }
+  end_ += chips;
+  refresh_power(end_ - chips, end_);
+}
+
+void ChipBuffer::discard_before(std::int64_t chip) {
+  begin_ = std::max(begin_, std::min(chip, end_));
+  const std::int64_t dead = begin_ / lanes_ - first_row_;
+  const auto rows = static_cast<std::int64_t>(row_power_.size());
+  if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
+  for (auto& plane : planes_)
+    for (Lane& lane : plane) {
+      lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
+      lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
+    }
+  row_power_.erase(row_power_.begin(), row_power_.begin() + dead);
+  first_row_ += dead;
+}
+
+void ChipBuffer::restart() {
+  for (auto& plane : planes_) std::fill(plane.begin(), plane.end(), Lane{});
+  row_power_.clear();
+  begin_ = end_ = first_row_ = 0;
+}
+
+double ChipBuffer::mean_power(std::int64_t chip, std::size_t count) const {
+  const auto lanes = static_cast<std::size_t>(lanes_);
+  const auto held = static_cast<std::int64_t>(row_power_.size());
+  if (held == 0) return 0;
+  const auto rows = std::min(held, static_cast<std::int64_t>(std::max<std::size_t>(1, (count + lanes / 2) / lanes)));
+  const std::int64_t row = std::clamp<std::int64_t>((chip + lanes_ / 2) / lanes_ - first_row_, 0, held - rows);
+  float sum = 0;
+  for (std::int64_t i = row; i < row + rows; ++i) sum += row_power_[static_cast<std::size_t>(i)];
+  return static_cast<double>(sum) / static_cast<double>(rows * lanes_);
+}
+
+void ChipBuffer::refresh_power(std::int64_t first, std::int64_t last) {
+  if (first >= last) return;
+  const auto from = static_cast<std::size_t>(first / lanes_ - first_row_);
+  const auto to = static_cast<std::size_t>((last - 1) / lanes_ + 1 - first_row_);
+  std::fill(row_power_.begin() + static_cast<std::ptrdiff_t>(from),
+            row_power_.begin() + static_cast<std::ptrdiff_t>(to), 0.0F);
+  for (const Lane& lane : planes_[0])
+    add_power(lane.re.data() + from, lane.im.data() + from, to - from, row_power_.data() + from);
+}
+
+}  // namespace ngdsp

@@ -1,0 +1,127 @@
+#include "ngdsp/rx/frame_estimator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ngdsp/base/db.h"
+
+namespace ngdsp {
+namespace {
+
+// Chips over which the carrier and the drift hold still: 0.07 cycles at 100 ppm of 63 kHz, 0.05 chips.
+constexpr std::size_t kPieceChips = 448;
+constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
+constexpr int kCarrierReach = 8;           // steps of it
+
+}  // namespace
+
+double FrameEstimate::amplitude() const {
+  double power = 0;
+  for (const Finger& f : fingers) power += std::norm(f.gain);
+  return std::sqrt(power);
+}
+
+double FrameEstimate::delay_spread_chips() const {
+  double power = 1e-30, first = 0, second = 0;
+  for (const Finger& f : fingers) {
+    const double p = std::norm(f.gain);
+    power += p;
+    first += p * f.delay_chips;
+    second += p * f.delay_chips * f.delay_chips;
+  }
+  return std::sqrt(std::max(0.0, second / power - (first / power) * (first / power)));
+}
+
+FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range)
+    : reader_(encoder), range_(range) {}
+
+const SplitSequence& FrameEstimator::replica(const FrameHypothesis& h, const std::vector<float>& symbols) {
+  const double base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
+  replica_.assign_modulated(reader_.sequence(h.sequence, base_hz, reader_.frame_chips(h.sequence)),
+                            reader_.preamble_chips(), symbols);
+  return replica_;
+}
+
+void FrameEstimator::correlate_pieces(const ChipBuffer& chips, FrameTiming t, const SplitSequence& replica,
+                                      std::vector<cf64>& out) const {
+  out.clear();
+  std::size_t first = 0;
+  for (const Piece& p : pieces_) {
+    const auto count = static_cast<std::size_t>(p.chips);
+    out.push_back(correlate(chips, t.chip + static_cast<double>(first) - t.clock * p.time, replica,
+                            first + replica.padding(), count));
+    first += count;
+  }
+}
+
+cf64 FrameEstimator::sum(const std::vector<cf64>& values, double turns) const {
+  cf64 total;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    total += values[i] * std::polar(pieces_[i].weight, -2.0 * kPi * turns * pieces_[i].time);
+  return total;
+}
+
+void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
+                              const SplitSequence& replica, FrameEstimate& out) {
+  const Profile& p = reader_.profile();
+  const std::size_t frame_chips = reader_.frame_chips(h.sequence);
+  const double untied_hz = h.carrier_offset_hz - h.clock_ppm * 1e-6 * p.carrier_crystal_hz;
+  out.sequence = h.sequence;
+  out.base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
+  out.turns = (h.carrier_offset_hz - out.base_hz) / p.chip_rate_hz;
+  out.timing = {first_chip, h.clock_ppm * 1e-6};
+  reader_.limit_weights(chips, h.sequence, first_chip);
+
+  pieces_.clear();
+  double weighted_chips = 0;
+  for (std::size_t first = 0; first < frame_chips; first += kPieceChips) {
+    const std::size_t count = std::min(kPieceChips, frame_chips - first);
+    const auto n = static_cast<double>(count);
+    pieces_.push_back({static_cast<double>(first) + n / 2,
+                       reader_.weight(chips, first_chip + static_cast<double>(first), count), n});
+    weighted_chips += pieces_.back().weight * n;
+  }
+
+  correlate_pieces(chips, out.timing, replica, middle_);
+  const double step = kCarrierGrid / static_cast<double>(frame_chips);
+  double best = -1;
+  int best_i = 0;
+  for (int i = -kCarrierReach; i <= kCarrierReach; ++i)
+    if (const double power = std::norm(sum(middle_, out.turns + i * step)); power > best)
+      best = power, best_i = i;
+  out.turns += best_i * step;
+  const double below = std::norm(sum(middle_, out.turns - step));
+  const double above = std::norm(sum(middle_, out.turns + step));
+  if (const double bend = below - 2 * best + above; bend < 0)
+    out.turns += std::clamp(0.5 * (below - above) / bend, -1.0, 1.0) * step;
+  out.metric = std::norm(sum(middle_, out.turns)) / weighted_chips;
+  out.timing.clock = (out.turns * p.chip_rate_hz + out.base_hz - untied_hz) / p.carrier_crystal_hz;
+
+  // Timing: parabola through the correlation a quarter chip either side; the pulse is flat to fourth order
+  // there.
+  correlate_pieces(chips, {first_chip - 0.25, out.timing.clock}, replica, early_);
+  correlate_pieces(chips, {first_chip + 0.25, out.timing.clock}, replica, late_);
+  const double early = std::abs(sum(early_, out.turns)), late = std::abs(sum(late_, out.turns)),
+               mid = std::abs(sum(middle_, out.turns));
+  if (const double bend = early - 2 * mid + late; bend < 0)
+    out.timing.chip += std::clamp(0.5 * (early - late) / bend, -1.0, 1.0) * 0.25;
+
+  // Response to the whole frame at half chips, between them by cubic interpolation.
+  response_.assign(kDelays, cf64{});
+  for (std::size_t d = 0; d < kDelays; d += 2) {
+    correlate_pieces(chips, {out.timing.chip + kFirstDelay + static_cast<double>(d) * kDelayStep,
+                             out.timing.clock},
+                     replica, early_);
+    response_[d] = sum(early_, out.turns);
+  }
+  for (std::size_t d = 1; d < kDelays; d += 2) {
+    const cf64 far = (d >= 3 ? response_[d - 3] : cf64{}) + (d + 3 < kDelays ? response_[d + 3] : cf64{});
+    response_[d] = 0.5625 * (response_[d - 1] + response_[d + 1]) - 0.0625 * far;
+  }
+  find_fingers(response_, weighted_chips, weighted_chips, p.rolloff, out.fingers);
+  out.timing.chip += out.fingers.front().delay_chips;
+  const double reference = out.fingers.front().delay_chips;
+  for (Finger& f : out.fingers) f.delay_chips -= reference;
+}
+
+}  // namespace ngdsp

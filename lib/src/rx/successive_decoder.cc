@@ -1,0 +1,381 @@
+#include "ngdsp/rx/successive_decoder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <limits>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/fec/interleaver.h"
+#include "ngdsp/fec/polar_decoder.h"
+#include "ngdsp/rx/canceller.h"
+#include "ngdsp/rx/demodulator.h"
+
+namespace ngdsp {
+namespace {
+
+// Defaults and where they come from: docs/receiver.md.
+constexpr double kDetectionThreshold = 9;
+constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
+constexpr double kDetectionThresholdBusy = 6;        // where power is left that no frame explains
+constexpr double kBusyPower = 1.1;                   // against the noise floor
+// Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
+// finds.
+constexpr double kVettingThreshold = 27, kVettingThresholdLong = 38;
+constexpr std::size_t kLongFrameSymbols = 4096;
+// A longer list costs in proportion: only for what is likely a frame.
+struct ListStep {
+  int list;
+  double margin;  // nats above the vetting threshold
+};
+constexpr ListStep kListSteps[] = {{8, 0}, {32, 1}, {128, 5}};
+// The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
+constexpr double kMetricMargin = 7;
+// A frame found again: its own correlation has sidelobes and paths within this many chips.
+constexpr double kDuplicateChips = 24;
+
+constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
+constexpr std::int64_t kStepChips = 2048;
+constexpr double kWindowFrames = 1.5;     // of starts behind the newest complete one
+constexpr int kMaxPasses = 12;
+constexpr double kPowerDrop = 0.97;       // of the power after which a search or vetting is worth repeating
+constexpr double kEvidenceRise = 1.03;    // of the evidence after which decoding is
+
+}  // namespace
+
+struct SuccessiveDecoder::Impl {
+  FrameEncoder encoder;
+  Profile profile;
+  SuccessiveConfig config;
+  FrameHandler on_frame;
+  CandidateHandler on_candidate;
+  PreambleDetector detector;
+  Vetter vetter;
+  Demodulator demodulator;
+  FrameEstimator estimator;
+  Canceller canceller;
+  struct ClassDecoder {
+    PolarDecoder decoder;
+    Interleaver interleaver;
+  };
+  std::vector<ClassDecoder> decoders;   // one a payload class
+  std::vector<std::size_t> decoder_of;  // by sequence
+  std::vector<std::int64_t> lengths;    // chips, by sequence
+
+  // Code phases [first, first + hop) and what was found there.
+  struct SearchBlock {
+    std::int64_t first;
+    double searched_power = 0;  // 0: not yet
+    std::deque<Candidate> candidates;
+  };
+  std::deque<SearchBlock> window;
+  std::int64_t next_block = 0;  // first code phase of no block
+  std::int64_t done = 0;        // chips worked on
+  struct Taken {
+    int sequence;
+    double chip;
+    std::vector<std::uint8_t> payload;
+  };
+  std::deque<Taken> taken;
+  double floor = 0;  // noise power per chip
+  SuccessiveCounters counters;
+
+  std::vector<double> thresholds;
+  std::vector<PreambleHit> hits;
+  struct Attempt {
+    FrameHypothesis hypothesis;
+    double first_chip = 0;
+    std::vector<float> code_llr;
+  };
+  std::vector<Attempt> attempts;
+  std::vector<float> llr, symbols;
+  std::vector<Candidate*> queue;
+
+  std::int64_t longest() const { return *std::max_element(lengths.begin(), lengths.end()); }
+  std::int64_t length(const Candidate& c) const { return lengths[static_cast<std::size_t>(c.hit.sequence)]; }
+  bool complete(const Candidate& c, std::int64_t end) const {
+    return static_cast<std::int64_t>(std::ceil(c.hit.chip)) + length(c) + FrameReader::kMarginChips <= end;
+  }
+  double vetting_threshold(const Candidate& c) const {
+    if (config.vetting_threshold > 0) return config.vetting_threshold;
+    return static_cast<std::size_t>(profile.class_of(c.hit.sequence).code_bits) >= kLongFrameSymbols
+               ? kVettingThresholdLong
+               : kVettingThreshold;
+  }
+  Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
+  void bury(const Candidate& c);
+  void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable);
+  void search(ChipBuffer& chips, std::int64_t searchable);
+  void vet(const ChipBuffer& chips, Candidate& c, double power);
+  bool decode(ChipBuffer& chips, Candidate& c);
+  void forget(ChipBuffer& chips, std::int64_t end);
+};
+
+namespace {
+
+PreambleDetectorConfig detection_of(const FrameEncoder& encoder, const OffsetRange& range) {
+  const Profile& p = encoder.profile();
+  PreambleDetectorConfig d;
+  for (int q = 0; q < p.sequence_count(); ++q)
+    d.sequences.emplace_back(encoder.sequence(q).begin(), encoder.sequence(q).begin() + p.preamble_chips);
+  d.chip_rate_hz = p.chip_rate_hz;
+  d.max_carrier_offset_hz =
+      range.turns_by_chip() ? range.max_clock_ppm * 1e-6 * p.carrier_crystal_hz + range.extra_carrier_hz : 0;
+  return d;
+}
+
+}  // namespace
+
+SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame,
+                              CandidateHandler candidate)
+    : encoder(p),
+      profile(p),
+      config(c),
+      on_frame(std::move(frame)),
+      on_candidate(std::move(candidate)),
+      detector(detection_of(encoder, c.range)),
+      vetter(encoder, c.range),
+      demodulator(encoder, c.range),
+      estimator(encoder, c.range),
+      canceller(p.rolloff),
+      next_block(kFirstPhase) {
+  for (const PayloadClass& payload_class : p.classes) {
+    for (int k = 0; k < payload_class.sequences; ++k) {
+      decoder_of.push_back(decoders.size());
+      lengths.push_back(p.frame_chips(payload_class));
+    }
+    decoders.push_back(
+        {PolarDecoder(frame_code(payload_class), p.list_size), Interleaver(payload_class.code_bits)});
+  }
+}
+
+SuccessiveDecoder::SuccessiveDecoder(const Profile& profile, const SuccessiveConfig& config,
+                                     FrameHandler on_frame, CandidateHandler on_candidate)
+    : impl_(new Impl(profile, config, std::move(on_frame), std::move(on_candidate))) {}
+
+SuccessiveDecoder::~SuccessiveDecoder() = default;
+
+int SuccessiveDecoder::span_chips() const { return impl_->detector.span_chips(); }
+const SuccessiveCounters& SuccessiveDecoder::counters() const { return impl_->counters; }
+double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
+
+void SuccessiveDecoder::advance(ChipBuffer& chips) {
+  Impl& s = *impl_;
+  for (; s.done + kStepChips <= chips.end(); s.done += kStepChips)
+    s.work(chips, s.done + kStepChips, s.done + kStepChips);
+}
+
+void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
+  Impl& s = *impl_;
+  s.work(chips, end, chips.end());
+  for (const auto& block : s.window)
+    for (const Candidate& c : block.candidates) s.bury(c);
+  s.window.clear();
+  s.taken.clear();
+  s.next_block = kFirstPhase;
+  s.done = 0;
+}
+
+void SuccessiveDecoder::Impl::bury(const Candidate& c) {
+  const char* reason = "";
+  switch (c.stage) {
+    case Stage::kDetection:
+      ++counters.cut_off;
+      reason = "the stream does not hold the whole frame";
+      break;
+    case Stage::kVetting:
+      ++counters.vetting_rejected;
+      reason = "preamble and symbols together look like noise";
+      break;
+    case Stage::kDecoding:
+      ++counters.decoder_failed;
+      reason = "no path of the list passes the CRC";
+      break;
+    case Stage::kMetric:
+      ++counters.metric_rejected;
+      reason = "CRC holds, but the frame does not correlate with what was received";
+      break;
+    case Stage::kDecoded:
+      break;
+  }
+  on_candidate(c, reason);
+}
+
+void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable) {
+  for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
+    window.push_back({next_block, 0, {}});
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
+    search(chips, searchable);
+    queue.clear();
+    for (SearchBlock& block : window)
+      for (Candidate& c : block.candidates) {
+        if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
+        const double power = chips.mean_power(static_cast<std::int64_t>(c.hit.chip), static_cast<std::size_t>(length(c)));
+        if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) vet(chips, c, power);
+        if (c.evidence >= vetting_threshold(c) && c.evidence > kEvidenceRise * c.tried_evidence) queue.push_back(&c);
+      }
+    if (queue.empty()) break;
+    ++counters.passes;
+    std::stable_sort(queue.begin(), queue.end(),
+                     [](const Candidate* a, const Candidate* b) { return a->evidence > b->evidence; });
+    bool found = false;
+    for (Candidate* c : queue) found |= decode(chips, *c);
+    if (!found) break;
+  }
+  forget(chips, end);
+}
+
+void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable) {
+  const auto span = static_cast<std::size_t>(detector.span_chips());
+  for (SearchBlock& block : window) {
+    if (block.first + static_cast<std::int64_t>(span) > searchable) break;
+    const double power = chips.mean_power(std::max<std::int64_t>(block.first, chips.begin()), span);
+    if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
+    const bool again = block.searched_power > 0;
+    block.searched_power = std::max(power, 1e-30);
+    const double usual = config.detection_threshold > 0 ? config.detection_threshold
+                         : config.range.turns_by_chip() ? kDetectionThresholdOffsets
+                                                        : kDetectionThreshold;
+    thresholds.assign(lengths.size(), floor > 0 && power > kBusyPower * floor ? std::min(usual, kDetectionThresholdBusy) : usual);
+    hits.clear();
+    detector.search(chips, block.first, thresholds, hits);
+    std::deque<Candidate> old;
+    old.swap(block.candidates);
+    for (const PreambleHit& hit : hits) {
+      // What was known of a candidate found again stays known.
+      const auto known = std::find_if(old.begin(), old.end(), [&](const Candidate& c) {
+        return c.hit.sequence == hit.sequence && std::abs(c.hit.chip - hit.chip) < 0.6;
+      });
+      Candidate c;
+      if (known != old.end()) {
+        c = *known;
+        known->stage = Stage::kDecoded;  // not buried below
+        if (c.stage != Stage::kDecoded) c.hit = hit;
+      } else {
+        c.hit = hit;
+        ++counters.candidates;
+      }
+      block.candidates.push_back(c);
+    }
+    for (const Candidate& c : old)
+      if (c.stage != Stage::kDecoded) {
+        if (again && c.stage == Stage::kDetection) continue;  // a sidelobe of what was taken out
+        bury(c);
+      }
+  }
+}
+
+void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power) {
+  c.vetted_power = std::max(power, 1e-30);
+  if (c.hit.chip - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
+  const auto& found = vetter.vet(chips, c.hit);
+  c.evidence = found.front().evidence;
+  c.carrier_offset_hz = found.front().carrier_offset_hz;
+  c.clock_ppm = found.front().clock_ppm;
+  c.stage = std::max(c.stage, Stage::kVetting);
+}
+
+bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, Candidate& c) {
+  const int q = c.hit.sequence;
+  const double threshold = vetting_threshold(c);
+  // The residual may have changed since it was vetted.
+  const std::vector<FrameHypothesis> hypotheses = vetter.vet(chips, c.hit);
+  c.evidence = hypotheses.front().evidence;
+  c.tried_evidence = c.evidence;
+  if (c.evidence < threshold) return false;
+  if (c.stage < Stage::kDecoding) ++counters.vetted;
+  c.stage = std::max(c.stage, Stage::kDecoding);
+  ++counters.decodings;
+
+  // Every likely clock offset with a short list, then with longer ones: the right one decodes.
+  const PayloadClass& payload_class = profile.class_of(q);
+  ClassDecoder& d = decoders[decoder_of[static_cast<std::size_t>(q)]];
+  DecodedFrame frame;
+  frame.payload.resize(static_cast<std::size_t>(payload_class.payload_bytes));
+  PolarDecodeResult decoded;
+  Attempt* right = nullptr;
+  if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
+  for (const ListStep& step : kListSteps) {
+    const int list = std::min(step.list, profile.list_size);
+    if (c.evidence < threshold + step.margin) break;
+    for (std::size_t k = 0; k < hypotheses.size() && !right; ++k) {
+      Attempt& a = attempts[k];
+      if (&step == kListSteps) {
+        a.hypothesis = hypotheses[k];
+        a.first_chip = c.hit.chip + demodulator.demodulate(chips, a.hypothesis, llr).front().delay_chips;
+        a.code_llr.resize(llr.size());
+        for (std::size_t m = 0; m < llr.size(); ++m)
+          a.code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
+      }
+      decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
+      if (decoded.crc_ok) right = &a;
+    }
+    if (right || list == profile.list_size) break;
+  }
+  c.list_used = decoded.list_used;
+  if (!right) return false;
+
+  encoder.encode_symbols(frame.payload, q, symbols);
+  const SplitSequence& replica = estimator.replica(right->hypothesis, symbols);
+  estimator.estimate(chips, right->hypothesis, right->first_chip, replica, frame.estimate);
+  c.frame_metric = frame.estimate.metric;
+  const double least = config.metric_threshold >= 0
+                           ? config.metric_threshold
+                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin;
+  if (frame.estimate.metric < least) {
+    c.stage = Stage::kMetric;
+    return false;
+  }
+  for (const Taken& t : taken)
+    if (t.sequence == q && std::abs(t.chip - frame.estimate.timing.chip) < kDuplicateChips &&
+        t.payload == frame.payload) {
+      ++counters.duplicates;
+      c.stage = Stage::kDecoded;
+      return false;
+    }
+
+  const auto extent = canceller.add(chips, frame.estimate, replica, -1);
+  const auto count = static_cast<std::size_t>(extent.last - extent.first);
+  frame.noise_variance = std::max(chips.mean_power(extent.first, count), 1e-30);
+  frame.residual_db = floor > 0 ? to_db(frame.noise_variance / floor) : 0;
+  c.stage = Stage::kDecoded;
+  c.carrier_offset_hz = frame.estimate.turns * profile.chip_rate_hz + frame.estimate.base_hz;
+  c.clock_ppm = frame.estimate.timing.clock * 1e6;
+  for (std::size_t m = 0; m < symbols.size(); ++m)
+    frame.corrected_bits +=
+        right->code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] * symbols[m] < 0;
+  frame.candidate = &c;
+  taken.push_back({q, frame.estimate.timing.chip, frame.payload});
+  ++counters.frames;
+  on_candidate(c, "");
+  on_frame(frame);
+  return true;
+}
+
+void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
+  // The power of blocks that leave: they are as clean as they become.
+  std::int64_t oldest = next_block;
+  for (SearchBlock& block : window) {
+    std::deque<Candidate> kept;
+    for (Candidate& c : block.candidates) {
+      const auto age = static_cast<double>(end) - c.hit.chip;
+      if (age > (1 + kWindowFrames) * static_cast<double>(length(c))) {
+        if (c.stage != Stage::kDecoded) bury(c);
+      } else {
+        kept.push_back(c);
+      }
+    }
+    block.candidates.swap(kept);
+  }
+  const auto window_chips = static_cast<std::int64_t>((1 + kWindowFrames) * static_cast<double>(longest()));
+  while (!window.empty() && window.front().first + detector.hop_chips() + window_chips < end) window.pop_front();
+  if (!window.empty()) oldest = window.front().first;
+  if (end - oldest > 0) {
+    const double power = chips.mean_power(std::max(oldest, chips.begin()), static_cast<std::size_t>(kStepChips));
+    floor = floor == 0 ? power : power < floor ? floor + 0.1 * (power - floor) : floor + 0.01 * (power - floor);
+  }
+  chips.discard_before(oldest - 2 * FrameReader::kMarginChips);
+  while (!taken.empty() && taken.front().chip < static_cast<double>(oldest) - kDuplicateChips) taken.pop_front();
+}
+
+}  // namespace ngdsp

@@ -41,8 +41,15 @@ NGDSP_MULTIVERSION void evidence_on_grid(const PhaseGrid& g, float k_re, float k
 
 CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, double a2) {
   CarrierSums sums;
+  cf64 w = 1, step = 1;
+  double time = 0, stride = 0;  // blocks come at a steady pace, so that one step turns to the next
   for (const FrameBlock& b : blocks) {
-    const cf64 w = std::polar(1.0, -2.0 * kPi * turns * b.time);
+    if (b.time - time != stride) {
+      stride = b.time - time;
+      step = std::polar(1.0, -2.0 * kPi * turns * stride);
+    }
+    w *= step;
+    time = b.time;
     sums.known += b.known * (w * (2.0 * std::sqrt(a2) * b.weight));
     sums.squares += b.squares * (w * w * (a2 * b.weight * b.weight));
     sums.constant += a2 * (b.energy * b.weight * b.weight - b.chips * b.weight);

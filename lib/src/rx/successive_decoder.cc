@@ -4,6 +4,8 @@
 #include <cmath>
 #include <deque>
 #include <limits>
+#include <cstdio>
+#include <cstdlib>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
@@ -12,25 +14,33 @@
 #include "ngdsp/rx/demodulator.h"
 
 namespace ngdsp {
+struct DbgC{long v=0,v2=0,d[3]={},dm=0,s=0,c=0;~DbgC(){if(getenv("DBG"))fprintf(stderr,"VETS %ld in-decode %ld decodes %ld %ld %ld demods %ld searches %ld\n",v,v2,d[0],d[1],d[2],dm,s);}} g_dbg;
 namespace {
 
 // Defaults and where they come from: docs/receiver.md.
 constexpr double kDetectionThreshold = 9;
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 6;        // where power is left that no frame explains
-constexpr double kBusyPower = 1.1;                   // against the noise floor
+static double kDetectionThresholdBusy = getenv("TB")?atof(getenv("TB")):6;        // among frames that hide each other
+// Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the rms
+// bandwidth of the pulse's correlation, in chip rates). So many times more is traffic.
+constexpr double kBusyExcess = 1.6;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 27, kVettingThresholdLong = 38;
 constexpr std::size_t kLongFrameSymbols = 4096;
-// A longer list costs in proportion: only for what is likely a frame.
-struct ListStep {
+// Decoding costs in proportion to the list and to the clock offsets tried. While frames come out, what is left
+// gets easier with each: so little effort first, and more only when that finds nothing.
+struct Effort {
   int list;
-  double margin;  // nats above the vetting threshold
+  double margin;           // nats above the vetting threshold that make it worth while
+  double hypothesis_drop;  // nats below the best clock offset
+  std::size_t hypotheses;
+  double age;  // frame lengths since the frame was complete, among frames that hide each other
 };
-constexpr ListStep kListSteps[] = {{8, 0}, {32, 1}, {128, 5}};
+constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 1, 5, 6, 0.25}, {128, 5, 11, 20, 0.75}};
+constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
-constexpr double kMetricMargin = 7;
+constexpr double kMetricMargin = 14;
 // A frame found again: its own correlation has sidelobes and paths within this many chips.
 constexpr double kDuplicateChips = 24;
 
@@ -39,7 +49,7 @@ constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;     // of starts behind the newest complete one
 constexpr int kMaxPasses = 12;
 constexpr double kPowerDrop = 0.97;       // of the power after which a search or vetting is worth repeating
-constexpr double kEvidenceRise = 1.03;    // of the evidence after which decoding is
+static double kEvidenceRise = getenv("ER")?atof(getenv("ER")):1.03;    // of the evidence after which decoding is
 
 }  // namespace
 
@@ -66,6 +76,7 @@ struct SuccessiveDecoder::Impl {
   struct SearchBlock {
     std::int64_t first;
     double searched_power = 0;  // 0: not yet
+    bool busy = false;          // more hits than noise makes
     std::deque<Candidate> candidates;
   };
   std::deque<SearchBlock> window;
@@ -82,13 +93,7 @@ struct SuccessiveDecoder::Impl {
 
   std::vector<double> thresholds;
   std::vector<PreambleHit> hits;
-  struct Attempt {
-    FrameHypothesis hypothesis;
-    double first_chip = 0;
-    std::vector<float> code_llr;
-  };
-  std::vector<Attempt> attempts;
-  std::vector<float> llr, symbols;
+  std::vector<float> llr, code_llr, symbols;
   std::vector<Candidate*> queue;
 
   std::int64_t longest() const { return *std::max_element(lengths.begin(), lengths.end()); }
@@ -104,10 +109,10 @@ struct SuccessiveDecoder::Impl {
   }
   Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
   void bury(const Candidate& c);
-  void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable);
+  void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
-  bool decode(ChipBuffer& chips, Candidate& c);
+  bool decode(ChipBuffer& chips, Candidate& c, std::size_t effort);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
 
@@ -162,12 +167,12 @@ double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
   for (; s.done + kStepChips <= chips.end(); s.done += kStepChips)
-    s.work(chips, s.done + kStepChips, s.done + kStepChips);
+    s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
 }
 
 void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   Impl& s = *impl_;
-  s.work(chips, end, chips.end());
+  s.work(chips, end, chips.end(), true);
   for (const auto& block : s.window)
     for (const Candidate& c : block.candidates) s.bury(c);
   s.window.clear();
@@ -201,9 +206,9 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
   on_candidate(c, reason);
 }
 
-void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable) {
+void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
-    window.push_back({next_block, 0, {}});
+    window.push_back({next_block, 0, false, {}});
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
     queue.clear();
@@ -212,14 +217,23 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
         const double power = chips.mean_power(static_cast<std::int64_t>(c.hit.chip), static_cast<std::size_t>(length(c)));
         if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) vet(chips, c, power);
-        if (c.evidence >= vetting_threshold(c) && c.evidence > kEvidenceRise * c.tried_evidence) queue.push_back(&c);
+        c.busy = block.busy;
+        if (c.evidence >= vetting_threshold(c)) queue.push_back(&c);
       }
     if (queue.empty()) break;
     ++counters.passes;
     std::stable_sort(queue.begin(), queue.end(),
                      [](const Candidate* a, const Candidate* b) { return a->evidence > b->evidence; });
     bool found = false;
-    for (Candidate* c : queue) found |= decode(chips, *c);
+    for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
+      for (Candidate* c : queue) {
+        if (c->stage == Stage::kDecoded || c->evidence <= kEvidenceRise * c->tried_evidence[effort] ||
+            c->evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
+            (c->busy && !last && static_cast<double>(end) - c->hit.chip < (1 + kEfforts[effort].age) * static_cast<double>(length(*c))))
+          continue;
+        found |= decode(chips, *c, effort);
+        if (found && effort > 0) break;
+      }
     if (!found) break;
   }
   forget(chips, end);
@@ -231,14 +245,28 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
     const double power = chips.mean_power(std::max<std::int64_t>(block.first, chips.begin()), span);
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
-    const bool again = block.searched_power > 0;
+    g_dbg.s++;const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
     const double usual = config.detection_threshold > 0 ? config.detection_threshold
                          : config.range.turns_by_chip() ? kDetectionThresholdOffsets
                                                         : kDetectionThreshold;
-    thresholds.assign(lengths.size(), floor > 0 && power > kBusyPower * floor ? std::min(usual, kDetectionThresholdBusy) : usual);
+    const double expected = 2 * std::sqrt(kPi * usual) * 0.29 * std::exp(-usual) *
+                            static_cast<double>(detector.hop_chips()) * static_cast<double>(lengths.size()) * detector.carrier_bins();
+    const double busy_hits = kBusyExcess * expected + 4;
     hits.clear();
-    detector.search(chips, block.first, thresholds, hits);
+    if (!block.busy) {
+      thresholds.assign(lengths.size(), usual);
+      static double TL=getenv("TL")?atof(getenv("TL")):9;
+      for (std::size_t q = 0; q < lengths.size(); ++q) if (profile.class_of((int)q).code_bits >= 8192) thresholds[q] = std::min(usual, TL);
+      detector.search(chips, block.first, thresholds, hits);
+      block.busy = static_cast<double>(hits.size()) > busy_hits && usual > kDetectionThresholdBusy;
+    }
+    if (block.busy) {
+      hits.clear();
+      thresholds.assign(lengths.size(), kDetectionThresholdBusy);
+      detector.search(chips, block.first, thresholds, hits);
+      block.busy = std::count_if(hits.begin(), hits.end(), [&](const PreambleHit& h) { return h.statistic >= usual; }) > busy_hits;
+    }
     std::deque<Candidate> old;
     old.swap(block.candidates);
     for (const PreambleHit& hit : hits) {
@@ -247,10 +275,10 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
         return c.hit.sequence == hit.sequence && std::abs(c.hit.chip - hit.chip) < 0.6;
       });
       Candidate c;
-      if (known != old.end()) {
+      if (known != old.end() && known->stage != Stage::kDecoded) {
         c = *known;
         known->stage = Stage::kDecoded;  // not buried below
-        if (c.stage != Stage::kDecoded) c.hit = hit;
+        c.hit = hit;
       } else {
         c.hit = hit;
         ++counters.candidates;
@@ -268,56 +296,49 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power) {
   c.vetted_power = std::max(power, 1e-30);
   if (c.hit.chip - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
-  const auto& found = vetter.vet(chips, c.hit);
+  g_dbg.v++;const auto& found = vetter.vet(chips, c.hit);
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;
   c.clock_ppm = found.front().clock_ppm;
   c.stage = std::max(c.stage, Stage::kVetting);
 }
 
-bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, Candidate& c) {
+bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, Candidate& c, std::size_t effort_level) {
+  const Effort& effort = kEfforts[effort_level];
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   // The residual may have changed since it was vetted.
-  const std::vector<FrameHypothesis> hypotheses = vetter.vet(chips, c.hit);
+  g_dbg.v2++;const std::vector<FrameHypothesis>& hypotheses = vetter.vet(chips, c.hit);
   c.evidence = hypotheses.front().evidence;
-  c.tried_evidence = c.evidence;
-  if (c.evidence < threshold) return false;
+  c.tried_evidence[effort_level] = c.evidence;
+  if (c.evidence < threshold + effort.margin) return false;
   if (c.stage < Stage::kDecoding) ++counters.vetted;
   c.stage = std::max(c.stage, Stage::kDecoding);
-  ++counters.decodings;
+  ++counters.decodings;g_dbg.d[effort_level]++;
 
-  // Every likely clock offset with a short list, then with longer ones: the right one decodes.
   const PayloadClass& payload_class = profile.class_of(q);
   ClassDecoder& d = decoders[decoder_of[static_cast<std::size_t>(q)]];
   DecodedFrame frame;
   frame.payload.resize(static_cast<std::size_t>(payload_class.payload_bytes));
   PolarDecodeResult decoded;
-  Attempt* right = nullptr;
-  if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
-  for (const ListStep& step : kListSteps) {
-    const int list = std::min(step.list, profile.list_size);
-    if (c.evidence < threshold + step.margin) break;
-    for (std::size_t k = 0; k < hypotheses.size() && !right; ++k) {
-      Attempt& a = attempts[k];
-      if (&step == kListSteps) {
-        a.hypothesis = hypotheses[k];
-        a.first_chip = c.hit.chip + demodulator.demodulate(chips, a.hypothesis, llr).front().delay_chips;
-        a.code_llr.resize(llr.size());
-        for (std::size_t m = 0; m < llr.size(); ++m)
-          a.code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
-      }
-      decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
-      if (decoded.crc_ok) right = &a;
-    }
-    if (right || list == profile.list_size) break;
+  FrameHypothesis right;
+  double first_chip = 0;
+  for (std::size_t k = 0; k < std::min(hypotheses.size(), effort.hypotheses) && !decoded.crc_ok; ++k) {
+    if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
+    right = hypotheses[k];g_dbg.dm++;
+    first_chip = c.hit.chip + demodulator.demodulate(chips, right, llr).front().delay_chips;
+    code_llr.resize(llr.size());
+    for (std::size_t m = 0; m < llr.size(); ++m)
+      code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
+    decoded = d.decoder.decode_with_list(code_llr, std::min(effort.list, profile.list_size), frame.payload);
   }
+  if (getenv("DBG2")) fprintf(stderr, "TRY %zu ev %.1f ok %d hyps %zu\n", effort_level, c.evidence, decoded.crc_ok, hypotheses.size());
   c.list_used = decoded.list_used;
-  if (!right) return false;
+  if (!decoded.crc_ok) return false;
 
   encoder.encode_symbols(frame.payload, q, symbols);
-  const SplitSequence& replica = estimator.replica(right->hypothesis, symbols);
-  estimator.estimate(chips, right->hypothesis, right->first_chip, replica, frame.estimate);
+  const SplitSequence& replica = estimator.replica(right, symbols);
+  estimator.estimate(chips, right, first_chip, replica, frame.estimate);
   c.frame_metric = frame.estimate.metric;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
@@ -343,7 +364,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, Candidate& c) {
   c.clock_ppm = frame.estimate.timing.clock * 1e6;
   for (std::size_t m = 0; m < symbols.size(); ++m)
     frame.corrected_bits +=
-        right->code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] * symbols[m] < 0;
+llr[m] * symbols[m] < 0;
   frame.candidate = &c;
   taken.push_back({q, frame.estimate.timing.chip, frame.payload});
   ++counters.frames;
@@ -372,6 +393,7 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
   if (!window.empty()) oldest = window.front().first;
   if (end - oldest > 0) {
     const double power = chips.mean_power(std::max(oldest, chips.begin()), static_cast<std::size_t>(kStepChips));
+    if (getenv("DBG")) fprintf(stderr, "LEAVE %.2f %.4f\n", static_cast<double>(oldest) / 16384, power);
     floor = floor == 0 ? power : power < floor ? floor + 0.1 * (power - floor) : floor + 0.01 * (power - floor);
   }
   chips.discard_before(oldest - 2 * FrameReader::kMarginChips);

@@ -26,7 +26,8 @@ struct Candidate {
   int list_used = 0;             ///< by the last decoding
   double frame_metric = 0;       ///< of the best code word found
   double vetted_power = 0;       ///< mean power under the frame at the last vetting; 0: never vetted
-  double tried_evidence = 0;     ///< at the last decoding
+  bool busy = false;             ///< among more candidates than noise makes
+  double tried_evidence[3] = {};  ///< at the last decoding of each effort
 };
 
 struct DecodedFrame {

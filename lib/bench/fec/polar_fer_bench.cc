@@ -73,7 +73,7 @@ void cases(benchmark::internal::Benchmark* bench) {
     bench->Args({1024, 128, list, -10});
     bench->Args({2048, 128, list, -10});
     bench->Args({4096, 256, list, -10});
-    bench->Args({8192, 512, list, 10});
+    bench->Args({8192, 512, list, 0});
   }
 }
 

@@ -108,9 +108,16 @@ PolarCode::PolarCode(int block_bits, int info_bits, double design_ebn0_db)
 void PolarCode::encode(Span<const std::uint8_t> info, Span<std::uint8_t> code) const {
   std::array<std::uint64_t, 16384 / 64> words{};
   const std::size_t count = static_cast<std::size_t>(block_bits_) / 64;
-  for (std::size_t i = 0; i < info_positions_.size(); ++i) {
-    const auto position = static_cast<std::size_t>(info_positions_[i]);
-    words[position / 64] |= static_cast<std::uint64_t>(info[i] & 1U) << (position % 64);
+  std::array<std::uint8_t, kPolarParityPeriod> parity{};
+  std::size_t used = 0, remainder = 0;
+  for (std::size_t i = 0; i < frozen_.size(); ++i) {
+    std::uint8_t bit = parity[remainder];
+    if (frozen_[i] == 0) {
+      bit = info[used++] & 1U;
+      parity[remainder] ^= bit;
+    }
+    words[i / 64] |= static_cast<std::uint64_t>(bit) << (i % 64);
+    if (++remainder == kPolarParityPeriod) remainder = 0;
   }
   for (std::size_t w = 0; w < count; ++w) words[w] = polar_transform_word(words[w]);
   for (std::size_t half = 1; half < count; half *= 2) {

@@ -29,6 +29,7 @@ struct Node {
   enum class Kind : std::uint8_t { kFrozen, kRepetition, kParity, kFree, kFold, kSplit };
   Kind kind = Kind::kFrozen;
   int log2_size = 0;
+  int phase = 0;              // first position mod kPolarParityPeriod
   int left = -1, right = -1;  // indices of the halves; kFold has only the right one
 };
 
@@ -43,6 +44,29 @@ struct Decision {
 // Long rows are padded: a stride of a large power of two would map all paths to the same cache sets.
 std::size_t row_stride(std::size_t size) { return size >= 256 ? size + 64 : size; }
 
+// The parities of a path are kPeriod bits: bit r is that of the positions with remainder r, or, seen from a
+// subtree, bit t is that of its position t. All frozen bits of a subtree follow from them.
+constexpr int kPeriod = kPolarParityPeriod;
+constexpr int kParityStates = 1 << kPeriod;
+
+// Code bits of 2^log2_size frozen positions, a row for every state of the parities.
+std::vector<std::int8_t> frozen_code_bits(int log2_size) {
+  const std::size_t size = std::size_t{1} << log2_size, stride = row_stride(size);
+  std::vector<std::int8_t> table(kParityStates * stride);
+  for (std::size_t state = 0; state < kParityStates; ++state) {
+    std::int8_t* row = table.data() + state * stride;
+    for (std::size_t t = 0; t < size; ++t) row[t] = ((state >> (t % kPeriod)) & 1U) != 0 ? -1 : 0;
+    for (std::size_t half = 1; half < size; half *= 2) {
+      for (std::size_t start = 0; start < size; start += 2 * half) {
+        for (std::size_t i = start; i < start + half; ++i) {
+          row[i] = static_cast<std::int8_t>(row[i] ^ row[i + half]);
+        }
+      }
+    }
+  }
+  return table;
+}
+
 }  // namespace
 
 struct PolarDecoder::Impl {
@@ -55,10 +79,13 @@ struct PolarDecoder::Impl {
   std::vector<std::vector<std::int16_t>> llr;
   std::vector<std::vector<std::int8_t>> left_bits;
   std::vector<std::int8_t> root_bits;
+  // Per level: frozen_code_bits.
+  std::vector<std::vector<std::int8_t>> frozen_bits;
 
   // State of the attempt.
   int list = 1, active = 1;
   std::array<std::int32_t, kMaxList> metric{};
+  std::array<std::uint8_t, kMaxList> parity{};  // as they stand before the next leaf
   std::vector<Decision> decisions;
   std::vector<const Node*> deciding_nodes;
   std::size_t decided = 0;
@@ -68,6 +95,7 @@ struct PolarDecoder::Impl {
   std::array<std::uint64_t, kMaxList> hard{}, flips{};
   std::vector<std::int32_t> keys;
   Parents changed_row{}, changed_from{};
+  Parents entered{};  // parities before the leaf, seen from it, of the rows on entry
 
   std::array<std::int16_t, 16384> channel{};
   float scale = 1;
@@ -84,10 +112,11 @@ struct PolarDecoder::Impl {
                                   ", expected 24 and a positive multiple of 8");
     }
     levels = std::countr_zero(static_cast<unsigned>(block_bits));
-    root = build(code.frozen().data(), levels);
+    root = build(code.frozen().data(), 0, levels);
     const auto paths = static_cast<std::size_t>(max_list);
     llr.resize(static_cast<std::size_t>(levels));
     left_bits.resize(static_cast<std::size_t>(levels));
+    for (int s = 0; s < levels; ++s) frozen_bits.push_back(frozen_code_bits(s));
     for (std::size_t s = 0; s < llr.size(); ++s) {
       const std::size_t stride = row_stride(std::size_t{1} << s);
       llr[s].resize(paths * stride);
@@ -104,11 +133,12 @@ struct PolarDecoder::Impl {
     word.resize(static_cast<std::size_t>(info_bits) / 8);
   }
 
-  int build(const std::uint8_t* frozen, int log2_size) {
+  int build(const std::uint8_t* frozen, int start, int log2_size) {
     const int size = 1 << log2_size;
     const int free = static_cast<int>(std::count(frozen, frozen + size, std::uint8_t{0}));
     Node node;
     node.log2_size = log2_size;
+    node.phase = start % kPeriod;
     if (free == 0) {
       node.kind = Node::Kind::kFrozen;
     } else if (free == 1 && frozen[size - 1] == 0) {
@@ -121,8 +151,8 @@ struct PolarDecoder::Impl {
       const int half = size / 2;
       const bool fold = std::all_of(frozen, frozen + half, [](std::uint8_t f) { return f != 0; });
       node.kind = fold ? Node::Kind::kFold : Node::Kind::kSplit;
-      if (!fold) node.left = build(frozen, log2_size - 1);
-      node.right = build(frozen + half, log2_size - 1);
+      if (!fold) node.left = build(frozen, start, log2_size - 1);
+      node.right = build(frozen + half, start + half, log2_size - 1);
     }
     nodes.push_back(node);
     return static_cast<int>(nodes.size()) - 1;
@@ -139,15 +169,31 @@ struct PolarDecoder::Impl {
     for (int p = 0; p < active; ++p) parents[idx(p)] = static_cast<std::uint8_t>(p);
   }
 
+  void enter(const Node& node, std::uint8_t* seen) const {
+    polar::rotate_rows(parity.data(), node.phase, seen, active);
+  }
+
+  // A leaf leaves the parities as seen from itself.
+  void leave(const Node& node) {
+    polar::rotate_rows(parity.data(), kPolarParityPeriod - node.phase, parity.data(), active);
+  }
+
+  polar::KnownBits known_bits(int log2_size, const std::uint8_t* state) const {
+    return {frozen_bits[idx(log2_size)].data(), row_stride(std::size_t{1} << log2_size), state};
+  }
+
+  // Decides by what the code bits differ from those of a frozen subtree: nothing or all. That bit is the sum
+  // of the information bit and its parity, hence the parity afterwards.
   void repetition(const Node& node, const std::int16_t* in, std::size_t stride, Decision& decision) {
-    polar::repetition_rows(in, stride, 1 << node.log2_size, active, sum.data(), metric.data());
+    polar::repetition_rows(in, stride, known_bits(node.log2_size, entered.data()), 1 << node.log2_size,
+                           active, sum.data(), metric.data());
     for (int p = 0; p < active; ++p) {
       delta[idx(p)] = std::abs(sum[idx(p)]);
       metric[idx(p)] += std::min(sum[idx(p)], 0);
     }
-    const int entered = active;
+    const int before = active;
     const int changed = fork();
-    for (int p = 0; p < entered; ++p) {
+    for (int p = 0; p < before; ++p) {
       decision.parent[idx(p)] = static_cast<std::uint8_t>(p);
       decision.bits[idx(p)] = sum[idx(p)] < 0 ? ~std::uint64_t{0} : 0;
     }
@@ -156,31 +202,39 @@ struct PolarDecoder::Impl {
       decision.parent[row] = from;
       decision.bits[row] = ~decision.bits[from];
     }
+    const int last = ((1 << node.log2_size) - 1) % kPeriod;
+    for (int p = 0; p < active; ++p) {
+      const unsigned seen = entered[decision.parent[idx(p)]];
+      const unsigned information = (static_cast<unsigned>(decision.bits[idx(p)]) ^ (seen >> last)) & 1U;
+      parity[idx(p)] = static_cast<std::uint8_t>(seen ^ (information << last));
+      decision.bits[idx(p)] = information;
+    }
   }
 
   // Rate one: only the list - 1 least reliable bits can differ from their hard decision in a surviving path.
   // Single parity check: the same with the least reliable bit keeping the parity (Hashemi et al. 2017).
-  void short_node(const Node& node, const std::int16_t* in, std::size_t stride, bool parity,
+  void short_node(const Node& node, const std::int16_t* in, std::size_t stride, bool single_check,
                   Decision& decision) {
     const int size = 1 << node.log2_size;
     polar::sort_rows(in, stride, size, active, keys.data(), hard.data());
-    const int entered = active;
+    const int before = active;
     std::array<std::uint8_t, kMaxList>& origin = decision.parent;
     identity(origin);
-    for (int p = 0; p < entered; ++p) {
+    for (int p = 0; p < before; ++p) {
       flips[idx(p)] = 0;
-      if (parity && (std::popcount(hard[idx(p)]) & 1) != 0) {
+      // The sum of the code bits is the first bit of the subtree.
+      if (single_check && ((std::popcount(hard[idx(p)]) ^ entered[idx(p)]) & 1) != 0) {
         flips[idx(p)] = 1;
         metric[idx(p)] += keys[idx(p)] / 64;
       }
     }
-    const int first = parity ? 1 : 0;
+    const int first = single_check ? 1 : 0;
     const int last = std::min(list - 1 + first, size);
     for (int j = first; j < last; ++j) {
       const std::int32_t* key = keys.data() + idx(j) * kMaxList;
       for (int p = 0; p < active; ++p) {
         delta[idx(p)] = key[origin[idx(p)]] / 64;
-        if (parity) {
+        if (single_check) {
           const std::int32_t least = keys[origin[idx(p)]] / 64;
           delta[idx(p)] += (flips[idx(p)] & 1U) != 0 ? -least : least;
         }
@@ -188,7 +242,7 @@ struct PolarDecoder::Impl {
       // The next bits of a path cost no less: once no candidate displaces another, none will.
       const int changed = fork();
       if (changed == 0) break;
-      const std::uint64_t toggled = (std::uint64_t{1} << j) | (parity ? 1U : 0U);
+      const std::uint64_t toggled = (std::uint64_t{1} << j) | (single_check ? 1U : 0U);
       for (int i = 0; i < changed; ++i) {
         const std::uint8_t row = changed_row[idx(i)], from = changed_from[idx(i)];
         origin[row] = origin[from];
@@ -203,6 +257,9 @@ struct PolarDecoder::Impl {
       }
       decision.bits[idx(p)] = bits;
     }
+    const std::uint64_t information = single_check ? ~std::uint64_t{1} : ~std::uint64_t{0};
+    polar::parity_rows(decision.bits.data(), information, origin.data(), entered.data(), parity.data(),
+                       active);
   }
 
   void write_bits(const Node& node, const Decision& decision, std::int8_t* out, std::size_t stride) const {
@@ -211,8 +268,13 @@ struct PolarDecoder::Impl {
       polar::unpack_rows(decision.bits.data(), size, active, out, stride);
       return;
     }
+    const polar::KnownBits known = known_bits(node.log2_size, entered.data());
+    const int last = (size - 1) % kPeriod;
     for (int p = 0; p < active; ++p) {
-      std::fill_n(out + idx(p) * stride, size, static_cast<std::int8_t>(decision.bits[idx(p)]));
+      const std::int8_t* frozen = known.table + known.row[decision.parent[idx(p)]] * known.stride;
+      const auto difference = static_cast<std::int8_t>(-((parity[idx(p)] >> last) & 1));
+      std::int8_t* row = out + idx(p) * stride;
+      for (int i = 0; i < size; ++i) row[i] = static_cast<std::int8_t>(frozen[i] ^ difference);
     }
   }
 
@@ -223,17 +285,21 @@ struct PolarDecoder::Impl {
     const Node& node = nodes[idx(index)];
     const int size = 1 << node.log2_size, half = size / 2;
     switch (node.kind) {
-      case Node::Kind::kFrozen:
-        polar::frozen_rows(in, in_stride, size, active, metric.data());
+      case Node::Kind::kFrozen: {
+        enter(node, entered.data());
+        const polar::KnownBits known = known_bits(node.log2_size, entered.data());
+        polar::frozen_rows(in, in_stride, known, size, active, metric.data());
         for (int p = 0; p < active && out != nullptr; ++p)
-          std::fill_n(out + idx(p) * out_stride, size, std::int8_t{0});
+          std::copy_n(known.table + entered[idx(p)] * known.stride, size, out + idx(p) * out_stride);
         identity(parents);
         return;
+      }
       case Node::Kind::kRepetition:
       case Node::Kind::kParity:
       case Node::Kind::kFree: {
         Decision& decision = decisions[decided];
         deciding_nodes[decided++] = &node;
+        enter(node, entered.data());
         if (node.kind == Node::Kind::kRepetition) {
           repetition(node, in, in_stride, decision);
         } else {
@@ -241,15 +307,20 @@ struct PolarDecoder::Impl {
         }
         std::copy_n(decision.parent.begin(), active, parents.begin());
         if (out != nullptr) write_bits(node, decision, out, out_stride);
+        leave(node);
         return;
       }
       case Node::Kind::kFold: {
         const auto s = idx(node.log2_size - 1);
         const std::size_t stride = row_stride(idx(half));
-        polar::fold_rows(in, in_stride, llr[s].data(), stride, half, active, metric.data());
+        Parents on_entry, of_path;
+        enter(node, on_entry.data());
+        const polar::KnownBits known = known_bits(node.log2_size - 1, on_entry.data());
+        polar::fold_rows(in, in_stride, known, llr[s].data(), stride, half, active, metric.data());
         run(node.right, llr[s].data(), stride, out != nullptr ? out + half : nullptr, out_stride, parents);
-        for (int p = 0; p < active && out != nullptr; ++p) {
-          std::copy_n(out + idx(p) * out_stride + half, half, out + idx(p) * out_stride);
+        if (out != nullptr) {
+          for (int p = 0; p < active; ++p) of_path[idx(p)] = on_entry[parents[idx(p)]];
+          polar::combine_rows(known.table, known.stride, of_path.data(), out, out_stride, half, active);
         }
         return;
       }
@@ -303,6 +374,7 @@ struct PolarDecoder::Impl {
     list = list_size;
     active = 1;
     metric[0] = 0;
+    parity[0] = 0;
     decided = 0;
     Parents parents;
     // The code word itself is not needed: the information is read back from the decisions.

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "fec/polar_transform.h"
 #include "ngdsp/base/multiversion.h"
+#include "ngdsp/fec/polar.h"
 
 // Rows of 1 to 32 items have their length as a template argument: the compiler then unrolls a row into whole
 // vectors, where a loop of unknown length would spend its time on the remainder.
@@ -26,10 +28,12 @@ NGDSP_INLINE Llr check(Llr a, Llr b) {
 
 NGDSP_INLINE Llr sum(Llr a, Llr b) { return limit(static_cast<Llr>(a + b)); }
 
-NGDSP_INLINE Llr variable(Llr a, Llr b, Bit bit) {
+NGDSP_INLINE Llr signed_by(Llr value, Bit bit) {
   const Llr mask = bit;
-  return sum(static_cast<Llr>((a ^ mask) - mask), b);
+  return static_cast<Llr>((value ^ mask) - mask);
 }
+
+NGDSP_INLINE Llr variable(Llr a, Llr b, Bit bit) { return sum(signed_by(a, bit), b); }
 
 // Calls body with the row length, as a constant where it is short.
 template <int N>
@@ -85,17 +89,19 @@ void variable_rows(const Llr* in, std::size_t in_stride, const std::uint8_t* par
 }
 
 NGDSP_MULTIVERSION
-void fold_rows(const Llr* in, std::size_t in_stride, Llr* out, std::size_t out_stride, int half, int paths,
-               std::int32_t* metric) {
+void fold_rows(const Llr* in, std::size_t in_stride, const KnownBits& known, Llr* out, std::size_t out_stride,
+               int half, int paths, std::int32_t* metric) {
   with_length(
-      half, [=](auto length) __attribute__((always_inline)) {
+      half, [ =, &known ](auto length) __attribute__((always_inline)) {
         for (int p = 0; p < paths; ++p) {
           const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+          const Bit* __restrict k = known.table + known.row[p] * known.stride;
           Llr* __restrict o = out + static_cast<std::size_t>(p) * out_stride;
           std::int32_t penalty = 0;
           for (int i = 0; i < length; ++i) {
-            penalty += std::max<Llr>(0, static_cast<Llr>(-check(a[i], a[length + i])));
-            o[i] = sum(a[i], a[length + i]);
+            const Llr first = signed_by(a[i], k[i]);
+            penalty += std::max<Llr>(0, static_cast<Llr>(-check(first, a[length + i])));
+            o[i] = sum(first, a[length + i]);
           }
           metric[p] += penalty;
         }
@@ -103,34 +109,64 @@ void fold_rows(const Llr* in, std::size_t in_stride, Llr* out, std::size_t out_s
 }
 
 NGDSP_MULTIVERSION
-void frozen_rows(const Llr* in, std::size_t in_stride, int size, int paths, std::int32_t* metric) {
+void frozen_rows(const Llr* in, std::size_t in_stride, const KnownBits& known, int size, int paths,
+                 std::int32_t* metric) {
   with_length(
-      size, [=](auto length) __attribute__((always_inline)) {
+      size, [ =, &known ](auto length) __attribute__((always_inline)) {
         for (int p = 0; p < paths; ++p) {
           const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+          const Bit* __restrict k = known.table + known.row[p] * known.stride;
           std::int32_t penalty = 0;
-          for (int i = 0; i < length; ++i) penalty += std::max<Llr>(0, static_cast<Llr>(-a[i]));
+          for (int i = 0; i < length; ++i) {
+            penalty += std::max<Llr>(0, static_cast<Llr>(-signed_by(a[i], k[i])));
+          }
           metric[p] += penalty;
         }
       });
 }
 
 NGDSP_MULTIVERSION
-void repetition_rows(const Llr* in, std::size_t in_stride, int size, int paths, std::int32_t* total,
-                     std::int32_t* metric) {
+void repetition_rows(const Llr* in, std::size_t in_stride, const KnownBits& known, int size, int paths,
+                     std::int32_t* total, std::int32_t* metric) {
   with_length(
-      size, [=](auto length) __attribute__((always_inline)) {
+      size, [ =, &known ](auto length) __attribute__((always_inline)) {
         for (int p = 0; p < paths; ++p) {
           const Llr* __restrict a = in + static_cast<std::size_t>(p) * in_stride;
+          const Bit* __restrict k = known.table + known.row[p] * known.stride;
           std::int32_t penalty = 0, s = 0;
           for (int i = 0; i < length; ++i) {
-            s += a[i];
-            penalty += std::max<Llr>(0, static_cast<Llr>(-a[i]));
+            const Llr value = signed_by(a[i], k[i]);
+            s += value;
+            penalty += std::max<Llr>(0, static_cast<Llr>(-value));
           }
           total[p] = s;
           metric[p] += penalty;
         }
       });
+}
+
+NGDSP_MULTIVERSION
+void rotate_rows(const std::uint8_t* parity, int phase, std::uint8_t* out, int paths) {
+  constexpr unsigned kMask = (1U << kPolarParityPeriod) - 1;
+  for (int p = 0; p < paths; ++p) {
+    const auto twice = static_cast<std::uint16_t>(parity[p] | parity[p] << kPolarParityPeriod);
+    out[p] = static_cast<std::uint8_t>((twice >> phase) & kMask);
+  }
+}
+
+NGDSP_MULTIVERSION
+void parity_rows(const std::uint64_t* __restrict bits, std::uint64_t information,
+                 const std::uint8_t* __restrict parent, const std::uint8_t* __restrict before,
+                 std::uint8_t* __restrict after, int paths) {
+  static_assert(kPolarParityPeriod == 5, "the word is folded by multiples of 5 down to 5 bits");
+  for (int p = 0; p < paths; ++p) {
+    std::uint64_t u = polar_transform_word(bits[p]) & information;
+    u ^= u >> 40;
+    u ^= (u & 0xFFFFFFFFFFU) >> 20;
+    u ^= (u & 0xFFFFFU) >> 10;
+    u ^= (u & 0x3FFU) >> 5;
+    after[p] = static_cast<std::uint8_t>(before[parent[p]] ^ (u & 31U));
+  }
 }
 
 NGDSP_MULTIVERSION

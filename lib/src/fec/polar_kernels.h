@@ -23,17 +23,35 @@ void variable_rows(const std::int16_t* in, std::size_t in_stride, const std::uin
                    const std::int8_t* bits, std::size_t bits_stride, std::int16_t* out,
                    std::size_t out_stride, int half, int paths);
 
-/// Left half all frozen: out[i] = in[i] + in[half+i], and metric[p] grows by the penalty of the frozen half,
-/// sum of max(0, -f(in[i], in[half+i])).
-void fold_rows(const std::int16_t* in, std::size_t in_stride, std::int16_t* out, std::size_t out_stride,
-               int half, int paths, std::int32_t* metric);
+/// Code bits that are known beforehand, of frozen positions: path p has row row[p] of the table.
+struct KnownBits {
+  const std::int8_t* table;
+  std::size_t stride;
+  const std::uint8_t* row;  ///< one for each path
+};
 
-/// metric[p] += sum of max(0, -in[p][i]).
-void frozen_rows(const std::int16_t* in, std::size_t in_stride, int size, int paths, std::int32_t* metric);
+/// Left half all frozen: out[i] = in[half+i] + (1 - 2 k[i]) in[i] with k the known bits of that half, and
+/// metric[p] grows by its penalty, sum of max(0, -(1 - 2 k[i]) f(in[i], in[half+i])).
+void fold_rows(const std::int16_t* in, std::size_t in_stride, const KnownBits& known, std::int16_t* out,
+               std::size_t out_stride, int half, int paths, std::int32_t* metric);
 
-/// sum[p] = sum of in[p][i]; metric[p] += sum of max(0, -in[p][i]).
-void repetition_rows(const std::int16_t* in, std::size_t in_stride, int size, int paths, std::int32_t* sum,
-                     std::int32_t* metric);
+/// metric[p] += sum of max(0, -(1 - 2 k[i]) in[p][i]), k the known bits.
+void frozen_rows(const std::int16_t* in, std::size_t in_stride, const KnownBits& known, int size, int paths,
+                 std::int32_t* metric);
+
+/// sum[p] = sum of (1 - 2 k[i]) in[p][i]; metric[p] += sum of max(0, -(1 - 2 k[i]) in[p][i]).
+void repetition_rows(const std::int16_t* in, std::size_t in_stride, const KnownBits& known, int size,
+                     int paths, std::int32_t* sum, std::int32_t* metric);
+
+/// out[p] is the five bits of parity[p] rotated so that bit `phase`, 0 ... 5, becomes bit 0; out may be
+/// parity.
+void rotate_rows(const std::uint8_t* parity, int phase, std::uint8_t* out, int paths);
+
+/// Takes the information bits of a leaf into the parities: after[p] is before[parent[p]] with bit t mod 5
+/// flipped for every bit t of u that is set, where u is the polar transform of bits[p], less those not in
+/// `information`.
+void parity_rows(const std::uint64_t* bits, std::uint64_t information, const std::uint8_t* parent,
+                 const std::uint8_t* before, std::uint8_t* after, int paths);
 
 /// bits[p][i] = left[parent[p]][i] ^ bits[p][half+i].
 void combine_rows(const std::int8_t* left, std::size_t left_stride, const std::uint8_t* parent,

@@ -57,7 +57,7 @@ std::vector<Profile> make_shipped() {
   p.band_low_hz = 433050000;
   p.band_high_hz = 434790000;
   p.psd_mask = "ETSI EN 300 220";
-  p.classes = {{16, 2048, 2, -1}, {32, 4096, 1, -1}, {64, 8192, 1, 1}};
+  p.classes = {{16, 2048, 2, -1}, {32, 4096, 1, -1}, {64, 8192, 1, 0}};
   list.push_back(p);
 
   p.name = "srd868";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -16,6 +17,7 @@ class ReferenceListDecoder {
   struct Path {
     float metric = 0;
     std::vector<std::uint8_t> info;
+    std::array<std::uint8_t, kPolarParityPeriod> parity{};
     std::vector<std::vector<float>> llr;
     std::vector<std::vector<std::uint8_t>> code;
   };
@@ -69,10 +71,11 @@ class ReferenceListDecoder {
   static float penalty(float llr, bool bit) { return std::max(0.0F, bit ? llr : -llr); }
 
   void decide() {
+    const std::size_t remainder = position_ % kPolarParityPeriod;
     if (code_.frozen()[position_++] != 0) {
       for (auto& p : paths_) {
-        p.metric += penalty(p.llr[0][0], false);
-        p.code[0][0] = 0;
+        p.metric += penalty(p.llr[0][0], p.parity[remainder] != 0);
+        p.code[0][0] = p.parity[remainder];
       }
       return;
     }
@@ -89,6 +92,7 @@ class ReferenceListDecoder {
       survivors.back().metric = metric;
       survivors.back().code[0][0] = static_cast<std::uint8_t>(i & 1);
       survivors.back().info.push_back(static_cast<std::uint8_t>(i & 1));
+      survivors.back().parity[remainder] ^= static_cast<std::uint8_t>(i & 1);
     }
     paths_ = std::move(survivors);
   }

@@ -56,7 +56,7 @@ TEST(Profile, TableOfTheDocumentation) {
     EXPECT_EQ(p->spreading_factor, 7) << t.name;
     ASSERT_EQ(p->classes.size(), 3U) << t.name;
     const int payload[] = {16, 32, 64}, code[] = {2048, 4096, 8192}, frame[] = {16384, 30720, 59392};
-    const double design[] = {-1, -1, 1};
+    const double design[] = {-1, -1, 0};
     int q = 0;
     for (std::size_t i = 0; i < 3; ++i) {
       const PayloadClass& c = p->classes[i];

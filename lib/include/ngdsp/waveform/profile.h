@@ -42,7 +42,7 @@ struct Profile {
   double band_high_hz = 91000.0;
   std::string psd_mask =
       "EN 50065-1 A";  ///< the rule this band is used under (a name; the limits live in the mask tool)
-  std::vector<PayloadClass> classes = {{16, 2048, 4, -1}, {32, 4096, 2, -1}, {64, 8192, 2, 1}};
+  std::vector<PayloadClass> classes = {{16, 2048, 4, -1}, {32, 4096, 2, -1}, {64, 8192, 2, 0}};
 
   /// Empty when every field is in its legal range and they fit together, else one line naming the field.
   std::string validate() const;

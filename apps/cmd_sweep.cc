@@ -8,7 +8,7 @@
 
 #include "commands.h"
 #include "ngdsp/eval/packet_error.h"
-#include "ngdsp/io/sigmf_reader.h"
+#include "noise_file.h"
 #include "options.h"
 #include "plot.h"
 #include "progress.h"
@@ -89,21 +89,6 @@ int run_noise_only(const po::variables_map& values, const ngdsp::Profile& profil
   return kDone;
 }
 
-/// Loads --noise into the config.
-ngdsp::Status load_noise(const po::variables_map& values, PacketErrorConfig& c) {
-  auto reader = ngdsp::SigmfReader::open(values["noise"].as<std::string>());
-  if (!reader) return ngdsp::Error{reader.error()};
-  if (ngdsp::is_complex(reader->meta().format)) {
-    return ngdsp::Error{fmt::format("{}: core:datatype is {}, expected real samples", reader->meta_path(),
-                                    ngdsp::sample_format_name(reader->meta().format))};
-  }
-  c.sample_rate_hz = reader->meta().sample_rate_hz;
-  c.noise.resize(reader->samples());
-  const auto got = reader->read(ngdsp::Span<float>(c.noise));
-  if (!got) return ngdsp::Error{got.error()};
-  return std::nullopt;
-}
-
 void print_point(const PacketErrorConfig& c, const PacketErrorPoint& p) {
   fmt::print("{:>7} {:>8.2f} {:>8.2f} {:>8} {:>8} {:>10.3g} {:>10.3g} {:>10.3g} {:>6} {:>8.1f}\n",
              c.payload_bytes, p.ebn0_db, p.snr_db, p.sent, p.ok, p.per, p.per_low, p.per_high, p.false_frames,
@@ -148,7 +133,10 @@ int run_sweep(const Arguments& args) {
     }
   }
   if (values.count("noise")) {
-    if (const auto error = load_noise(values, c)) return fail(error->text);
+    auto noise = load_noise(values["noise"].as<std::string>());
+    if (!noise) return fail(noise.error());
+    c.noise = std::move(noise->samples);
+    c.sample_rate_hz = noise->sample_rate_hz;
   }
 
   const bool json = values.count("json") > 0;

@@ -46,7 +46,7 @@ expect 0 "" "$ngplc" --help
 expect 0 "" "$ngplc" --version
 expect 2 "no command" "$ngplc"
 expect 2 "unknown command" "$ngplc" fly
-for command in tx channel rx sweep doctor; do
+for command in tx channel rx sweep access doctor; do
   expect 0 "" "$ngplc" "$command" --help
   check "$command --help names its use" grep -q "Usage: ngplc $command" out.txt
   expect 2 "unrecognised option.*$command --help" "$ngplc" "$command" --no-such-option

@@ -5,13 +5,13 @@
 #include <boost/math/distributions/binomial.hpp>
 #include <chrono>
 #include <cmath>
-#include <thread>
 
+#include "eval/recorded_noise.h"
+#include "eval/workers.h"
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/rng.h"
 #include "ngdsp/channel/impairments.h"
 #include "ngdsp/channel/noise_level.h"
-#include "ngdsp/rx/front_end.h"
 #include "ngdsp/rx/receiver.h"
 #include "ngdsp/tx/frame_encoder.h"
 
@@ -20,36 +20,6 @@ namespace {
 
 constexpr double kGuardChips = 64;          // quiet chips before the earliest and after the latest frame
 constexpr double kDelaySpreadChips = 4096;  // the frame begins anywhere within this many chips
-
-int thread_count(int wanted) {
-  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-// Runs work(i) on `threads` threads until it says stop for all.
-template <typename Work>
-void run_threads(int threads, const Work& work) {
-  std::vector<std::thread> pool;
-  for (int i = 1; i < threads; ++i) pool.emplace_back([&work, i] { work(i); });
-  work(0);
-  for (std::thread& t : pool) t.join();
-}
-
-// Power of a recording in the occupied band, per chip, as the receiver's front end sees it.
-Result<double> in_band_power(const Profile& p, double fs, double carrier_hz,
-                             const std::vector<float>& noise) {
-  Result<FrontEnd> front_end = FrontEnd::create(p, fs, carrier_hz);
-  if (!front_end) return Error{front_end.error()};
-  double sum = 0;
-  std::size_t count = 0;
-  const FrontEnd::Sink add = [&](Span<const cf32> block) {
-    for (const cf32& x : block) sum += static_cast<double>(std::norm(x));
-    count += block.size();
-  };
-  const std::vector<cf32> samples(noise.begin(), noise.end());
-  front_end->process(samples, add);
-  front_end->flush(add);
-  return sum / static_cast<double>(std::max<std::size_t>(count, 1));
-}
 
 struct Trial {
   std::vector<std::uint8_t> payload;
@@ -218,8 +188,6 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
     const double carrier = config.carrier_hz >= 0 ? config.carrier_hz : config.profile.carrier_hz;
     Result<double> power = in_band_power(config.profile, fs, carrier, config.noise);
     if (!power) return Error{power.error()};
-    if (!(*power > 0))
-      return Error{"the noise recording holds no power in the band of profile " + config.profile.name};
     const PayloadClass& c = config.profile.class_of(config.profile.first_sequence(config.payload_bytes));
     noise_gain = std::sqrt(1.0 / chip_ec_n0_from_ebn0_db(config.profile, c, config.ebn0_db) / *power);
   }

@@ -26,6 +26,7 @@ struct ReceivedFrame {
   double clock_offset_ppm = 0;   ///< positive: the transmitter's clock is faster than the receiver's
   double delay_spread_s = 0;     ///< rms over the combined paths
   double residual_db = 0;        ///< power left after subtracting the frame, against the noise; 0 = all gone
+  double cancellation_db = 0;    ///< power of the frame against what is left of it after subtracting
   int corrected_bits = 0;        ///< code bits whose hard decision was wrong
   int code_bits = 0;
   int list_used = 0;     ///< list size that decoded

@@ -1,0 +1,127 @@
+#include "ngdsp/eval/access_count.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ngdsp/base/db.h"
+
+namespace ngdsp {
+namespace {
+
+constexpr double kKeepFrames = 64;  // no receiver holds a frame back this long
+constexpr double kDelayBinsABlock = 20;
+constexpr std::size_t kMostDelayBins = 1 << 20;
+constexpr double kLockedLoss = 0.1, kRecoveredLoss = 0.01;
+
+}  // namespace
+
+void LossBins::add(double start_samples, bool lost) {
+  const double at = std::floor((start_samples - origin_) / width_);
+  if (at < 0) return;
+  const auto bin = static_cast<std::size_t>(at);
+  if (bin >= bins_.size()) bins_.resize(bin + 1);
+  ++bins_[bin].offered;
+  if (lost) ++bins_[bin].lost;
+}
+
+std::optional<double> LossBins::settled_after(double limit) const {
+  std::size_t from = bins_.size();
+  while (from > 0 && bins_[from - 1].lost <= limit * bins_[from - 1].offered) --from;
+  return from == bins_.size() ? std::nullopt : std::optional(static_cast<double>(from));
+}
+
+AccessCount::AccessCount(const AccessCountConfig& config)
+    : config_(config),
+      bins_(config.warm_up_frames * config.frame_samples, config.frame_samples),
+      recovery_(std::max(config.recovery_frames, config.warm_up_frames) * config.frame_samples,
+                config.frame_samples) {}
+
+bool AccessCount::eligible(double start) const {
+  return start >= config_.warm_up_frames * config_.frame_samples;
+}
+
+void AccessCount::sent(const SentFrame& f) {
+  Fate fate;
+  fate.ebn0_db = static_cast<float>(f.ebn0_db);
+  fate.start = f.start_samples;
+  fate.end = f.end_samples;
+  fates_.push_back(fate);
+  if (eligible(fate.start) && (config_.most == 0 || eligible_ < config_.most)) {
+    ++eligible_;
+    last_eligible_end_ = std::max(last_eligible_end_, fate.end);
+  }
+}
+
+void AccessCount::received(std::optional<std::uint64_t> index, double fed_samples, double residual_db,
+                           double cancellation_db) {
+  if (!index) {
+    ++totals_.false_frames;
+    return;
+  }
+  // Out of memory means long settled: too late to count as received.
+  if (*index < first_ || *index - first_ >= fates_.size() || fates_[*index - first_].received) {
+    ++totals_.duplicates;
+    return;
+  }
+  Fate& fate = fates_[*index - first_];
+  fate.received = true;
+  fate.delay = fed_samples - fate.end;
+  fate.residual = std::isfinite(residual_db) ? from_db(residual_db) : 0;
+  fate.cancellation_db = std::isfinite(cancellation_db) ? cancellation_db : 0;
+}
+
+void AccessCount::settle(double fed_samples) {
+  while (!fates_.empty() && fates_.front().end + kKeepFrames * config_.frame_samples < fed_samples) {
+    retire(fates_.front());
+    fates_.pop_front();
+    ++first_;
+  }
+}
+
+void AccessCount::retire(const Fate& fate) {
+  if (!eligible(fate.start) || (config_.most > 0 && totals_.offered >= config_.most)) return;
+  ++totals_.offered;
+  const bool strong = static_cast<double>(fate.ebn0_db) > config_.strong_db;
+  if (strong) ++totals_.strong_offered;
+  bins_.add(fate.start, !fate.received);
+  if (config_.recovery_frames >= 0) recovery_.add(fate.start, !fate.received);
+  if (!fate.received) return;
+  ++totals_.decoded;
+  if (strong) ++totals_.strong_decoded;
+  residual_sum_ += fate.residual;
+  cancellation_sum_ += fate.cancellation_db;
+  const double bin = std::max(0.0, fate.delay / config_.block_samples * kDelayBinsABlock);
+  const auto at = std::min(static_cast<std::size_t>(bin), kMostDelayBins - 1);
+  if (at >= delays_.size()) delays_.resize(at + 1);
+  ++delays_[at];
+}
+
+double AccessCount::delay_quantile(double q) const {
+  const double rank = q * static_cast<double>(totals_.decoded);
+  double below = 0;
+  for (std::size_t i = 0; i < delays_.size(); ++i) {
+    below += delays_[i];
+    if (below >= rank && below > 0)
+      return (static_cast<double>(i) + 0.5) * config_.block_samples / kDelayBinsABlock /
+             config_.sample_rate_hz;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+AccessTotals AccessCount::finish(double end_samples) {
+  for (const Fate& fate : fates_)
+    if (fate.end <= end_samples - config_.cool_down_frames * config_.frame_samples) retire(fate);
+  first_ += fates_.size();
+  fates_.clear();
+  const auto decoded = static_cast<double>(totals_.decoded);
+  totals_.residual = residual_sum_ / decoded;  // NaN of 0/0 says that there is none
+  totals_.cancellation_db = cancellation_sum_ / decoded;
+  totals_.delay_s_median = delay_quantile(0.5);
+  totals_.delay_s_99 = delay_quantile(0.99);
+  totals_.locked_after_frames = bins_.settled_after(kLockedLoss);
+  if (config_.recovery_frames >= 0) totals_.recovered_after_frames = recovery_.settled_after(kRecoveredLoss);
+  return totals_;
+}
+
+}  // namespace ngdsp

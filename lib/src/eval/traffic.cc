@@ -1,0 +1,311 @@
+#include "ngdsp/eval/traffic.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+#include "eval/recorded_noise.h"
+#include "ngdsp/base/db.h"
+#include "ngdsp/channel/impairments.h"
+#include "ngdsp/channel/noise_level.h"
+
+namespace ngdsp {
+namespace {
+
+constexpr int kIndexBytes = 8;
+constexpr double kMostDelayChips = 64;  // of a tap, see parse_taps
+constexpr double kMostClockPpm = 200;
+
+// Independent generators of one experiment.
+enum : std::uint64_t { kArrivals, kNoise, kBurstNoise, kFrames, kPayloads };
+Rng generator(std::uint64_t seed, std::uint64_t kind) { return Rng::stream(seed, kind); }
+Rng generator(std::uint64_t seed, std::uint64_t kind, std::uint64_t index) {
+  return Rng::stream(Rng::stream(seed, kind).next(), index);
+}
+
+std::string number_text(double x) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", x);
+  return text;
+}
+
+std::string outside(const char* field, double value, const char* expected) {
+  return std::string(field) + " is " + number_text(value) + ", expected " + expected;
+}
+
+bool in_range(double x, double low, double high) { return x >= low && x <= high; }
+
+}  // namespace
+
+Result<PowerSpread> parse_power_spread(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::string kind = text.substr(0, colon);
+  PowerSpread spread;
+  if (kind == "equal" && colon == std::string::npos) return spread;
+  if ((kind == "lognormal" || kind == "uniform") && colon != std::string::npos) {
+    spread.kind = kind == "uniform" ? PowerSpread::Kind::kUniform : PowerSpread::Kind::kLognormal;
+    const std::string number = text.substr(colon + 1);
+    char* end = nullptr;
+    spread.db = std::strtod(number.c_str(), &end);
+    if (!number.empty() && end == number.c_str() + number.size() && in_range(spread.db, 0, 60)) return spread;
+  }
+  return Error{"\"" + text + "\", expected equal, lognormal:DB or uniform:DB with 0 to 60 dB"};
+}
+
+std::string to_string(const PowerSpread& spread) {
+  switch (spread.kind) {
+    case PowerSpread::Kind::kLognormal:
+      return "lognormal:" + number_text(spread.db);
+    case PowerSpread::Kind::kUniform:
+      return "uniform:" + number_text(spread.db);
+    case PowerSpread::Kind::kEqual:
+      break;
+  }
+  return "equal";
+}
+
+std::string TrafficConfig::validate() const {
+  if (std::string e = profile.validate(); !e.empty()) return e;
+  if (profile.first_sequence(payload_bytes) < 0)
+    return "profile " + profile.name + " has no payload class of " + std::to_string(payload_bytes) + " bytes";
+  if (payload_bytes <= kIndexBytes) return outside("payload_bytes", payload_bytes, "at least 9");
+  if (!in_range(load, 1e-4, 20)) return outside("load", load, "0.0001 to 20 bits a chip");
+  if (!in_range(ebn0_db, -60, 120)) return outside("ebn0_db", ebn0_db, "-60 to 120 dB");
+  if (!in_range(spread.db, 0, 60)) return outside("spread", spread.db, "0 to 60 dB");
+  if (std::string e = levels.validate(); !e.empty()) return e;
+  if (!in_range(clock_ppm, 0, kMostClockPpm)) return outside("clock_ppm", clock_ppm, "0 to 200 ppm");
+  if (!in_range(cfo_hz, 0, 1e6)) return outside("cfo_hz", cfo_hz, "0 to 1e6 Hz");
+  for (const Tap& t : taps)
+    if (!in_range(t.delay_chips, 0, kMostDelayChips))
+      return outside("delay_chips", t.delay_chips, "0 to 64 chips");
+  if (noise && !profile.real)
+    return "a noise recording of real samples needs a real profile, " + profile.name + " is complex";
+  if (noise && noise->empty()) return "the noise recording is empty";
+  if (!in_range(begin_frames, -1000, 0))
+    return outside("begin_frames", begin_frames, "-1000 to 0 frame durations");
+  if (burst) {
+    if (!in_range(burst->at_frames, 0, 1e9) || !in_range(burst->frames, 0, 1e9))
+      return "burst: begin and length must be 0 to 1e9 frame durations";
+    if (!in_range(burst->db, 0, 60)) return outside("burst", burst->db, "0 to 60 dB");
+  }
+  if (overload) {
+    if (!in_range(overload->at_frames, 0, 1e9) || !in_range(overload->frames, 0, 1e9))
+      return "overload: begin and length must be 0 to 1e9 frame durations";
+    if (!in_range(overload->load, 0, 20)) return outside("overload", overload->load, "0 to 20 bits a chip");
+  }
+  return {};
+}
+
+const PayloadClass& TrafficConfig::payload_class() const {
+  return profile.class_of(profile.first_sequence(payload_bytes));
+}
+
+double TrafficConfig::frame_samples() const {
+  return profile.frame_chips(payload_class()) * rate_hz() / profile.chip_rate_hz;
+}
+
+Traffic::Traffic(const TrafficConfig& config)
+    : config_(config),
+      arrivals_(generator(config.seed, kArrivals)),
+      at_(config.begin_frames * config.frame_samples()) {}
+
+// Rate of frames at stream time `at`, and how long it stays so.
+double Traffic::arrivals_per_sample(double at, double& until) const {
+  const double bits_per_frame = 8.0 * config_.payload_bytes;
+  const double chips_per_sample = config_.profile.chip_rate_hz / config_.rate_hz();
+  double load = config_.load;
+  until = std::numeric_limits<double>::infinity();
+  if (config_.overload) {
+    const double from = config_.overload->at_frames * config_.frame_samples();
+    const double to = from + config_.overload->frames * config_.frame_samples();
+    if (at < from) {
+      until = from;
+    } else if (at < to) {
+      until = to;
+      load = config_.overload->load;
+    }
+  }
+  return load * chips_per_sample / bits_per_frame;
+}
+
+SentFrame Traffic::next() {
+  // Unit-rate Poisson process, its time stretched by the momentary rate.
+  double need = -std::log1p(-arrivals_.uniform());
+  while (true) {
+    double until = 0;
+    const double rate = arrivals_per_sample(at_, until);
+    if (rate * (until - at_) >= need) {
+      at_ += need / rate;
+      break;
+    }
+    need -= rate * (until - at_);
+    at_ = until;
+  }
+  const Profile& p = config_.profile;
+  const PayloadClass& c = config_.payload_class();
+  SentFrame f;
+  f.index = issued_++;
+  Rng rng = generator(config_.seed, kFrames, f.index);
+  f.sequence = p.first_sequence(config_.payload_bytes) +
+               static_cast<int>(rng.below(static_cast<std::uint32_t>(c.sequences)));
+  f.level_db = config_.levels.draw_db(rng);
+  f.ebn0_db = config_.ebn0_db + f.level_db - to_db(config_.levels.mean_power());
+  const double normal = rng.normal(), uniform = rng.uniform(-0.5, 0.5);
+  if (config_.spread.kind == PowerSpread::Kind::kLognormal) f.ebn0_db += config_.spread.db * normal;
+  if (config_.spread.kind == PowerSpread::Kind::kUniform && config_.spread.db > 0) {
+    // Mean of 10^(x/10) over x in +-db/2 is sinh(a)/a with a = db ln(10)/20.
+    const double a = config_.spread.db * std::log(10.0) / 20;
+    f.ebn0_db += config_.spread.db * uniform - to_db(std::sinh(a) / a);
+  }
+  f.arrival.start_samples = at_;
+  f.arrival.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
+  f.arrival.carrier_offset_hz =
+      f.arrival.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
+  f.arrival.phase_rad = rng.uniform(0, 2 * kPi);
+  f.arrival.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(p, c, f.ebn0_db));
+  const double samples_per_chip = config_.rate_hz() / p.chip_rate_hz;
+  double strongest_db = -std::numeric_limits<double>::infinity(), delay_chips = 0;
+  for (const Tap& t : config_.taps) {
+    f.tap_phases.push_back(rng.uniform(0, 2 * kPi));
+    if (t.gain_db > strongest_db) strongest_db = t.gain_db, delay_chips = t.delay_chips;
+  }
+  f.start_samples = at_ + delay_chips * samples_per_chip;
+  f.end_samples = f.start_samples + p.frame_chips(c) * samples_per_chip / (1 + f.arrival.clock_ppm * 1e-6);
+  return f;
+}
+
+namespace {
+
+// What hides the index in the first bytes: a hash of all others.
+std::uint64_t index_mask(std::uint64_t seed, Span<const std::uint8_t> payload) {
+  std::uint64_t h = seed;
+  for (std::size_t i = kIndexBytes; i < payload.size(); ++i) h = Rng::stream(h, payload[i]).next();
+  return h;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> Traffic::payload(std::uint64_t index) const {
+  Rng rng = generator(config_.seed, kPayloads, index);
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(config_.payload_bytes));
+  for (auto& b : bytes) b = static_cast<std::uint8_t>(rng.below(256));
+  std::uint64_t hidden = index ^ index_mask(config_.seed, bytes);
+  for (std::size_t i = 0; i < kIndexBytes; ++i, hidden >>= 8) bytes[i] = static_cast<std::uint8_t>(hidden);
+  return bytes;
+}
+
+std::optional<std::uint64_t> Traffic::index_of(Span<const std::uint8_t> bytes) const {
+  if (bytes.size() != static_cast<std::size_t>(config_.payload_bytes)) return std::nullopt;
+  std::uint64_t hidden = 0;
+  for (std::size_t i = kIndexBytes; i-- > 0;) hidden = hidden << 8 | bytes[i];
+  const std::uint64_t index = hidden ^ index_mask(config_.seed, bytes);
+  if (index >= issued_) return std::nullopt;
+  const std::vector<std::uint8_t> sent = payload(index);
+  return std::equal(sent.begin(), sent.end(), bytes.begin()) ? std::optional(index) : std::nullopt;
+}
+
+template <typename Sample>
+Result<TrafficSignal<Sample>> TrafficSignal<Sample>::create(const TrafficConfig& config) {
+  if (std::string e = config.validate(); !e.empty()) return Error{e};
+  if (config.profile.real != std::is_same_v<Sample, float>)
+    return Error{"profile " + config.profile.name + " has samples of the other kind"};
+  double gain = 0;
+  if (config.noise) {
+    const double carrier = config.carrier_hz >= 0 ? config.carrier_hz : config.profile.carrier_hz;
+    Result<double> power = in_band_power(config.profile, config.rate_hz(), carrier, *config.noise);
+    if (!power) return Error{power.error()};
+    gain = std::sqrt(1.0 / *power);
+  }
+  return TrafficSignal(config, gain);
+}
+
+namespace {
+
+Profile placed(const TrafficConfig& config) {
+  Profile p = config.profile;
+  if (config.carrier_hz >= 0) p.carrier_hz = config.carrier_hz;
+  return p;
+}
+
+}  // namespace
+
+template <typename Sample>
+TrafficSignal<Sample>::TrafficSignal(const TrafficConfig& config, double noise_gain)
+    : config_(config),
+      traffic_(config),
+      encoder_(config.profile),
+      modulator_(placed(config), config.rate_hz()),
+      noise_(generator(config.seed, kNoise)),
+      burst_noise_(generator(config.seed, kBurstNoise)),
+      noise_gain_(noise_gain),
+      sigma2_(noise_variance(config.profile, config.rate_hz(), 1.0, 1.0)) {
+  const double samples_per_chip = config.rate_hz() / config.profile.chip_rate_hz;
+  reach_ = static_cast<std::size_t>(config.frame_samples() * (1 + 1.5e-6 * kMostClockPpm) +
+                                    kMostDelayChips * samples_per_chip) +
+           3 * static_cast<std::size_t>(modulator_.lead_samples());
+  if (config.noise)
+    noise_offset_ = static_cast<std::uint64_t>(noise_.uniform() * static_cast<double>(config.noise->size()));
+  waiting_ = traffic_.next();
+}
+
+template <typename Sample>
+Span<const Sample> TrafficSignal<Sample>::next_piece(std::size_t samples, std::vector<SentFrame>& sent) {
+  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(emitted_));
+  base_ += emitted_;
+  buffer_.resize(std::max(buffer_.size(), samples + reach_));
+  const double end = static_cast<double>(base_ + samples) + modulator_.lead_samples() + 1;
+  while (waiting_.arrival.start_samples < end) {
+    render(waiting_);
+    sent.push_back(waiting_);
+    waiting_ = traffic_.next();
+  }
+  emitted_ = samples;
+  const Span<Sample> piece(buffer_.data(), samples);
+  add_noise(piece);
+  return {piece.data(), piece.size()};
+}
+
+template <typename Sample>
+void TrafficSignal<Sample>::render(const SentFrame& frame) {
+  Arrival arrival = frame.arrival;
+  arrival.start_samples -= static_cast<double>(base_);
+  if (arrival.start_samples + static_cast<double>(reach_) < 0) return;  // over before the stream begins
+  std::vector<Tap> taps = config_.taps;
+  for (std::size_t i = 0; i < taps.size(); ++i) taps[i].phase_rad += frame.tap_phases[i];
+  add_multipath(modulator_, encoder_.encode(traffic_.payload(frame.index), frame.sequence), arrival, taps,
+                config_.profile.chip_rate_hz, Span<Sample>(buffer_));
+}
+
+template <typename Sample>
+void TrafficSignal<Sample>::add_noise(Span<Sample> out) {
+  const auto white = [this](Rng& rng, Span<Sample> part, double variance) {
+    if constexpr (std::is_same_v<Sample, float>)
+      rng.add_noise(part, std::sqrt(variance));
+    else
+      rng.add_noise(part, variance);
+  };
+  if (!config_.noise) white(noise_, out, sigma2_);
+  if constexpr (std::is_same_v<Sample, float>) {
+    if (config_.noise) {
+      add_recording(out, Span<const float>(*config_.noise), noise_gain_,
+                    noise_offset_ % config_.noise->size());
+      noise_offset_ += out.size();
+    }
+  }
+  if (!config_.burst) return;
+  const double frame = config_.frame_samples();
+  const auto clip = [&](double at) {
+    const double local = std::ceil(at * frame) - static_cast<double>(base_);
+    return static_cast<std::size_t>(std::clamp(local, 0.0, static_cast<double>(out.size())));
+  };
+  const std::size_t from = clip(config_.burst->at_frames),
+                    to = clip(config_.burst->at_frames + config_.burst->frames);
+  white(burst_noise_, out.subspan(from, to - from), sigma2_ * (from_db(config_.burst->db) - 1));
+}
+
+template class TrafficSignal<float>;
+template class TrafficSignal<cf32>;
+
+}  // namespace ngdsp

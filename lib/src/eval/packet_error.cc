@@ -5,6 +5,7 @@
 #include <boost/math/distributions/binomial.hpp>
 #include <chrono>
 #include <cmath>
+#include <mutex>
 
 #include "eval/recorded_noise.h"
 #include "eval/workers.h"
@@ -107,20 +108,33 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
                      const std::function<void(std::uint64_t)>& progress) {
   std::atomic<std::uint64_t> next{0}, done{0}, ok{0}, extra{0}, errors{0};
   std::atomic<std::uint64_t> candidates{0}, vetted{0}, decoder_failed{0}, metric_rejected{0};
+  std::mutex mutex;
+  std::vector<double> metrics;
   const auto start = std::chrono::steady_clock::now();
   const double chip_samples = fs / config.profile.chip_rate_hz;
   run_threads(thread_count(config.threads), [&](int) {
     Link<Sample> link(config, fs, noise_gain);
     std::vector<ReceivedFrame> heard;
-    Result<Receiver> receiver =
-        Receiver::create(receiver_config(config, fs), [&](const ReceivedFrame& f) { heard.push_back(f); });
     std::vector<Sample> samples;
+    Trial trial;
+    const int first_sequence = config.profile.first_sequence(config.payload_bytes);
+    const int sequences = config.profile.class_of(first_sequence).sequences;
+    Result<Receiver> receiver = Receiver::create(
+        receiver_config(config, fs), [&](const ReceivedFrame& f) { heard.push_back(f); },
+        [&](const CandidateTrace& t) {
+          if (t.stage != Stage::kMetric && t.stage != Stage::kDecoded) return;
+          if (t.sequence < first_sequence || t.sequence >= first_sequence + sequences ||
+              std::abs(t.sample_index - trial.start_samples) > 2 * chip_samples)
+            return;
+          const std::lock_guard<std::mutex> lock(mutex);
+          metrics.push_back(t.frame_metric);
+        });
     while (true) {
       const std::uint64_t index = next++;
       if (index >= static_cast<std::uint64_t>(config.frames) ||
           (config.stop_errors > 0 && errors >= static_cast<std::uint64_t>(config.stop_errors)))
         break;
-      const Trial trial = link.make(index, samples);
+      trial = link.make(index, samples);
       heard.clear();
       receiver->process(Span<const Sample>(samples));
       receiver->flush();
@@ -155,6 +169,8 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
   point.vetted = vetted;
   point.decoder_failed = decoder_failed;
   point.metric_rejected = metric_rejected;
+  std::sort(metrics.begin(), metrics.end());
+  point.frame_metrics = std::move(metrics);
   point.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return point;
 }

@@ -449,4 +449,11 @@ PolarDecodeResult PolarDecoder::decode_with_list(Span<const float> llr, int list
   return impl_->attempt(static_cast<int>(std::bit_floor(allowed)), payload);
 }
 
+int PolarDecoder::survivors() const { return impl_->decided > 0 ? impl_->active : 0; }
+
+void PolarDecoder::read_survivor(int i, Span<std::uint8_t> word) {
+  impl_->read_back(static_cast<std::uint8_t>(i));
+  std::copy(impl_->word.begin(), impl_->word.end(), word.begin());
+}
+
 }  // namespace ngdsp

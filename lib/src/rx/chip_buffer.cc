@@ -11,6 +11,18 @@ NGDSP_MULTIVERSION void add_power(const float* re, const float* im, std::size_t 
   for (std::size_t i = 0; i < n; ++i) power[i] += re[i] * re[i] + im[i] * im[i];
 }
 
+// Many sums at a time: one alone would wait for itself.
+NGDSP_MULTIVERSION float sum_of(const float* x, std::size_t n) {
+  constexpr std::size_t kSums = 64;
+  float sums[kSums] = {}, rest = 0;
+  std::size_t i = 0;
+  for (; i + kSums <= n; i += kSums)
+    for (std::size_t k = 0; k < kSums; ++k) sums[k] += x[i + k];
+  for (; i < n; ++i) rest += x[i];
+  for (const float s : sums) rest += s;
+  return rest;
+}
+
 }  // namespace
 
 void ChipBuffer::append(Span<const cf32> samples) {
@@ -60,8 +72,7 @@ double ChipBuffer::mean_power(std::int64_t chip, std::size_t count) const {
   if (held == 0) return 0;
   const auto rows = std::min(held, static_cast<std::int64_t>(std::max<std::size_t>(1, (count + lanes / 2) / lanes)));
   const std::int64_t row = std::clamp<std::int64_t>((chip + lanes_ / 2) / lanes_ - first_row_, 0, held - rows);
-  float sum = 0;
-  for (std::int64_t i = row; i < row + rows; ++i) sum += row_power_[static_cast<std::size_t>(i)];
+  const float sum = sum_of(row_power_.data() + row, static_cast<std::size_t>(rows));
   return static_cast<double>(sum) / static_cast<double>(rows * lanes_);
 }
 

@@ -19,14 +19,18 @@ namespace {
 
 // Defaults and where they come from: docs/receiver.md.
 constexpr double kDetectionThreshold = 9;
+// At its decoding threshold a chip of a 64-byte frame carries 0.9 dB less than one of a 16-byte frame, and so
+// does its preamble.
+constexpr double kDetectionThresholdWeak = 7.5;
+constexpr int kWeakPreambleSymbols = 8192;
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-static double kDetectionThresholdBusy = getenv("TB")?atof(getenv("TB")):6;        // among frames that hide each other
+static double kDetectionThresholdBusy = getenv("TB")?atof(getenv("TB")):7.5;        // among frames that hide each other
 // Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the rms
 // bandwidth of the pulse's correlation, in chip rates). So many times more is traffic.
 constexpr double kBusyExcess = 1.6;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
-constexpr double kVettingThreshold = 27, kVettingThresholdLong = 38;
+constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
 constexpr std::size_t kLongFrameSymbols = 4096;
 // Decoding costs in proportion to the list and to the clock offsets tried. While frames come out, what is left
 // gets easier with each: so little effort first, and more only when that finds nothing.
@@ -37,7 +41,8 @@ struct Effort {
   std::size_t hypotheses;
   double age;  // frame lengths since the frame was complete, among frames that hide each other
 };
-constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 1, 5, 6, 0.25}, {128, 5, 11, 20, 0.75}};
+constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
+constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 constexpr double kMetricMargin = 14;
@@ -93,8 +98,19 @@ struct SuccessiveDecoder::Impl {
 
   std::vector<double> thresholds;
   std::vector<PreambleHit> hits;
-  std::vector<float> llr, code_llr, symbols;
-  std::vector<Candidate*> queue;
+  struct Attempt {
+    FrameHypothesis hypothesis;
+    double first_chip = 0;
+    int list = 0;
+    std::vector<float> code_llr;
+  };
+  std::vector<Attempt> attempts;
+  std::vector<float> llr, symbols;
+  struct Queued {
+    SearchBlock* block;
+    Candidate* candidate;
+  };
+  std::vector<Queued> queue;
 
   std::int64_t longest() const { return *std::max_element(lengths.begin(), lengths.end()); }
   std::int64_t length(const Candidate& c) const { return lengths[static_cast<std::size_t>(c.hit.sequence)]; }
@@ -112,7 +128,7 @@ struct SuccessiveDecoder::Impl {
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
-  bool decode(ChipBuffer& chips, Candidate& c, std::size_t effort);
+  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, std::size_t last_effort);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
 
@@ -182,6 +198,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
 }
 
 void SuccessiveDecoder::Impl::bury(const Candidate& c) {
+  if (c.searched_again && c.stage < Stage::kDecoding) return;  // nothing under the frame
   const char* reason = "";
   switch (c.stage) {
     case Stage::kDetection:
@@ -218,20 +235,22 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         const double power = chips.mean_power(static_cast<std::int64_t>(c.hit.chip), static_cast<std::size_t>(length(c)));
         if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) vet(chips, c, power);
         c.busy = block.busy;
-        if (c.evidence >= vetting_threshold(c)) queue.push_back(&c);
+        if (c.evidence >= vetting_threshold(c)) queue.push_back({&block, &c});
       }
     if (queue.empty()) break;
     ++counters.passes;
     std::stable_sort(queue.begin(), queue.end(),
-                     [](const Candidate* a, const Candidate* b) { return a->evidence > b->evidence; });
+                     [](const Queued& a, const Queued& b) { return a.candidate->evidence > b.candidate->evidence; });
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
-      for (Candidate* c : queue) {
+      for (const auto& [block, c] : queue) {
+        const bool crowded = c->busy && !last;
+        const double age = (static_cast<double>(end) - c->hit.chip) / static_cast<double>(length(*c)) - 1;
         if (c->stage == Stage::kDecoded || c->evidence <= kEvidenceRise * c->tried_evidence[effort] ||
             c->evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
-            (c->busy && !last && static_cast<double>(end) - c->hit.chip < (1 + kEfforts[effort].age) * static_cast<double>(length(*c))))
+            (crowded && age < kEfforts[effort].age))
           continue;
-        found |= decode(chips, *c, effort);
+        found |= decode(chips, *block, *c, effort, crowded ? effort : kEffortCount - 1);
         if (found && effort > 0) break;
       }
     if (!found) break;
@@ -256,8 +275,9 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     hits.clear();
     if (!block.busy) {
       thresholds.assign(lengths.size(), usual);
-      static double TL=getenv("TL")?atof(getenv("TL")):9;
-      for (std::size_t q = 0; q < lengths.size(); ++q) if (profile.class_of((int)q).code_bits >= 8192) thresholds[q] = std::min(usual, TL);
+      if (usual == kDetectionThreshold)
+        for (std::size_t q = 0; q < lengths.size(); ++q)
+          if (decoders[decoder_of[q]].interleaver.size() >= kWeakPreambleSymbols) thresholds[q] = kDetectionThresholdWeak;
       detector.search(chips, block.first, thresholds, hits);
       block.busy = static_cast<double>(hits.size()) > busy_hits && usual > kDetectionThresholdBusy;
     }
@@ -303,42 +323,54 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   c.stage = std::max(c.stage, Stage::kVetting);
 }
 
-bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, Candidate& c, std::size_t effort_level) {
-  const Effort& effort = kEfforts[effort_level];
+bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Candidate& c,
+                                     std::size_t first_effort, std::size_t last_effort) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   // The residual may have changed since it was vetted.
-  g_dbg.v2++;const std::vector<FrameHypothesis>& hypotheses = vetter.vet(chips, c.hit);
+  const std::vector<FrameHypothesis>& hypotheses = vetter.vet(chips, c.hit);
   c.evidence = hypotheses.front().evidence;
-  c.tried_evidence[effort_level] = c.evidence;
-  if (c.evidence < threshold + effort.margin) return false;
-  if (c.stage < Stage::kDecoding) ++counters.vetted;
-  c.stage = std::max(c.stage, Stage::kDecoding);
-  ++counters.decodings;g_dbg.d[effort_level]++;
 
   const PayloadClass& payload_class = profile.class_of(q);
   ClassDecoder& d = decoders[decoder_of[static_cast<std::size_t>(q)]];
   DecodedFrame frame;
   frame.payload.resize(static_cast<std::size_t>(payload_class.payload_bytes));
   PolarDecodeResult decoded;
-  FrameHypothesis right;
-  double first_chip = 0;
-  for (std::size_t k = 0; k < std::min(hypotheses.size(), effort.hypotheses) && !decoded.crc_ok; ++k) {
-    if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
-    right = hypotheses[k];g_dbg.dm++;
-    first_chip = c.hit.chip + demodulator.demodulate(chips, right, llr).front().delay_chips;
-    code_llr.resize(llr.size());
-    for (std::size_t m = 0; m < llr.size(); ++m)
-      code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
-    decoded = d.decoder.decode_with_list(code_llr, std::min(effort.list, profile.list_size), frame.payload);
+  if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
+  std::size_t made = 0;
+  Attempt* right = nullptr;
+  for (std::size_t e = first_effort; e <= last_effort && !right; ++e) {
+    const Effort& effort = kEfforts[e];
+    c.tried_evidence[e] = c.evidence;
+    if (c.evidence < threshold + effort.margin) break;
+    if (c.stage < Stage::kDecoding) ++counters.vetted;
+    c.stage = std::max(c.stage, Stage::kDecoding);
+    const int list =
+        std::min({effort.list, profile.list_size, c.evidence < threshold + kLongListMargin ? 32 : 128});
+    for (std::size_t k = 0; k < std::min(hypotheses.size(), effort.hypotheses) && !right; ++k) {
+      if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
+      Attempt& a = attempts[k];
+      if (k == made) {
+        a.hypothesis = hypotheses[k];
+        a.first_chip = c.hit.chip + demodulator.demodulate(chips, a.hypothesis, llr).front().delay_chips;
+        a.code_llr.resize(llr.size());
+        for (std::size_t m = 0; m < llr.size(); ++m)
+          a.code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
+        ++made;
+      } else if (a.list >= list) {
+        continue;
+      }
+      a.list = list;
+      decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
+      if (decoded.crc_ok) right = &a;
+    }
   }
-  if (getenv("DBG2")) fprintf(stderr, "TRY %zu ev %.1f ok %d hyps %zu\n", effort_level, c.evidence, decoded.crc_ok, hypotheses.size());
-  c.list_used = decoded.list_used;
-  if (!decoded.crc_ok) return false;
+  if (made > 0) c.list_used = decoded.list_used;
+  if (!right) return false;
 
   encoder.encode_symbols(frame.payload, q, symbols);
-  const SplitSequence& replica = estimator.replica(right, symbols);
-  estimator.estimate(chips, right, first_chip, replica, frame.estimate);
+  const SplitSequence& replica = estimator.replica(right->hypothesis, symbols);
+  estimator.estimate(chips, right->hypothesis, right->first_chip, replica, frame.estimate);
   c.frame_metric = frame.estimate.metric;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
@@ -364,7 +396,13 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, Candidate& c, std::size_
   c.clock_ppm = frame.estimate.timing.clock * 1e6;
   for (std::size_t m = 0; m < symbols.size(); ++m)
     frame.corrected_bits +=
-llr[m] * symbols[m] < 0;
+right->code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] * symbols[m] < 0;
+  // Another frame may lie under this one: same sequence, same moment.
+  Candidate again;
+  again.hit = c.hit;
+  again.busy = c.busy;
+  again.searched_again = true;
+  block.candidates.push_back(again);
   frame.candidate = &c;
   taken.push_back({q, frame.estimate.timing.chip, frame.payload});
   ++counters.frames;

@@ -36,6 +36,7 @@ struct PacketErrorPoint {
   double per = 0, per_low = 0, per_high = 0;  ///< 95 % Clopper-Pearson interval
   double seconds = 0;
   std::uint64_t candidates = 0, vetted = 0, decoder_failed = 0, metric_rejected = 0;  ///< receiver's counters
+  std::vector<double> frame_metrics;  ///< of sent frames whose CRC held, ascending: also below the threshold
 };
 
 /// 95 % Clopper-Pearson interval of a rate of k in n.

@@ -45,6 +45,11 @@ class PolarDecoder {
   /// One attempt with exactly this list size: power of two (others are rounded down), at most max_list.
   PolarDecodeResult decode_with_list(Span<const float> llr, int list, Span<std::uint8_t> payload);
 
+  /// Paths that the last attempt ended with, and the information bits of path i, payload and CRC, whether it
+  /// holds or not: info_bits/8 bytes, 0 <= i < survivors(), in no order. For experiments.
+  int survivors() const;
+  void read_survivor(int i, Span<std::uint8_t> word);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

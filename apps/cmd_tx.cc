@@ -159,8 +159,10 @@ std::vector<cf32> chips_of(const ngdsp::FrameEncoder& encoder, const PlannedFram
   auto chips = encoder.encode(frame.truth.payload, frame.truth.sequence);
   if (frame.body_sequence >= 0) {
     const auto body = encoder.encode(frame.truth.payload, frame.body_sequence);
-    const auto preamble = static_cast<std::ptrdiff_t>(encoder.profile().preamble_chips);
-    std::copy(body.begin() + preamble, body.end(), chips.begin() + preamble);
+    const auto preamble = encoder.preamble(frame.truth.sequence);
+    const auto start = encoder.profile().preamble_start(encoder.profile().class_of(frame.truth.sequence));
+    chips = body;
+    std::copy(preamble.begin(), preamble.end(), chips.begin() + start);
   }
   return chips;
 }

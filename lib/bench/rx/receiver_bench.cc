@@ -150,8 +150,8 @@ void detector(benchmark::State& state) {
   config.chip_rate_hz = p.chip_rate_hz;
   config.threshold = 9;
   for (int q = 0; q < p.sequence_count(); ++q) {
-    const auto& s = encoder.sequence(q);
-    config.sequences.emplace_back(s.begin(), s.begin() + p.preamble_chips);
+    const auto preamble = encoder.preamble(q);
+    config.sequences.emplace_back(preamble.begin(), preamble.end());
   }
   PreambleDetector search(config);
   ChipBuffer chips(p.spreading_factor);

@@ -94,7 +94,8 @@ class Experiment {
     NoisePathClass& out = found[k];
     PreambleHit hit;
     hit.sequence = t.sequence;
-    hit.chip = std::round(4 * t.sample_index / profile_.samples_per_chip()) / 4;
+    hit.chip = std::round(4 * t.sample_index / profile_.samples_per_chip()) / 4 +
+               profile_.preamble_start(profile_.class_of(t.sequence));
     hit.statistic = t.detection;
     std::vector<FrameHypothesis> hypotheses = vetter_.vet(chips_, hit);
     if (hypotheses.front().evidence != t.evidence) error = "a candidate was not found again";
@@ -103,7 +104,7 @@ class Experiment {
     payload_.resize(static_cast<std::size_t>(out.payload_bytes));
     word_.resize(static_cast<std::size_t>(c.code.info_bits()) / 8);
     for (FrameHypothesis& h : hypotheses) {
-      const double first_chip = hit.chip + demodulator_.demodulate(chips_, h, llr_).front().delay_chips;
+      const double first_chip = h.chip + demodulator_.demodulate(chips_, h, llr_).front().delay_chips;
       code_llr_.resize(llr_.size());
       for (std::size_t m = 0; m < llr_.size(); ++m)
         code_llr_[static_cast<std::size_t>(c.interleaver[static_cast<int>(m)])] = llr_[m];

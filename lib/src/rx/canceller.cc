@@ -107,15 +107,16 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
     return static_cast<std::int64_t>(std::floor(chip / lanes));
   };
   const std::int64_t first_row =
-      std::max(row_of(frame.timing.chip + w.first), (chips.begin() + lanes - 1) / lanes);
+      std::max(row_of(frame.timing.chip - 1 + w.first), (chips.begin() + lanes - 1) / lanes);
   const std::int64_t last_row = std::min(
-      row_of(frame.timing.chip + frame_chips * (1 - frame.timing.clock) + w.first + w.count) + 1, chips.end() / lanes);
+      row_of(frame.timing.chip + frame_chips + 1 + w.first + w.count) + 1, chips.end() / lanes);
   const auto block_rows = static_cast<std::int64_t>(kBlockSymbols);
   const cf64 chip_turn = std::polar(1.0, 2 * kPi * frame.turns), row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);
   for (std::int64_t row = first_row; row < last_row; row += block_rows) {
     const std::int64_t rows = std::min(block_rows, last_row - row), chip = row * lanes;
     // Over the block the frame's chip n is at shift + n.
-    const double middle = static_cast<double>(chip) + 0.5 * static_cast<double>(rows * lanes) - frame.timing.chip;
+    const double middle = static_cast<double>(chip) + 0.5 * static_cast<double>(rows * lanes) -
+                          frame.timing.chip - frame.timing.reference;
     const double shift = frame.timing.chip - frame.timing.clock * middle * (1 + frame.timing.clock);
     const auto whole = static_cast<std::int64_t>(std::floor(shift));
     const double part = shift - static_cast<double>(whole);
@@ -131,7 +132,7 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
       }
     }
     const std::int64_t n = chip - whole;  // the frame's chip under tap 0 of the first lane
-    cf64 lane_turn = std::polar(1.0, 2 * kPi * frame.turns * static_cast<double>(n));
+    cf64 lane_turn = std::polar(1.0, 2 * kPi * frame.turns * (static_cast<double>(n) - frame.timing.reference));
     for (int l = 0; l < lanes; ++l, lane_turn *= chip_turn) {
       float turn_re[kBlockSymbols], turn_im[kBlockSymbols];
       cf64 turn = lane_turn;

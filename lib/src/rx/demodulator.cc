@@ -26,8 +26,11 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
       range_.turns_by_chip() ? 0 : h.carrier_offset_hz / reader_.profile().chip_rate_hz;
   double noise = 0;
   for (std::size_t i = 0; i < FrameReader::kPreambleParts; ++i) {
-    const std::size_t first = reader_.part_chip(i), count = reader_.part_chip(i + 1) - first;
-    const double middle = static_cast<double>(first) + static_cast<double>(count) / 2.0;
+    const std::size_t from = i * reader_.preamble_chips() / FrameReader::kPreambleParts;
+    const std::size_t count = (i + 1) * reader_.preamble_chips() / FrameReader::kPreambleParts - from;
+    const std::size_t first = reader_.preamble_start(h.sequence) + from;
+    const double middle = static_cast<double>(first) + static_cast<double>(count) / 2.0 -
+                          static_cast<double>(reader_.reference(h.sequence));
     const double at = h.chip + static_cast<double>(first) - h.clock_ppm * 1e-6 * middle;
     const cf64 turn = std::polar(1.0, -2.0 * kPi * turns * middle);
     for (std::size_t d = 0; d < kDelays; ++d)
@@ -39,16 +42,16 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
                fingers_);
 }
 
-// The best of nine carriers within `reach` cycles a span of `turns`, from the preamble and the first symbols.
-PhaseFit Demodulator::fit(const ChipBuffer& chips, FrameTiming t, const SplitSequence& s, std::size_t symbols,
+// The best of nine carriers within `reach` cycles a span of `turns`, from the preamble and the symbols around it.
+PhaseFit Demodulator::fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s, std::size_t symbols,
                           double turns, double reach, double a2) {
-  reader_.read_preamble(chips, t, s, blocks_);
-  reader_.read_symbols(chips, t, s, symbols, path_);
-  reader_.add_symbol_blocks(chips, t, symbols, path_, blocks_);
+  reader_.read_preamble(chips, q, t, s, blocks_);
+  reader_.read_symbols(chips, q, t, s, symbols, path_);
+  reader_.add_symbol_blocks(chips, q, t, symbols, path_, blocks_);
   a2 /= blocks_.front().weight;
   if (reach == 0) return fit_phase(blocks_, turns, a2);
   PhaseFit best;
-  const auto span = static_cast<double>(reader_.symbol_chip(symbols));
+  const auto span = static_cast<double>(reader_.span_chips(symbols));
   for (int i = -4; i <= 4; ++i)
     if (const PhaseFit f = fit_phase(blocks_, turns + i * reach / 4 / span, a2); f.evidence > best.evidence)
       best = f;
@@ -63,7 +66,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   const double rate = p.chip_rate_hz, crystal = p.carrier_crystal_hz;
   const double a2 = nominal_a2_[static_cast<std::size_t>(h.sequence)];
   const double base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
-  const SplitSequence& sequence = reader_.sequence(h.sequence, base_hz, reader_.frame_chips(h.sequence));
+  const SplitSequence& sequence = reader_.sequence(h.sequence, base_hz, code_bits);
   reader_.limit_weights(chips, h.sequence, h.chip);
   const double untied_hz = h.carrier_offset_hz - h.clock_ppm * 1e-6 * crystal;
   double turns = (h.carrier_offset_hz - base_hz) / rate, clock = h.clock_ppm * 1e-6;
@@ -72,7 +75,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   // The symbols know the timing as well as the preamble does: the evidence at three times, and its parabola.
   double evidence[3];
   for (int i = 0; i < 3; ++i)
-    evidence[i] = fit(chips, {h.chip + fingers_.front().delay_chips + (i - 1) * kTimingStep, clock}, sequence,
+    evidence[i] = fit(chips, h.sequence, {h.chip + fingers_.front().delay_chips + (i - 1) * kTimingStep, clock, 0}, sequence,
                       vetted, turns, 0, a2)
                       .evidence;
   if (const double bend = evidence[0] - 2 * evidence[1] + evidence[2]; bend < 0) {
@@ -83,7 +86,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   const double first_chip = h.chip + fingers_.front().delay_chips;
   for (std::size_t count = vetted;; count = std::min(2 * count, code_bits)) {
     const double reach = (count <= kVettedSymbols ? 0.5 : 1.5) * kHypothesisStep;
-    turns = fit(chips, {first_chip, clock}, sequence, count, turns, reach, a2).turns;
+    turns = fit(chips, h.sequence, {first_chip, clock, 0}, sequence, count, turns, reach, a2).turns;
     clock = (turns * rate + base_hz - untied_hz) / crystal;
     if (count == code_bits) break;
   }
@@ -94,14 +97,14 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   sum_.clear();
   double power = 0;
   for (const Finger& f : fingers_) {
-    const FrameTiming t{h.chip + f.delay_chips, clock};
-    reader_.read_preamble(chips, t, sequence, blocks_);
+    const FrameTiming t{h.chip + f.delay_chips, clock, 0};
+    reader_.read_preamble(chips, h.sequence, t, sequence, blocks_);
     if (sum_.empty()) {
       sum_ = blocks_;
       for (FrameBlock& b : sum_) b.known = 0;
     }
     for (std::size_t b = 0; b < sum_.size(); ++b) sum_[b].known += std::conj(f.gain) * blocks_[b].known;
-    reader_.read_symbols(chips, t, sequence, code_bits, path_);
+    reader_.read_symbols(chips, h.sequence, t, sequence, code_bits, path_);
     const auto g_re = static_cast<float>(f.gain.real()), g_im = static_cast<float>(f.gain.imag());
     for (std::size_t m = 0; m < code_bits; ++m) {
       combined_.re[m] += g_re * path_.re[m] + g_im * path_.im[m];
@@ -110,7 +113,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     power += std::norm(f.gain);
   }
   power = std::max(power, 1e-30);
-  reader_.add_symbol_blocks(chips, {first_chip, clock}, code_bits, combined_, sum_);
+  reader_.add_symbol_blocks(chips, h.sequence, {first_chip, clock, 0}, code_bits, combined_, sum_);
   // Combined symbols have amplitude `power` a chip and noise variance power s^2: scaled, the evidence formula
   // holds.
   for (FrameBlock& b : sum_) {
@@ -125,13 +128,15 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   h.evidence = last.evidence;
 
   llr.resize(code_bits);
-  for (std::size_t m = 0; m < code_bits; m += kBlockSymbols) {
-    const double weight = sum_[FrameReader::kPreambleParts + m / kBlockSymbols].weight;
-    for (std::size_t i = m; i < std::min(m + kBlockSymbols, code_bits); ++i) {
-      const double t = static_cast<double>(reader_.symbol_chip(i)) +
-                       0.5 * static_cast<double>(reader_.spreading_factor());
+  const double middle = 0.5 * static_cast<double>(reader_.spreading_factor()) -
+                        static_cast<double>(reader_.reference(h.sequence));
+  auto block = sum_.begin() + FrameReader::kPreambleParts;
+  for (std::size_t m = 0, n; m < code_bits; m += n, ++block) {
+    n = reader_.block_symbols(h.sequence, m, code_bits);
+    for (std::size_t i = m; i < m + n; ++i) {
+      const double t = static_cast<double>(reader_.symbol_chip(h.sequence, i)) + middle;
       const cf64 w = std::polar(1.0, -2.0 * kPi * turns * t - last.phase);
-      llr[i] = static_cast<float>(4.0 * weight *
+      llr[i] = static_cast<float>(4.0 * block->weight *
                                   (static_cast<double>(combined_.re[i]) * w.real() -
                                    static_cast<double>(combined_.im[i]) * w.imag()));
     }

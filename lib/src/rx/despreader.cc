@@ -112,17 +112,19 @@ SplitSequence::SplitSequence(Span<const cf32> chips, int lanes)
   }
 }
 
-void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::size_t count) {
+void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::size_t first,
+                                  std::size_t last) {
   re_.resize(from.re_.size());
   im_.resize(from.im_.size());
   for (std::size_t l = 0; l < re_.size(); ++l) {
     re_[l].resize(from.re_[l].size());
     im_[l].resize(from.im_[l].size());
   }
-  cf64 w(1, 0);
+  chips_ = from.chips_;
+  cf64 w = std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(first));
   const cf64 step = std::polar(1.0, -2.0 * kPi * turns);
-  LanePosition p(0, lanes());
-  for (std::size_t n = 0; n < count; ++n, ++p) {
+  LanePosition p(static_cast<std::int64_t>(first), lanes());
+  for (std::size_t n = first; n < last; ++n, ++p) {
     const auto c = static_cast<float>(w.real()), s = static_cast<float>(w.imag());
     const float re = *from.re(p), im = *from.im(p);
     const auto lane = static_cast<std::size_t>(p.lane), row = static_cast<std::size_t>(p.row);
@@ -132,24 +134,26 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
   }
 }
 
-void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t first_symbol_chip,
+void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t preamble_chips,
                                      Span<const float> symbols) {
   constexpr std::size_t kLeastPadding = 64;
   const std::size_t lanes = from.re_.size(), pad_rows = (kLeastPadding + lanes - 1) / lanes;
-  const std::size_t chips = first_symbol_chip + symbols.size() * lanes;
-  const std::size_t rows = 2 * pad_rows + (chips + lanes - 1) / lanes + kBlockSymbols;
+  const std::size_t half = symbols.size() / 2;
+  chips_ = preamble_chips + symbols.size() * lanes;
   padding_ = pad_rows * lanes;
-  chips_ = chips;
+  const std::size_t rows = 2 * pad_rows + (chips_ + lanes - 1) / lanes + kBlockSymbols;
   re_.resize(lanes);
   im_.resize(lanes);
   for (std::size_t l = 0; l < lanes; ++l) {
-    // Chips l, l + lanes, ... of the preamble, then those of one place in each symbol.
-    const std::size_t head = (first_symbol_chip - l + lanes - 1) / lanes;
+    // The first half's symbols lie on rows 0 ... half - 1 of every lane, then come the preamble's chips.
+    const std::size_t plain = (preamble_chips + lanes - 1 - l) / lanes;
     for (auto [to, of] : {std::pair(&re_[l], &from.re_[l]), std::pair(&im_[l], &from.im_[l])}) {
       to->assign(rows, 0.0F);
       float* out = to->data() + pad_rows;
-      std::copy_n(of->data(), head, out);
-      for (std::size_t m = 0; m < symbols.size(); ++m) out[head + m] = (*of)[head + m] * symbols[m];
+      const float* in = of->data();
+      for (std::size_t m = 0; m < half; ++m) out[m] = in[m] * symbols[m];
+      std::copy_n(in + half, plain, out + half);
+      for (std::size_t m = half; m < symbols.size(); ++m) out[plain + m] = in[plain + m] * symbols[m];
     }
   }
 }

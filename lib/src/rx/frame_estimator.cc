@@ -37,7 +37,7 @@ FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& r
 
 const SplitSequence& FrameEstimator::replica(const FrameHypothesis& h, const std::vector<float>& symbols) {
   const double base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
-  replica_.assign_modulated(reader_.sequence(h.sequence, base_hz, reader_.frame_chips(h.sequence)),
+  replica_.assign_modulated(reader_.sequence(h.sequence, base_hz, reader_.code_bits(h.sequence)),
                             reader_.preamble_chips(), symbols);
   return replica_;
 }
@@ -69,7 +69,8 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   out.sequence = h.sequence;
   out.base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
   out.turns = (h.carrier_offset_hz - out.base_hz) / p.chip_rate_hz;
-  out.timing = {first_chip, h.clock_ppm * 1e-6};
+  const auto reference = static_cast<double>(reader_.reference(h.sequence));
+  out.timing = {first_chip, h.clock_ppm * 1e-6, reference};
   reader_.limit_weights(chips, h.sequence, first_chip);
 
   pieces_.clear();
@@ -77,7 +78,7 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   for (std::size_t first = 0; first < frame_chips; first += kPieceChips) {
     const std::size_t count = std::min(kPieceChips, frame_chips - first);
     const auto n = static_cast<double>(count);
-    pieces_.push_back({static_cast<double>(first) + n / 2,
+    pieces_.push_back({static_cast<double>(first) + n / 2 - reference,
                        reader_.weight(chips, first_chip + static_cast<double>(first), count), n});
     weighted_chips += pieces_.back().weight * n;
   }
@@ -99,8 +100,8 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
 
   // Timing: parabola through the correlation a quarter chip either side; the pulse is flat to fourth order
   // there.
-  correlate_pieces(chips, {first_chip - 0.25, out.timing.clock}, replica, early_);
-  correlate_pieces(chips, {first_chip + 0.25, out.timing.clock}, replica, late_);
+  correlate_pieces(chips, {first_chip - 0.25, out.timing.clock, reference}, replica, early_);
+  correlate_pieces(chips, {first_chip + 0.25, out.timing.clock, reference}, replica, late_);
   const double early = std::abs(sum(early_, out.turns)), late = std::abs(sum(late_, out.turns)),
                mid = std::abs(sum(middle_, out.turns));
   if (const double bend = early - 2 * mid + late; bend < 0)
@@ -110,7 +111,7 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   response_.assign(kDelays, cf64{});
   for (std::size_t d = 0; d < kDelays; d += 2) {
     correlate_pieces(chips, {out.timing.chip + kFirstDelay + static_cast<double>(d) * kDelayStep,
-                             out.timing.clock},
+                             out.timing.clock, reference},
                      replica, early_);
     response_[d] = sum(early_, out.turns);
   }
@@ -120,8 +121,8 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   }
   find_fingers(response_, weighted_chips, weighted_chips, p.rolloff, out.fingers);
   out.timing.chip += out.fingers.front().delay_chips;
-  const double reference = out.fingers.front().delay_chips;
-  for (Finger& f : out.fingers) f.delay_chips -= reference;
+  const double strongest = out.fingers.front().delay_chips;
+  for (Finger& f : out.fingers) f.delay_chips -= strongest;
 }
 
 }  // namespace ngdsp

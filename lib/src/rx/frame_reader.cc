@@ -34,10 +34,11 @@ FrameReader::FrameReader(const FrameEncoder& encoder) : profile_(encoder.profile
     sequences_.emplace_back(encoder.sequence(q), profile_.spreading_factor);
 }
 
-const SplitSequence& FrameReader::sequence(int q, double carrier_hz, std::size_t chips_needed) {
+const SplitSequence& FrameReader::sequence(int q, double carrier_hz, std::size_t symbols) {
   const SplitSequence& plain = sequences_[static_cast<std::size_t>(q)];
   if (carrier_hz == 0) return plain;
-  turned_.assign_turned(plain, carrier_hz / profile_.chip_rate_hz, chips_needed);
+  const std::size_t first = preamble_start(q) - symbols / 2 * spreading_factor();
+  turned_.assign_turned(plain, carrier_hz / profile_.chip_rate_hz, first, first + span_chips(symbols));
   return turned_;
 }
 
@@ -50,14 +51,16 @@ double FrameReader::weight(const ChipBuffer& chips, double chip, std::size_t cou
   return 1.0 / std::max(chips.mean_power(static_cast<std::int64_t>(std::lround(chip)), count), power_floor_);
 }
 
-void FrameReader::read_preamble(const ChipBuffer& chips, FrameTiming t, const SplitSequence& s,
+void FrameReader::read_preamble(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
                                 std::vector<FrameBlock>& blocks) const {
   blocks.clear();
+  const std::size_t start = preamble_start(q);
   for (std::size_t i = 0; i < kPreambleParts; ++i) {
-    const std::size_t first = part_chip(i), count = part_chip(i + 1) - first;
+    const std::size_t from = i * preamble_chips() / kPreambleParts;
+    const std::size_t count = (i + 1) * preamble_chips() / kPreambleParts - from, first = start + from;
     FrameBlock b;
-    b.time = static_cast<double>(first) + static_cast<double>(count) / 2.0;
     b.chips = static_cast<double>(count);
+    b.time = static_cast<double>(first) + b.chips / 2.0 - static_cast<double>(reference(q));
     const double at = t.chip + static_cast<double>(first) - t.clock * b.time;
     b.weight = weight(chips, at, count);
     b.known = correlate(chips, at, s, first, count);
@@ -65,26 +68,31 @@ void FrameReader::read_preamble(const ChipBuffer& chips, FrameTiming t, const Sp
   }
 }
 
-void FrameReader::read_symbols(const ChipBuffer& chips, FrameTiming t, const SplitSequence& s,
+void FrameReader::read_symbols(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
                                std::size_t count, SplitSymbols& y) const {
   y.resize(count);
-  for (std::size_t m = 0; m < count; m += kBlockSymbols) {
-    const std::size_t n = std::min(kBlockSymbols, count - m), first = symbol_chip(m);
-    const double middle = static_cast<double>(first) + static_cast<double>(n * spreading_factor()) / 2.0;
-    despread(chips, t.chip + static_cast<double>(first) - t.clock * middle, s, first, n, y.re.data() + m,
-             y.im.data() + m);
+  const std::size_t begin = (code_bits(q) - count) / 2, end = begin + count;
+  for (std::size_t m = begin, n; m < end; m += n) {
+    n = block_symbols(q, m, end);
+    const std::size_t first = symbol_chip(q, m);
+    const double time = static_cast<double>(first) + static_cast<double>(n * spreading_factor()) / 2.0 -
+                        static_cast<double>(reference(q));
+    despread(chips, t.chip + static_cast<double>(first) - t.clock * time, s, first, n,
+             y.re.data() + (m - begin), y.im.data() + (m - begin));
   }
 }
 
-void FrameReader::add_symbol_blocks(const ChipBuffer& chips, FrameTiming t, std::size_t count,
+void FrameReader::add_symbol_blocks(const ChipBuffer& chips, int q, FrameTiming t, std::size_t count,
                                     const SplitSymbols& y, std::vector<FrameBlock>& blocks) const {
-  for (std::size_t m = 0; m < count; m += kBlockSymbols) {
-    const std::size_t n = std::min(kBlockSymbols, count - m), first = symbol_chip(m);
+  const std::size_t begin = (code_bits(q) - count) / 2, end = begin + count;
+  for (std::size_t m = begin, n; m < end; m += n) {
+    n = block_symbols(q, m, end);
+    const std::size_t first = symbol_chip(q, m);
     FrameBlock b;
     b.chips = static_cast<double>(n * spreading_factor());
-    b.time = static_cast<double>(first) + b.chips / 2.0;
+    b.time = static_cast<double>(first) + b.chips / 2.0 - static_cast<double>(reference(q));
     b.weight = weight(chips, t.chip + static_cast<double>(first) - t.clock * b.time, n * spreading_factor());
-    square_symbols(y.re.data() + m, y.im.data() + m, n, b.squares, b.energy);
+    square_symbols(y.re.data() + (m - begin), y.im.data() + (m - begin), n, b.squares, b.energy);
     blocks.push_back(b);
   }
 }

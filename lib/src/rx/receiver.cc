@@ -154,9 +154,10 @@ void Receiver::Impl::take(Span<const cf32> block) {
 
 void Receiver::Impl::trace(const Candidate& c, const char* reason) {
   if (!on_trace) return;
+  const Profile& p = config.profile;
   CandidateTrace t;
   t.sequence = c.hit.sequence;
-  t.sample_index = static_cast<double>(origin) + c.hit.chip * samples_per_chip;
+  t.sample_index = static_cast<double>(origin) + (c.hit.chip - p.preamble_start(p.class_of(c.hit.sequence))) * samples_per_chip;
   t.detection = c.hit.statistic;
   t.evidence = c.evidence;
   t.carrier_offset_hz = c.carrier_offset_hz;
@@ -175,7 +176,7 @@ void Receiver::Impl::report(const DecodedFrame& d) {
   ReceivedFrame f;
   f.payload = d.payload;
   f.sequence = e.sequence;
-  const double sample = e.timing.chip * samples_per_chip, whole = std::round(sample);
+  const double sample = e.timing.first_chip() * samples_per_chip, whole = std::round(sample);
   f.sample_index = origin + static_cast<std::uint64_t>(std::max(0.0, whole));
   f.sample_fraction = sample - whole;
   f.amplitude = e.amplitude();

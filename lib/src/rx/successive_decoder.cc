@@ -75,7 +75,7 @@ struct SuccessiveDecoder::Impl {
   };
   std::vector<ClassDecoder> decoders;   // one a payload class
   std::vector<std::size_t> decoder_of;  // by sequence
-  std::vector<std::int64_t> lengths;    // chips, by sequence
+  std::vector<std::int64_t> lengths, leads;  // chips of the frame and before its preamble, by sequence
 
   // Code phases [first, first + hop) and what was found there.
   struct SearchBlock {
@@ -112,10 +112,13 @@ struct SuccessiveDecoder::Impl {
   };
   std::vector<Queued> queue;
 
-  std::int64_t longest() const { return *std::max_element(lengths.begin(), lengths.end()); }
+
   std::int64_t length(const Candidate& c) const { return lengths[static_cast<std::size_t>(c.hit.sequence)]; }
   bool complete(const Candidate& c, std::int64_t end) const {
-    return static_cast<std::int64_t>(std::ceil(c.hit.chip)) + length(c) + FrameReader::kMarginChips <= end;
+    return static_cast<std::int64_t>(std::ceil(start(c))) + length(c) + FrameReader::kMarginChips <= end;
+  }
+  double start(const Candidate& c) const {
+    return c.hit.chip - static_cast<double>(leads[static_cast<std::size_t>(c.hit.sequence)]);
   }
   double vetting_threshold(const Candidate& c) const {
     if (config.vetting_threshold > 0) return config.vetting_threshold;
@@ -138,7 +141,7 @@ PreambleDetectorConfig detection_of(const FrameEncoder& encoder, const OffsetRan
   const Profile& p = encoder.profile();
   PreambleDetectorConfig d;
   for (int q = 0; q < p.sequence_count(); ++q)
-    d.sequences.emplace_back(encoder.sequence(q).begin(), encoder.sequence(q).begin() + p.preamble_chips);
+    d.sequences.emplace_back(encoder.preamble(q).begin(), encoder.preamble(q).end());
   d.chip_rate_hz = p.chip_rate_hz;
   d.max_carrier_offset_hz =
       range.turns_by_chip() ? range.max_clock_ppm * 1e-6 * p.carrier_crystal_hz + range.extra_carrier_hz : 0;
@@ -164,6 +167,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     for (int k = 0; k < payload_class.sequences; ++k) {
       decoder_of.push_back(decoders.size());
       lengths.push_back(p.frame_chips(payload_class));
+      leads.push_back(p.preamble_start(payload_class));
     }
     decoders.push_back(
         {PolarDecoder(frame_code(payload_class), p.list_size), Interleaver(payload_class.code_bits)});
@@ -232,7 +236,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
-        const double power = chips.mean_power(static_cast<std::int64_t>(c.hit.chip), static_cast<std::size_t>(length(c)));
+        const double power = chips.mean_power(static_cast<std::int64_t>(start(c)), static_cast<std::size_t>(length(c)));
         if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) vet(chips, c, power);
         c.busy = block.busy;
         if (c.evidence >= vetting_threshold(c)) queue.push_back({&block, &c});
@@ -245,7 +249,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c] : queue) {
         const bool crowded = c->busy && !last;
-        const double age = (static_cast<double>(end) - c->hit.chip) / static_cast<double>(length(*c)) - 1;
+        const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
         if (c->stage == Stage::kDecoded || c->evidence <= kEvidenceRise * c->tried_evidence[effort] ||
             c->evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (crowded && age < kEfforts[effort].age))
@@ -315,7 +319,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
 
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power) {
   c.vetted_power = std::max(power, 1e-30);
-  if (c.hit.chip - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
+  if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
   g_dbg.v++;const auto& found = vetter.vet(chips, c.hit);
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;
@@ -352,7 +356,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       Attempt& a = attempts[k];
       if (k == made) {
         a.hypothesis = hypotheses[k];
-        a.first_chip = c.hit.chip + demodulator.demodulate(chips, a.hypothesis, llr).front().delay_chips;
+        a.first_chip = start(c) + demodulator.demodulate(chips, a.hypothesis, llr).front().delay_chips;
         a.code_llr.resize(llr.size());
         for (std::size_t m = 0; m < llr.size(); ++m)
           a.code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
@@ -417,7 +421,7 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
   for (SearchBlock& block : window) {
     std::deque<Candidate> kept;
     for (Candidate& c : block.candidates) {
-      const auto age = static_cast<double>(end) - c.hit.chip;
+      const auto age = static_cast<double>(end) - start(c);
       if (age > (1 + kWindowFrames) * static_cast<double>(length(c))) {
         if (c.stage != Stage::kDecoded) bury(c);
       } else {
@@ -426,9 +430,12 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
     }
     block.candidates.swap(kept);
   }
-  const auto window_chips = static_cast<std::int64_t>((1 + kWindowFrames) * static_cast<double>(longest()));
-  while (!window.empty() && window.front().first + detector.hop_chips() + window_chips < end) window.pop_front();
+  std::int64_t kept_chips = 0;
+  for (std::size_t q = 0; q < lengths.size(); ++q)
+    kept_chips = std::max(kept_chips, static_cast<std::int64_t>((1 + kWindowFrames) * static_cast<double>(lengths[q])) - leads[q]);
+  while (!window.empty() && window.front().first + detector.hop_chips() + kept_chips < end) window.pop_front();
   if (!window.empty()) oldest = window.front().first;
+  oldest -= *std::max_element(leads.begin(), leads.end());
   if (end - oldest > 0) {
     const double power = chips.mean_power(std::max(oldest, chips.begin()), static_cast<std::size_t>(kStepChips));
     if (getenv("DBG")) fprintf(stderr, "LEAVE %.2f %.4f\n", static_cast<double>(oldest) / 16384, power);

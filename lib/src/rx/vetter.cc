@@ -19,20 +19,27 @@ struct Stage {
 constexpr Stage kStages[] = {{1024, 12}, {2048, 18}, {kVettedSymbols, 0}};
 constexpr double kHypothesisDrop = 11;  // nats below the best at which a clock offset is no longer tried
 
-// Adds one block to every trial: its entry at the trial's drift, turned by the trial's carrier, which then
-// turns on to the next block.
+// Adds one block to every trial: its entry at the trial's drift, turned by the trial's carrier; `sign` -1 for a
+// block before the preamble.
 NGDSP_MULTIVERSION void add_block_to_trials(std::size_t n, const float* clock_quarters, float time, int lowest,
                                             int last, const float* re, const float* im, const float* constant,
-                                            const float* step_re, const float* step_im, float* w_re,
-                                            float* w_im, float* sum_re, float* sum_im, float* sum_constant) {
+                                            const float* w_re, const float* w_im, float sign, float* sum_re,
+                                            float* sum_im, float* sum_constant) {
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
     int o = static_cast<int>(std::floor(clock_quarters[i] * time + 0.5F)) - lowest;
     o = o < 0 ? 0 : o > last ? last : o;
-    const float c = w_re[i], s = w_im[i];
+    const float c = w_re[i], s = sign * w_im[i];
     sum_re[i] += re[o] * c - im[o] * s;
     sum_im[i] += re[o] * s + im[o] * c;
     sum_constant[i] += constant[o];
+  }
+}
+
+NGDSP_MULTIVERSION void turn_trials(std::size_t n, const float* step_re, const float* step_im, float* w_re,
+                                    float* w_im) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const float c = w_re[i], s = w_im[i];
     w_re[i] = c * step_re[i] - s * step_im[i];
     w_im[i] = c * step_im[i] + s * step_re[i];
   }
@@ -52,19 +59,23 @@ Vetter::Vetter(const FrameEncoder& encoder, const OffsetRange& range) : reader_(
     nominal_a2_.push_back(chip_ec_n0_from_ebn0_db(p, p.class_of(q), kNominalEbn0Db));
 }
 
-void Vetter::square_block(const ChipBuffer& chips, double chip, const SplitSequence& s, double low,
-                          double high, double a2) {
-  const std::size_t first = reader_.symbol_chip(table_.rows.size() * kBlockSymbols);
+void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const SplitSequence& s,
+                          bool behind, std::size_t n, double low, double high, double a2) {
+  const std::size_t half = reader_.code_bits(hit.sequence) / 2;
+  const std::size_t first = reader_.symbol_chip(
+      hit.sequence, behind ? half + n * kBlockSymbols : half - (n + 1) * kBlockSymbols);
   const std::size_t count = kBlockSymbols * reader_.spreading_factor();
-  const double time = static_cast<double>(first) + static_cast<double>(count) / 2;
-  const double weight = reader_.weight(chips, chip + static_cast<double>(first), count);
-  const int from = static_cast<int>(std::lround(-4.0 * high * time));
-  const int to = static_cast<int>(std::lround(-4.0 * low * time));
+  const double time = static_cast<double>(first) + static_cast<double>(count) / 2 -
+                      static_cast<double>(reader_.reference(hit.sequence));
+  const double at = hit.chip + static_cast<double>(first) - static_cast<double>(reader_.preamble_start(hit.sequence));
+  const double weight = reader_.weight(chips, at, count);
+  const auto drift = [time](double clock) { return static_cast<int>(std::lround(-4.0 * clock * time)); };
+  const int from = std::min(drift(low), drift(high)), to = std::max(drift(low), drift(high));
   table_.rows.push_back({from, table_.re.size(), static_cast<std::size_t>(to - from + 1)});
   const double scale = a2 * weight * weight, expected = a2 * weight * static_cast<double>(count);
   float re[kBlockSymbols], im[kBlockSymbols];
   for (int o = from; o <= to; ++o) {
-    despread(chips, chip + static_cast<double>(first) + o * 0.25, s, first, kBlockSymbols, re, im);
+    despread(chips, at + o * 0.25, s, first, kBlockSymbols, re, im);
     cf64 squares;
     double energy;
     square_symbols(re, im, kBlockSymbols, squares, energy);
@@ -77,8 +88,8 @@ void Vetter::square_block(const ChipBuffer& chips, double chip, const SplitSeque
 void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, double a2) {
   const Profile& p = reader_.profile();
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
-  const auto span = static_cast<double>(
-      reader_.symbol_chip(std::min(reader_.code_bits(hit.sequence), kVettedSymbols)));
+  const auto span =
+      static_cast<double>(reader_.span_chips(std::min(reader_.code_bits(hit.sequence), kVettedSymbols)));
   const int extra = range_.turns_by_chip() ? 0
                                            : static_cast<int>(std::ceil(range_.extra_carrier_hz * span /
                                                                         p.chip_rate_hz / kHypothesisStep));
@@ -87,7 +98,7 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
   Trial& t = trial_;
   t.resize(n);
   const double block_chips = static_cast<double>(kBlockSymbols * reader_.spreading_factor());
-  const double first_time = static_cast<double>(reader_.preamble_chips()) + block_chips / 2;
+  const double first_time = static_cast<double>(reader_.preamble_chips()) / 2 + block_chips / 2;
   for (std::size_t i = 0; i < n; ++i) {
     t.clock[i] = low + (high - low) * static_cast<double>(i / carriers) / steps;
     t.turns[i] = (t.clock[i] * p.carrier_crystal_hz - base_hz) / p.chip_rate_hz +
@@ -101,14 +112,16 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
     t.step_im[i] = static_cast<float>(step.imag());
     t.re[i] = t.im[i] = t.constant[i] = 0;
   }
-  for (std::size_t b = 0; b < table_.rows.size(); ++b) {
-    const DriftTable::Row& row = table_.rows[b];
-    add_block_to_trials(n, t.clock_quarters.data(),
-                        static_cast<float>(first_time + static_cast<double>(b) * block_chips), row.lowest,
-                        static_cast<int>(row.count) - 1, table_.re.data() + row.first,
-                        table_.im.data() + row.first, table_.constant.data() + row.first, t.step_re.data(),
-                        t.step_im.data(), t.w_re.data(), t.w_im.data(), t.re.data(), t.im.data(),
-                        t.constant.data());
+  for (std::size_t pair = 0; pair < table_.rows.size() / 2; ++pair) {
+    for (std::size_t side = 0; side < 2; ++side) {
+      const DriftTable::Row& row = table_.rows[2 * pair + side];
+      const double time = first_time + static_cast<double>(pair) * block_chips, sign = side == 0 ? -1 : 1;
+      add_block_to_trials(n, t.clock_quarters.data(), static_cast<float>(sign * time), row.lowest,
+                          static_cast<int>(row.count) - 1, table_.re.data() + row.first,
+                          table_.im.data() + row.first, table_.constant.data() + row.first, t.w_re.data(),
+                          t.w_im.data(), static_cast<float>(sign), t.re.data(), t.im.data(), t.constant.data());
+    }
+    turn_trials(n, t.step_re.data(), t.step_im.data(), t.w_re.data(), t.w_im.data());
   }
   found_.clear();
   for (std::size_t i = 0; i < n; ++i) {
@@ -116,7 +129,7 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
     total.squares += cf64(static_cast<double>(t.re[i]), static_cast<double>(t.im[i]));
     total.constant += static_cast<double>(t.constant[i]);
     const PhaseFit fit = fit_phase(total, t.turns[i]);
-    found_.push_back({hit.sequence, hit.chip, t.turns[i] * p.chip_rate_hz + base_hz, t.clock[i] * 1e6,
+    found_.push_back({hit.sequence, hit.chip - static_cast<double>(reader_.preamble_start(hit.sequence)), t.turns[i] * p.chip_rate_hz + base_hz, t.clock[i] * 1e6,
                       fit.phase, fit.evidence});
   }
 }
@@ -124,10 +137,11 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
 const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const PreambleHit& hit) {
   const Profile& p = reader_.profile();
   const std::size_t count = std::min(reader_.code_bits(hit.sequence), kVettedSymbols);
-  const std::size_t span = reader_.symbol_chip(count);
+  const std::size_t span = reader_.span_chips(count);
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
-  const SplitSequence& sequence = reader_.sequence(hit.sequence, base_hz, span);
-  reader_.limit_weights(chips, hit.sequence, hit.chip);
+  const SplitSequence& sequence = reader_.sequence(hit.sequence, base_hz, count);
+  const double start = hit.chip - static_cast<double>(reader_.preamble_start(hit.sequence));
+  reader_.limit_weights(chips, hit.sequence, start);
 
   // Clock offsets to try: all of them, or those of the carrier bin.
   double low = -range_.max_clock_ppm * 1e-6, high = -low;
@@ -139,17 +153,19 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
   const double step = kHypothesisStep * p.chip_rate_hz / static_cast<double>(span) / p.carrier_crystal_hz;
   const int steps = std::max(1, static_cast<int>(std::ceil((high - low) / step)));
 
-  reader_.read_preamble(chips, {hit.chip, (low + high) / 2}, sequence, preamble_);
+  reader_.read_preamble(chips, hit.sequence, {start, (low + high) / 2, 0}, sequence, preamble_);
   const double hint = (hit.statistic - 1.0) / static_cast<double>(reader_.preamble_chips());
   const double nominal = nominal_a2_[static_cast<std::size_t>(hit.sequence)];
   const double a2 = std::max(nominal, hint > 4 * nominal ? hint : 0.0) / preamble_.front().weight;
 
   table_.rows.clear();
   for (auto* v : {&table_.re, &table_.im, &table_.constant}) v->clear();
-  const std::size_t blocks = count / kBlockSymbols;
+  const std::size_t blocks = count / (2 * kBlockSymbols) * 2;
   for (const Stage& stage : kStages) {
     const std::size_t end = std::min(blocks, stage.symbols / kBlockSymbols);
-    while (table_.rows.size() < end) square_block(chips, hit.chip, sequence, low, high, a2);
+    while (table_.rows.size() < end)
+      for (const bool behind : {false, true})
+        square_block(chips, hit, sequence, behind, table_.rows.size() / 2, low, high, a2);
     // A shorter span needs fewer steps.
     judge(hit, low, high, end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1,
           a2);

@@ -48,6 +48,12 @@ const std::vector<cf32>& FrameEncoder::sequence(int q) const {
   return impl_->sequences.at(static_cast<std::size_t>(q));
 }
 
+Span<const cf32> FrameEncoder::preamble(int q) const {
+  return Span<const cf32>(sequence(q))
+      .subspan(static_cast<std::size_t>(impl_->profile.preamble_start(impl_->profile.class_of(q))),
+               static_cast<std::size_t>(impl_->profile.preamble_chips));
+}
+
 void FrameEncoder::encode_symbols(Span<const std::uint8_t> payload, int q,
                                   std::vector<float>& symbols) const {
   const Impl::ClassCode& c = impl_->codes[impl_->code_of.at(static_cast<std::size_t>(q))];
@@ -72,10 +78,12 @@ std::vector<cf32> FrameEncoder::encode(Span<const std::uint8_t> payload, int q) 
   std::vector<float> symbols;
   encode_symbols(payload, q, symbols);
   std::vector<cf32> chips = sequence(q);
-  const auto head = static_cast<std::size_t>(impl_->profile.preamble_chips);
+  const auto preamble = static_cast<std::size_t>(impl_->profile.preamble_chips);
   const auto sf = static_cast<std::size_t>(impl_->profile.spreading_factor);
-  for (std::size_t m = 0; m < symbols.size(); ++m)
-    for (std::size_t i = 0; i < sf; ++i) chips[head + m * sf + i] *= symbols[m];
+  for (std::size_t m = 0; m < symbols.size(); ++m) {
+    const std::size_t first = m * sf + (m < symbols.size() / 2 ? 0 : preamble);
+    for (std::size_t i = 0; i < sf; ++i) chips[first + i] *= symbols[m];
+  }
   return chips;
 }
 

@@ -82,8 +82,8 @@ std::string Profile::validate() const {
   if (!in_range(carrier_hz, 0, 1e11)) return out_of_range("carrier_hz", carrier_hz, "0 to 1e11 Hz");
   if (!in_range(center_hz, 0, 1e11)) return out_of_range("center_hz", center_hz, "0 to 1e11 Hz");
   if (real && center_hz != 0) return out_of_range("center_hz", center_hz, "0 for real samples");
-  if (preamble_chips < 64 || preamble_chips > 4096)
-    return out_of_range("preamble_chips", preamble_chips, "64 to 4096");
+  if (preamble_chips < 64 || preamble_chips > 4096 || preamble_chips % 2 != 0)
+    return out_of_range("preamble_chips", preamble_chips, "an even number, 64 to 4096");
   if (spreading_factor < 1 || spreading_factor > 256)
     return out_of_range("spreading_factor", spreading_factor, "1 to 256");
   if (sequence_family >= (1U << 20)) return out_of_range("sequence_family", sequence_family, "0 to 1048575");

@@ -10,8 +10,8 @@
 namespace ngdsp {
 
 /// Adds or takes away what a frame leaves behind the matched filter: in plane k, at chip c,
-///   sum_n s[n] exp(j 2 pi turns n) g(c + k/4 - chip - n (1 - clock)),  g(t) = sum_l gain_l rc(t - delay_l),
-/// rc the raised cosine. The clock's drift moves in steps of a block of rows. One object a thread.
+///   sum_n s[n] exp(j 2 pi turns (n - reference)) g(c + k/4 - t_n),  g(t) = sum_l gain_l rc(t - delay_l),
+/// t_n the time of chip n by FrameTiming, rc the raised cosine. The clock's drift moves in steps of a block of rows. One object a thread.
 class Canceller {
  public:
   explicit Canceller(double rolloff);

@@ -24,7 +24,7 @@ class Demodulator {
 
  private:
   void find_paths(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s);
-  PhaseFit fit(const ChipBuffer& chips, FrameTiming t, const SplitSequence& s, std::size_t symbols,
+  PhaseFit fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s, std::size_t symbols,
                double turns, double reach, double a2);
 
   FrameReader reader_;

@@ -15,12 +15,12 @@ class SplitSequence {
   SplitSequence() = default;
   SplitSequence(Span<const cf32> chips, int lanes);
 
-  /// conj(c[n]) exp(-j 2 pi turns n), n < count.
-  void assign_turned(const SplitSequence& from, double turns_per_chip, std::size_t count);
+  /// conj(c[n]) exp(-j 2 pi turns n) for first <= n < last; the rest is undefined.
+  void assign_turned(const SplitSequence& from, double turns_per_chip, std::size_t first, std::size_t last);
 
-  /// A whole frame as it was sent, conjugated: `from` up to chip `first_symbol_chip`, then symbol m on the m-th
-  /// row of chips behind it. Zeros lie around it: its chip n is number n + padding() here.
-  void assign_modulated(const SplitSequence& from, std::size_t first_symbol_chip, Span<const float> symbols);
+  /// A whole frame as it was sent, conjugated: half of the symbols on as many rows of chips, `preamble_chips`
+  /// plain, the other half. Zeros lie around it: its chip n is number n + padding() here.
+  void assign_modulated(const SplitSequence& from, std::size_t preamble_chips, Span<const float> symbols);
   std::size_t padding() const { return padding_; }
   std::size_t chips() const { return chips_; }
 

@@ -10,8 +10,8 @@
 
 namespace ngdsp {
 
-/// A decoded frame and its channel: chip n of its replica arrives by finger l at
-/// timing.chip + n (1 - timing.clock) + delay_l with gain_l exp(j 2 pi turns n).
+/// A decoded frame and its channel: chip n of its replica arrives by finger l delay_l after its timing says,
+/// with gain_l exp(j 2 pi turns (n - timing.reference)).
 struct FrameEstimate {
   int sequence = 0;
   FrameTiming timing;  ///< of the strongest path, whose delay is 0

@@ -1,6 +1,7 @@
 // The parts of a frame as a hypothesis of its time and clock reads them from the chips.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -10,16 +11,20 @@
 
 namespace ngdsp {
 
-/// Where a frame lies: its chip n at chip + n - clock (n), in the buffer's chips.
+/// Where a frame lies: its chip n at chip + n - clock (n - reference), in the buffer's chips. The reference is
+/// the middle of the preamble, which is what is found first and known best.
 struct FrameTiming {
-  double chip = 0;
+  double chip = 0;   ///< where chip 0 would be without a clock offset
   double clock = 0;  ///< offset of the sender's clock, 1e-6 for a ppm: a fast one makes the frame shorter
+  double reference = 0;
+
+  double first_chip() const { return chip + clock * reference; }
 };
 
 /// A stretch of a frame over which clock, carrier and noise hold still: a quarter of the preamble or
 /// kBlockSymbols symbols.
 struct FrameBlock {
-  double time = 0;    ///< of its middle, chips from the frame's first
+  double time = 0;    ///< of its middle, chips from the frame's reference
   double chips = 0;   ///< how many
   double weight = 0;  ///< 1/s^2, s^2 the mean power of the buffer's chips here: noise, for frames far below it
   cf64 known;         ///< preamble: its correlation with the sequence
@@ -45,13 +50,23 @@ class FrameReader {
   std::size_t frame_chips(int sequence) const {
     return preamble_chips() + code_bits(sequence) * spreading_factor();
   }
-  /// First chip of symbol m, from the frame's first.
-  std::size_t symbol_chip(std::size_t m) const { return preamble_chips() + m * spreading_factor(); }
-  std::size_t part_chip(std::size_t i) const { return i * preamble_chips() / kPreambleParts; }
+  std::size_t preamble_start(int sequence) const { return code_bits(sequence) / 2 * spreading_factor(); }
+  std::size_t reference(int sequence) const { return preamble_start(sequence) + preamble_chips() / 2; }
+  /// First chip of symbol m.
+  std::size_t symbol_chip(int sequence, std::size_t m) const {
+    return m * spreading_factor() + (m < code_bits(sequence) / 2 ? 0 : preamble_chips());
+  }
+  /// Symbols of a block that begins with symbol m and ends before `last`: none straddles the preamble.
+  std::size_t block_symbols(int sequence, std::size_t m, std::size_t last) const {
+    const std::size_t half = code_bits(sequence) / 2;
+    return std::min(kBlockSymbols, (m < half && half < last ? half : last) - m);
+  }
+  /// Chips that `count` symbols around the preamble span with it.
+  std::size_t span_chips(std::size_t count) const { return preamble_chips() + count * spreading_factor(); }
 
-  /// The sequence to despread with, turned chip by chip by a carrier that moves within a block; valid until
-  /// the next call.
-  const SplitSequence& sequence(int q, double carrier_hz, std::size_t chips_needed);
+  /// The sequence to despread the `symbols` around the preamble with, turned chip by chip by a carrier that
+  /// moves within a block; valid until the next call.
+  const SplitSequence& sequence(int q, double carrier_hz, std::size_t symbols);
 
   /// A silent block must not outweigh the rest of its frame: weights up to the next call are at most 1000
   /// times that of the frame's mean power.
@@ -59,14 +74,14 @@ class FrameReader {
   double weight(const ChipBuffer& chips, double chip, std::size_t count) const;
 
   /// The preamble in kPreambleParts parts; clears `blocks`.
-  void read_preamble(const ChipBuffer& chips, FrameTiming t, const SplitSequence& s,
+  void read_preamble(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
                      std::vector<FrameBlock>& blocks) const;
-  /// The first `count` symbols.
-  void read_symbols(const ChipBuffer& chips, FrameTiming t, const SplitSequence& s, std::size_t count,
+  /// The `count` symbols around the preamble (even; all of them: code_bits(q)).
+  void read_symbols(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s, std::size_t count,
                     SplitSymbols& y) const;
-  /// Appends the blocks of the first `count` symbols y.
-  void add_symbol_blocks(const ChipBuffer& chips, FrameTiming t, std::size_t count, const SplitSymbols& y,
-                         std::vector<FrameBlock>& blocks) const;
+  /// Appends their blocks.
+  void add_symbol_blocks(const ChipBuffer& chips, int q, FrameTiming t, std::size_t count,
+                         const SplitSymbols& y, std::vector<FrameBlock>& blocks) const;
 
  private:
   Profile profile_;

@@ -11,13 +11,13 @@
 
 namespace ngdsp {
 
-/// What is believed of a candidate frame. The frame's chip n lies at chip + n (1 - clock_ppm 1e-6).
+/// What is believed of a candidate frame; times and phases as in FrameTiming, about the preamble's middle.
 struct FrameHypothesis {
   int sequence = 0;
   double chip = 0;
   double carrier_offset_hz = 0;
   double clock_ppm = 0;
-  double phase_rad = 0;  ///< at the first chip
+  double phase_rad = 0;  ///< in the middle of the preamble
   double evidence = 0;   ///< log-likelihood ratio against noise, nats
 };
 
@@ -34,10 +34,10 @@ struct OffsetRange {
 /// Clock offsets closer than this many cycles of carrier over a span are one: 0.2 dB at worst in the squared
 /// symbols.
 constexpr double kHypothesisStep = 0.12;
-/// Symbols that tell a frame from noise, whatever its length.
+/// Symbols around the preamble that tell a frame from noise, whatever its length.
 constexpr std::size_t kVettedSymbols = 4096;
 
-/// Evidence that a frame begins at a hit, from its preamble and the squares of its first symbols: CarrierSums
+/// Evidence that a frame lies about a hit, from its preamble and the squares of its symbols: CarrierSums
 /// maximised over phase and clock offset (which drives carrier and drift alike), at the amplitude that a
 /// frame at the decoding threshold has. One object a thread.
 class Vetter {
@@ -51,7 +51,8 @@ class Vetter {
   const std::vector<FrameHypothesis>& vet(const ChipBuffer& chips, const PreambleHit& hit);
 
  private:
-  // One value for every block and quarter chip of drift.
+  // One value for every block and quarter chip of drift. Blocks come in pairs: the n-th before the preamble and
+  // the n-th behind it, whose times from its middle differ in sign alone.
   struct DriftTable {
     struct Row {
       int lowest;  // drift, quarter chips
@@ -65,8 +66,8 @@ class Vetter {
     std::vector<float> clock_quarters, w_re, w_im, step_re, step_im, re, im, constant;
     void resize(std::size_t n);
   };
-  void square_block(const ChipBuffer& chips, double chip, const SplitSequence& s, double low, double high,
-                    double a2);
+  void square_block(const ChipBuffer& chips, const PreambleHit& hit, const SplitSequence& s, bool behind,
+                    std::size_t n, double low, double high, double a2);
   void judge(const PreambleHit& hit, double low, double high, int steps, double a2);
 
   FrameReader reader_;

@@ -27,9 +27,9 @@ class FrameEncoder {
 
   const Profile& profile() const;
 
-  /// The chips of a frame on sequence q: c[n] unmodulated for n < preamble_chips, then c[n] times +1 (bit 0)
-  /// or -1 (bit 1) of symbol floor((n - preamble_chips)/SF). Unit energy a chip. 0 <= q < sequence_count();
-  /// payload has exactly class_of(q).payload_bytes bytes.
+  /// The chips of a frame on sequence q: the first half of the symbols, the preamble, the second half. c[n] is
+  /// unmodulated in the preamble, elsewhere times +1 (bit 0) or -1 (bit 1) of its symbol, SF chips a symbol. Unit
+  /// energy a chip. 0 <= q < sequence_count(); payload has exactly class_of(q).payload_bytes bytes.
   std::vector<cf32> encode(Span<const std::uint8_t> payload, int q) const;
 
   /// The BPSK symbols (+1 / -1 in order of transmission) alone.
@@ -37,6 +37,8 @@ class FrameEncoder {
 
   /// The whole unmodulated sequence q, frame_chips(class_of(q)) chips.
   const std::vector<cf32>& sequence(int q) const;
+  /// Its chips that are the preamble.
+  Span<const cf32> preamble(int q) const;
 
  private:
   struct Impl;

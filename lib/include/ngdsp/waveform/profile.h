@@ -30,7 +30,7 @@ struct Profile {
   double sample_rate_hz =
       192000.0;  ///< default rate of recordings; the receiver takes any that fits (see FrontEnd)
   double rolloff = 1.0 / 6.0;  ///< of the root-raised-cosine pulse, 0.05 ... 1
-  int preamble_chips = 2048;   ///< unmodulated chips at the head of the frame, 64 ... 4096
+  int preamble_chips = 2048;   ///< unmodulated chips in the middle of the frame, even, 64 ... 4096
   int spreading_factor = 7;    ///< chips per code bit, 1 ... 256
   std::uint32_t sequence_family =
       1;                         ///< 0 ... 2^20-1: two profiles with different numbers never hear each other
@@ -54,6 +54,8 @@ struct Profile {
   int first_sequence(int payload_bytes) const;
   /// preamble + N x spreading factor.
   int frame_chips(const PayloadClass& c) const { return preamble_chips + c.code_bits * spreading_factor; }
+  /// First chip of the preamble: half of the symbols come before it.
+  int preamble_start(const PayloadClass& c) const { return c.code_bits / 2 * spreading_factor; }
   double samples_per_chip() const { return sample_rate_hz / chip_rate_hz; }
   double chip_s() const { return 1.0 / chip_rate_hz; }
 };

@@ -240,38 +240,83 @@ struct UnsourcedReceiver::Impl {
     return c.chip_power * v / without;
   }
 
-  // Tries one candidate; true and the message when it is accepted.
-  bool try_decode(const Candidate& c, float sinr, int list, UnsourcedMessage& message) {
-    static const double win = getenv_d("U_WIN", 4), tmin = getenv_d("U_TMIN", 10.5), tdev = getenv_d("U_TDEV", 3.5);
+  // How well the best path with a CRC explains the LLRs, in standard deviations of what noise gives; 0 when
+  // there is none.
+  float best_word(int sequence, float sinr, int list, UnsourcedMessage& message) {
     ++stats.decodes;
     const int count = decoder.decode_paths(llr, list, paths, path_metric);
     const std::size_t bytes = paths.size() / path_metric.size();
-    float total = 0;
-    for (const float x : llr) total += std::abs(x);
     for (int p = 0; p < count; ++p) {
-      if (path_metric[idx(p)] > path_metric[0] + win) break;
       const std::uint8_t* info = paths.data() + idx(p) * bytes;
       if (!code.check(info)) continue;
-      const float deviation = 2.0F * std::sqrt(static_cast<float>(symbols) * sinr);
-      const float match = (total - 2.0F * path_metric[idx(p)]) / deviation;
-      if (match < tmin || match < 0.5F * deviation - tdev) {
-        ++stats.metric_rejected;
-        return false;
-      }
-      message = code.message(c.sequence, info);
-      return true;
+      message = code.message(sequence, info);
+      return match_of(path_metric[idx(p)], sinr);
     }
     ++stats.crc_rejected;
-    return false;
+    return 0;
   }
 
-  void subtract(const UnsourcedMessage& message) {
+  float match_of(float metric, float sinr) const {
+    float total = 0;
+    for (const float x : llr) total += std::abs(x);
+    return (total - 2.0F * metric) / (2.0F * std::sqrt(static_cast<float>(symbols) * sinr));
+  }
+
+  // Decodes every sender found once more, now that the others are gone. True when one was replaced or given up.
+  bool reexamine(float least) {
+    bool changed = false;
+    std::vector<float> word(symbols), s(stride, 0.0F);
+    for (std::size_t k = 0; k < found.size();) {
+      const int j = code.sequence_of(found[k]);
+      code.sequence(j, Span<float>(s.data(), chips));
+      code.code_word(found[k], word);
+      code.mask(j, mask);
+      spread::multiply(precision.data(), s.data(), u.data(), chips, stride);
+      const float v = spread::dot(s.data(), u.data(), stride);
+      std::fill(output.begin(), output.end(), 0.0F);
+      for (std::size_t c = 0; c < chips; ++c)
+        spread::axpy(output.data(), transposed.data() + c * symbols, u[c], symbols);
+      const float amplitude = std::sqrt(chip_power(j));
+      float own = 0, total = 0;
+      for (std::size_t m = 0; m < symbols; ++m) {
+        const float x = 2.0F * amplitude * (output[m] + amplitude * v * word[m]);
+        llr[m] = x * mask[m];
+        own += x * word[m];
+        total += std::abs(x);
+      }
+      const float sinr = chip_power(j) * v;
+      const float own_match = own / (2.0F * std::sqrt(static_cast<float>(symbols) * sinr));
+      UnsourcedMessage message{};
+      const float match = best_word(j, sinr, config.max_list, message);
+      if (match > own_match && message != found[k] && match > least) {
+        subtract(found[k], -1);
+        if (std::find(found.begin(), found.end(), message) == found.end()) {
+          subtract(message);
+          found[k++] = message;
+        } else {
+          found.erase(found.begin() + static_cast<std::ptrdiff_t>(k));
+        }
+        changed = true;
+        refresh();
+      } else if (own_match < least) {
+        subtract(found[k], -1);
+        found.erase(found.begin() + static_cast<std::ptrdiff_t>(k));
+        changed = true;
+        refresh();
+      } else {
+        ++k;
+      }
+    }
+    return changed;
+  }
+
+  void subtract(const UnsourcedMessage& message, float sign = 1) {
     std::vector<float> word(symbols);
     code.code_word(message, word);
     const int j = code.sequence_of(message);
     std::vector<float> s(stride, 0.0F);
     code.sequence(j, Span<float>(s.data(), chips));
-    const float amplitude = std::sqrt(chip_power(j));
+    const float amplitude = sign * std::sqrt(chip_power(j));
     for (std::size_t m = 0; m < symbols; ++m)
       spread::axpy(received.data() + m * stride, s.data(), -amplitude * word[m], stride);
   }
@@ -290,7 +335,10 @@ struct UnsourcedReceiver::Impl {
     }
     refresh();
     const int lists[] = {8, 32, 128};
-    int stage = 0;
+    static const int l0 = getenv_int("U_L0", 0), reex = getenv_int("U_REEX", 2);
+    static const double t0 = getenv_d("U_T0", 12), t1 = getenv_d("U_T1", 12), t2 = getenv_d("U_T2", 11.5);
+    int stage = l0, redone = 0;
+    double least = t0;
     const bool trace = getenv_int("U_TRACE", 0);
     static const double dcut = getenv_d("U_DCUT", -5);
     while (stats.passes < config.max_passes) {
@@ -305,8 +353,8 @@ struct UnsourcedReceiver::Impl {
         const float sinr = soft_symbols(i);
         if (c.tried_list >= list && sinr < c.tried_sinr * 1.01F) continue;
         ++tried;
-        UnsourcedMessage message;
-        if (try_decode(c, sinr, list, message)) {
+        UnsourcedMessage message{};
+        if (best_word(c.sequence, sinr, list, message) > (float)least) {
           accepted.push_back(message);
           c.evidence = -1e9F;
         } else {
@@ -329,9 +377,16 @@ struct UnsourcedReceiver::Impl {
       if (fresh > 0) {
         prune(-1e8F);
         refresh();
-        stage = std::min(stage, 1);
+        stage = std::max(l0, std::min(stage, 1));
       } else if (list < config.max_list && stage < 2) {
         ++stage;
+      } else if (redone < reex) {
+        const bool changed = reexamine((float)t2);
+        ++redone;
+        if (trace) std::fprintf(stderr, "reexamined: %d, now %zu\n", changed, found.size());
+        for (Candidate& c : candidates) c.tried_list = 0;
+        if (!changed && least <= t1) break;
+        least = t1;
       } else {
         break;
       }

@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"channel", run_channel, "pass a recording through a line: noise, delay, clock, paths, impulses"},
     {"rx", run_rx, "decode recordings or raw samples; feed the hub"},
     {"sweep", run_sweep, "measure packet error rates; false alarms on noise"},
+    {"ura", run_ura, "unsourced random access: many senders at once, messages lost"},
     {"doctor", run_doctor, "check this installation"},
 };
 
@@ -45,7 +46,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const Arguments words(argv + 1, argv + argc);
   if (words.empty()) {
-    spdlog::error("no command given, expected one of tx, channel, rx, sweep, doctor (ngplc --help)");
+    spdlog::error("no command given, expected one of tx, channel, rx, sweep, ura, doctor (ngplc --help)");
     return kUsage;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
@@ -71,7 +72,7 @@ int main(int argc, char** argv) {
       return kFailed;
     }
   }
-  spdlog::error("unknown command \"{}\", expected one of tx, channel, rx, sweep, doctor (ngplc --help)",
+  spdlog::error("unknown command \"{}\", expected one of tx, channel, rx, sweep, ura, doctor (ngplc --help)",
                 words[0]);
   return kUsage;
 }

@@ -38,7 +38,8 @@ std::string wrong_config(const UnsourcedConfig& c) {
   const auto wrong = [](const std::string& name, auto value, const std::string& expected) {
     return name + " is " + std::to_string(value) + ", expected " + expected;
   };
-  if (c.senders < 0 || c.senders > 2000) return wrong("senders", c.senders, "0 to 2000");
+  if (c.senders < 0 || c.senders > kMaxUnsourcedSenders)
+    return wrong("senders", c.senders, "0 to " + std::to_string(kMaxUnsourcedSenders));
   if (!std::isfinite(c.ebn0_db) || std::abs(c.ebn0_db) > 60)
     return wrong("ebn0_db", c.ebn0_db, "-60 to 60 dB");
   if (c.trials < 1) return wrong("trials", c.trials, "at least 1");
@@ -49,6 +50,15 @@ std::string wrong_config(const UnsourcedConfig& c) {
 }
 
 }  // namespace
+
+UnsourcedCount count_messages(const std::vector<UnsourcedMessage>& sent,
+                              const std::vector<UnsourcedMessage>& heard) {
+  std::set<UnsourcedMessage> left(sent.begin(), sent.end());
+  UnsourcedCount count;
+  for (const UnsourcedMessage& message : heard) count.false_messages += 1 - left.erase(message);
+  count.missed = left.size();
+  return count;
+}
 
 Result<UnsourcedPoint> measure_unsourced_access(const UnsourcedConfig& config,
                                                 const std::function<void(std::uint64_t)>& progress) {
@@ -65,22 +75,24 @@ Result<UnsourcedPoint> measure_unsourced_access(const UnsourcedConfig& config,
     rc.max_list = config.max_list;
     UnsourcedReceiver receiver(*code, rc);
     std::vector<float> samples;
+    std::vector<UnsourcedMessage> sent;
     const double scale = std::sqrt(2.0 * config.scheme.message_bits * from_db(config.ebn0_db) /
                                    (config.scheme.code_bits * config.scheme.spread_chips()));
     for (int trial = next++; trial < config.trials; trial = next++) {
       Rng rng = Rng::stream(config.seed, static_cast<std::uint64_t>(trial));
       samples.assign(static_cast<std::size_t>(config.scheme.channel_uses), 0.0F);
-      std::set<UnsourcedMessage> sent;
+      sent.clear();
       for (int k = 0; k < config.senders; ++k) {
-        const UnsourcedMessage message = draw_message(rng, config.scheme.message_bits);
-        code->add_signal(message, scale, samples);
-        sent.insert(message);
+        sent.push_back(draw_message(rng, config.scheme.message_bits));
+        code->add_signal(sent.back(), scale, samples);
       }
       rng.add_noise(Span<float>(samples), 1.0);
       const double before = thread_cpu_seconds();
-      for (const UnsourcedMessage& message : receiver.decode(samples)) extra += 1 - sent.erase(message);
+      const std::vector<UnsourcedMessage> heard = receiver.decode(samples);
       cpu_us += static_cast<std::int64_t>(1e6 * (thread_cpu_seconds() - before));
-      missed += sent.size();
+      const UnsourcedCount count = count_messages(sent, heard);
+      missed += count.missed;
+      extra += count.false_messages;
       passes += static_cast<std::uint64_t>(receiver.stats().passes);
       decodes += receiver.stats().decodes;
       ++done;
@@ -107,6 +119,46 @@ Result<UnsourcedPoint> measure_unsourced_access(const UnsourcedConfig& config,
   point.passes = passes;
   point.decodes = decodes;
   return point;
+}
+
+double interpolate_required_ebn0_db(const UnsourcedPoint& low, const UnsourcedPoint& high, double pupe) {
+  const auto log_pupe = [](const UnsourcedPoint& p) {
+    return std::log(std::max(p.pupe, 0.5 / static_cast<double>(std::max<std::uint64_t>(p.users, 1))));
+  };
+  const double a = log_pupe(low), b = log_pupe(high);
+  if (a == b) return high.ebn0_db;
+  return low.ebn0_db + (high.ebn0_db - low.ebn0_db) * (a - std::log(pupe)) / (a - b);
+}
+
+Result<double> search_required_ebn0(const UnsourcedConfig& config, double pupe,
+                                    const std::function<Result<UnsourcedPoint>(double)>& measure) {
+  constexpr double kStepDb = 0.4, kLowestDb = -2, kHighestDb = 20;
+  Result<UnsourcedPoint> at = measure(config.ebn0_db);
+  if (!at) return Error{at.error()};
+  const bool down = at->pupe <= pupe;
+  UnsourcedPoint low = *at, high = *at;
+  while (true) {
+    const double next = (down ? low : high).ebn0_db + (down ? -kStepDb : kStepDb);
+    if (next < kLowestDb || next > kHighestDb)
+      return Error{"no E_b/N0 between -2 and 20 dB has a per-user error of " + std::to_string(pupe)};
+    at = measure(next);
+    if (!at) return Error{at.error()};
+    if (down) {
+      high = low;
+      low = *at;
+      if (low.pupe > pupe) break;
+    } else {
+      low = high;
+      high = *at;
+      if (high.pupe <= pupe) break;
+    }
+  }
+  for (int halving = 0; halving < 3; ++halving) {
+    at = measure(0.5 * (low.ebn0_db + high.ebn0_db));
+    if (!at) return Error{at.error()};
+    (at->pupe > pupe ? low : high) = *at;
+  }
+  return interpolate_required_ebn0_db(low, high, pupe);
 }
 
 }  // namespace ngdsp

@@ -59,7 +59,16 @@ void draw_signs(Rng& rng, float* signs, int count, int stride) {
 
 UnsourcedScheme UnsourcedScheme::for_load(double senders) {
   UnsourcedScheme s;
-  (void)senders;
+  s.power_levels = 64;
+  if (senders < 125) {
+    // Few senders are told apart with short sequences, which leaves a longer code. Fewer check bits too: the
+    // decoder meets fewer wrong words.
+    s.code_bits = 512;
+    s.crc_bits = 8;
+  } else {
+    // The strong ones must be found while the weak ones are still there; measured best at 150 ... 300.
+    s.power_spread_db = std::clamp(0.05 * (senders - 145), 0.0, 12.0);
+  }
   return s;
 }
 
@@ -80,7 +89,7 @@ std::string UnsourcedScheme::validate() const {
     return wrong("power_levels", power_levels, "a power of two from 1 to 256");
   if (!(power_spread_db >= 0 && power_spread_db <= 30))
     return wrong("power_spread_db", power_spread_db, "0 to 30 dB");
-  if (!(power_shape > 0 && power_shape <= 10)) return wrong("power_shape", power_shape, "above 0, at most 10");
+  if (!(power_floor >= 0 && power_floor <= 0.9)) return wrong("power_floor", power_floor, "0 to 0.9");
   if (!std::isfinite(design_ebn0_db)) return "design_ebn0_db must be finite";
   return {};
 }
@@ -98,7 +107,7 @@ UnsourcedCode::UnsourcedCode(const UnsourcedScheme& scheme)
   double sum = 0;
   for (int i = 0; i < scheme.power_levels; ++i) {
     const double x = scheme.power_levels > 1 ? static_cast<double>(i) / (scheme.power_levels - 1) : 0;
-    const double power = from_db(-scheme.power_spread_db * std::pow(x, scheme.power_shape));
+    const double power = from_db(-scheme.power_spread_db * std::min(1.0, x / (1 - scheme.power_floor)));
     level_power_[idx(i)] = static_cast<float>(power);
     sum += power;
   }

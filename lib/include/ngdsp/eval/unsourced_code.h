@@ -23,8 +23,8 @@ struct UnsourcedScheme {
   int crc_bits = 11;            ///< one of 6, 8, 11, 12, 16
   double design_ebn0_db = 1;    ///< of the polar code
   int power_levels = 1;         ///< a power of two, chosen by the sequence; 1 ... 256
-  double power_spread_db = 0;   ///< from the strongest to the weakest level; the mean power is kept
-  double power_shape = 1;       ///< level x in 0 ... 1 lies spread * x^shape dB below the strongest
+  double power_spread_db = 0;  ///< strongest to weakest level, evenly spaced in dB; the mean power is kept
+  double power_floor = 0;      ///< share of the levels that have the weakest power
 
   int spread_chips() const { return channel_uses / code_bits; }
   /// Information bits of the polar code.

@@ -19,12 +19,14 @@ struct UnsourcedReceiverConfig {
 /// What one decode did.
 struct UnsourcedStats {
   int passes = 0;
-  std::uint64_t decodes = 0;       ///< attempts of the polar decoder
-  std::uint64_t crc_rejected = 0;  ///< attempts in which no path had a CRC
-  std::uint64_t metric_rejected = 0;
+  std::uint64_t decodes = 0;  ///< attempts of the polar decoder
 };
 
-/// Joint receiver for an unknown number of senders; see docs/unsourced_access.md. One object per thread.
+/// Joint receiver for an unknown number of senders. Until nothing more is found: the odds that each spreading
+/// sequence is in use, from the covariance of the received symbols (src/eval/activity_model.h); LLRs of every
+/// likely sequence by the linear MMSE receiver that these odds give; list decoding; what is found for certain
+/// is taken away exactly, since its amplitude is known; words that fit badly once others are gone are decoded
+/// again, replaced or given up. docs/unsourced_access.md has the measurements. One object per thread.
 class UnsourcedReceiver {
  public:
   /// The code must live as long as the receiver.

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <limits>
@@ -93,7 +94,7 @@ void print_point(const UnsourcedConfig& c, const UnsourcedPoint& p) {
 
 void print_required(const std::vector<std::pair<double, double>>& required, double pupe) {
   fmt::print("\nE_b/N0 in dB for a per-user error of {:g}", pupe);
-  fmt::print(pupe == 0.05 ? ", beside published values\n" : "; published values are for 0.05\n");
+  fmt::print("{}\n", pupe == 0.05 ? ", beside published values" : "; published values are for 0.05");
   fmt::print("{:>5} {:>9}", "ka", "measured");
   for (const Published& row : published()) fmt::print("  {}", row.name);
   fmt::print("\n");
@@ -118,12 +119,12 @@ double crossing(const std::vector<UnsourcedPoint>& points, double pupe) {
 }  // namespace
 
 int run_ura(const Arguments& args) {
-  const auto parsed =
-      parse_options({"ura", "[options]",
-                     "Unsourced random access: K_a senders of one code book put 100 bits each into 30000 real\n"
-                     "channel uses at once; the receiver, not told K_a, lists the messages. Counts what is\n"
-                     "missed and what is listed but was not sent."},
-                    ura_options(), {}, {}, args);
+  const auto parsed = parse_options(
+      {"ura", "[options]",
+       "Unsourced random access: K_a senders of one code book put 100 bits each into 30000 real\n"
+       "channel uses at once; the receiver, not told K_a, lists the messages. Counts what is\n"
+       "missed and what is listed but was not sent."},
+      ura_options(), {}, {}, args);
   if (!parsed) return kDone;
   const auto& values = *parsed;
   UnsourcedConfig c;
@@ -169,6 +170,8 @@ int run_ura(const Arguments& args) {
       return point;
     };
     if (ebn0_db.empty()) {
+      c.ebn0_db =
+          0.4 + 0.015 * std::max(0.0, load - 150);  // near what was measured; the search goes on from here
       const auto found = ngdsp::search_required_ebn0(c, pupe, measure);
       if (!found) return fail(found.error());
       required.emplace_back(ka, *found);

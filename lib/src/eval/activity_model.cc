@@ -10,8 +10,8 @@
 namespace ngdsp {
 namespace {
 
-constexpr int kRounds = 2, kSweeps = 3;     // more of either finds no more
-constexpr float kLeastEvidence = -8;        // to become a candidate; one in 3000 of those is in use
+constexpr int kSweeps = 3;            // more find no more
+constexpr float kLeastEvidence = -8;  // to become a candidate; one in 3000 of those is in use
 constexpr float kDroppedBelow = -10;
 constexpr float kMostPerSender = 3, kMostMore = 100;  // candidates a scan adds
 
@@ -94,8 +94,7 @@ float ActivityModel::likelihood(float v, float q, float power) const {
 }
 
 float ActivityModel::prior_log_odds() const {
-  const float rate =
-      std::min(0.5F, (0.5F + senders_left()) / static_cast<float>(code_.scheme().sequences()));
+  const float rate = std::min(0.5F, (0.5F + senders_left()) / static_cast<float>(code_.scheme().sequences()));
   return std::log(rate / (1.0F - rate));
 }
 
@@ -181,15 +180,13 @@ void ActivityModel::prune(float least_evidence) {
 }
 
 void ActivityModel::detect() {
-  for (int round = 0; round < kRounds; ++round) {
-    update();
-    scan();
-    for (int k = 0; k < kSweeps; ++k) {
-      update();  // afresh: errors of the rank-one steps must not add up
-      sweep();
-    }
-    prune(kDroppedBelow);
+  update();
+  scan();
+  for (int k = 0; k < kSweeps; ++k) {
+    update();  // afresh: errors of the rank-one steps must not add up
+    sweep();
   }
+  prune(kDroppedBelow);
   update();
 }
 

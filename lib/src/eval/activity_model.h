@@ -1,4 +1,5 @@
-// Which spreading sequences are in use: a probability for every candidate, and the linear receiver that follows.
+// Which spreading sequences are in use: a probability for every candidate, and the linear receiver that
+// follows.
 #pragma once
 
 #include <cstddef>
@@ -25,9 +26,9 @@ struct ActivityCandidate {
 /// P_j the power of sequence j a chip, p_j the probability that it is in use, r the received power above the
 /// noise that no candidate accounts for. The evidence for sequence j, all others left as they are, is
 ///   ln p/(1-p) + 1/2 (P q / (1 + P v) - M ln(1 + P v)),  v = s^T C_j^-1 s,  q = sum_m (s^T C_j^-1 y_m)^2,
-/// C_j the model without j, M the number of symbols (the covariance-based detection of Fengler, Haghighatshoar,
-/// Jung, Caire 2021, with known powers and a prior). The number of senders is not needed: the prior rate is
-/// what the received power says.
+/// C_j the model without j, M the number of symbols (the covariance-based detection of Fengler,
+/// Haghighatshoar, Jung, Caire 2021, with known powers and a prior). The number of senders is not needed: the
+/// prior rate is what the received power says.
 class ActivityModel {
  public:
   ActivityModel(const UnsourcedCode& code, double ebn0_db);
@@ -40,7 +41,7 @@ class ActivityModel {
 
   /// Power above the noise over the mean power of a sender.
   float senders_left() const { return rest_power_ / mean_chip_power_; }
-  /// New candidates from all sequences, then the odds of all candidates, one after the other; twice.
+  /// New candidates from all sequences, then the odds of all candidates, one after the other.
   void detect();
   /// C^-1 from the candidates as they are.
   void update();
@@ -48,8 +49,8 @@ class ActivityModel {
   /// Drops the candidates with less evidence.
   void prune(float least_evidence);
 
-  /// LLRs of one candidate's symbols by the linear MMSE receiver without the candidate itself, code_bits items;
-  /// returns its signal-to-noise ratio a symbol.
+  /// LLRs of one candidate's symbols by the linear MMSE receiver without the candidate itself, code_bits
+  /// items; returns its signal-to-noise ratio a symbol.
   float candidate_llr(std::size_t index, Span<float> llr);
   /// The same for a sender whose code word was taken away before, as if it were still there; `correlation`
   /// becomes the sum of its LLRs, each with the sign of its code bit.
@@ -67,14 +68,14 @@ class ActivityModel {
   const UnsourcedCode& code_;
   std::size_t symbols_, chips_, rows_, stride_;  // rows: chips rounded up to 4; stride: to 16
   float mean_chip_power_, rest_power_ = 0;
-  std::vector<float> received_;          // symbols x stride
-  std::vector<float> transposed_;        // chips x symbols
-  std::vector<float> energy_;            // Y Y^T, rows x stride
-  std::vector<float> precision_;         // C^-1, rows x stride
-  std::vector<float> form_, work_;       // rows x stride
+  std::vector<float> received_;     // symbols x stride
+  std::vector<float> transposed_;   // chips x symbols
+  std::vector<float> energy_;       // Y Y^T, rows x stride
+  std::vector<float> precision_;    // C^-1, rows x stride
+  std::vector<float> form_, work_;  // rows x stride
   std::vector<ActivityCandidate> candidates_;
-  std::vector<float> signs_;             // candidates x stride
-  std::vector<std::uint8_t> listed_;     // by sequence
+  std::vector<float> signs_;          // candidates x stride
+  std::vector<std::uint8_t> listed_;  // by sequence
   std::vector<float> u_, g_, s_, mask_;
 };
 

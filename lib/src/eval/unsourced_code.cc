@@ -66,8 +66,11 @@ UnsourcedScheme UnsourcedScheme::for_load(double senders) {
     s.code_bits = 512;
     s.crc_bits = 8;
   } else {
-    // The strong ones must be found while the weak ones are still there; measured best at 150 ... 300.
-    s.power_spread_db = std::clamp(0.05 * (senders - 145), 0.0, 12.0);
+    // From 150 senders on no equal power is low enough: the strong ones must be found while the weak ones are
+    // still there, and the weak ones must be worth more than noise. Measured best at 200, 250 and 300.
+    s.power_spread_db =
+        senders < 200 ? std::max(0.0, 0.06 * (senders - 150)) : std::min(12.0, 3 + 0.03 * (senders - 200));
+    s.power_floor = 0.15;
   }
   return s;
 }

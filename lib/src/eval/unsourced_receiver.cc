@@ -20,7 +20,7 @@ constexpr float kSinrGain = 1.01F;  // a candidate is tried again when its SINR 
 constexpr float kSureOdds = 8, kLikelyOdds = 4.5F;
 // A word found is looked at again when its correlation lacks this many standard deviations, and given up
 // below kGivenUpOdds or when it lacks kGivenUpLack.
-constexpr float kDoubtfulLack = 2.5F, kGivenUpLack = 5, kGivenUpOdds = 0;
+constexpr float kDoubtfulLack = 0.7F, kGivenUpLack = 5, kGivenUpOdds = 0;
 constexpr int kReviews = 6;
 constexpr float kNoWord = -std::numeric_limits<float>::infinity();
 
@@ -51,8 +51,8 @@ struct UnsourcedReceiver::Impl {
         paths(idx(cfg.max_list) * idx((c.scheme().polar_bits() + 7) / 8)) {}
 
   // ln of the odds that a word was sent, as its correlation sum llr (1 - 2 x) has it: its likelihood against
-  // silence, times senders over messages. The correlation of a word that was sent is normal with mean 2 M SINR
-  // and variance 4 M SINR for M symbols.
+  // silence, times senders over messages. The correlation of a word that was sent is normal with mean 2 M
+  // SINR and variance 4 M SINR for M symbols.
   float odds(float correlation, float sinr) const {
     const float senders = 1.0F + model.senders_left() + static_cast<float>(found.size());
     return 0.5F * (correlation - static_cast<float>(symbols) * sinr) + std::log(senders) -

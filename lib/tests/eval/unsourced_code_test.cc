@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -32,7 +33,7 @@ TEST(UnsourcedCode, MeanPowerOfTheLevelsIsOne) {
     ASSERT_TRUE(code) << code.error();
     double sum = 0, strongest = 0, weakest = 1e9;
     for (int j = 0; j < scheme.sequences(); ++j) {
-      sum += code->power(j);
+      sum += static_cast<double>(code->power(j));
       strongest = std::max<double>(strongest, code->power(j));
       weakest = std::min<double>(weakest, code->power(j));
     }
@@ -55,8 +56,8 @@ TEST(UnsourcedCode, EnergyIsTheSequencesPower) {
     code->add_signal(m, 0.5, samples);
     double energy = 0;
     for (const float x : samples) energy += static_cast<double>(x) * static_cast<double>(x);
-    const double expected =
-        0.25 * scheme.spread_chips() * scheme.code_bits * static_cast<double>(code->power(code->sequence_of(m)));
+    const double expected = 0.25 * scheme.spread_chips() * scheme.code_bits *
+                            static_cast<double>(code->power(code->sequence_of(m)));
     EXPECT_NEAR(energy / expected, 1, 1e-5);
   }
 }
@@ -107,14 +108,19 @@ TEST(UnsourcedCode, RefusesWhatCannotBeBuilt) {
     return code ? std::string() : code.error();
   };
   EXPECT_EQ(text([](UnsourcedScheme&) {}), "");
-  EXPECT_NE(text([](UnsourcedScheme& s) { s.sequence_bits = 30; }).find("sequence_bits is 30"), std::string::npos);
+  EXPECT_NE(text([](UnsourcedScheme& s) { s.sequence_bits = 30; }).find("sequence_bits is 30"),
+            std::string::npos);
   EXPECT_NE(text([](UnsourcedScheme& s) { s.code_bits = 200; }).find("code_bits is 200"), std::string::npos);
   EXPECT_NE(text([](UnsourcedScheme& s) { s.code_bits = 64; }).find("code_bits is 64"), std::string::npos);
   EXPECT_NE(text([](UnsourcedScheme& s) { s.crc_bits = 7; }).find("crc_bits is 7"), std::string::npos);
-  EXPECT_NE(text([](UnsourcedScheme& s) { s.message_bits = 5; }).find("message_bits is 5"), std::string::npos);
-  EXPECT_NE(text([](UnsourcedScheme& s) { s.channel_uses = 300; }).find("channel_uses is 300"), std::string::npos);
-  EXPECT_NE(text([](UnsourcedScheme& s) { s.power_levels = 3; }).find("power_levels is 3"), std::string::npos);
-  EXPECT_NE(text([](UnsourcedScheme& s) { s.power_spread_db = -1; }).find("power_spread_db"), std::string::npos);
+  EXPECT_NE(text([](UnsourcedScheme& s) { s.message_bits = 5; }).find("message_bits is 5"),
+            std::string::npos);
+  EXPECT_NE(text([](UnsourcedScheme& s) { s.channel_uses = 300; }).find("channel_uses is 300"),
+            std::string::npos);
+  EXPECT_NE(text([](UnsourcedScheme& s) { s.power_levels = 3; }).find("power_levels is 3"),
+            std::string::npos);
+  EXPECT_NE(text([](UnsourcedScheme& s) { s.power_spread_db = -1; }).find("power_spread_db"),
+            std::string::npos);
   EXPECT_NE(text([](UnsourcedScheme& s) {
               s.design_ebn0_db = std::numeric_limits<double>::quiet_NaN();
             }).find("design_ebn0_db"),

@@ -15,11 +15,11 @@ inline constexpr int kMaxUnsourcedSenders = 2000;
 
 struct UnsourcedConfig {
   UnsourcedScheme scheme;
-  int senders = 100;     ///< K_a, never told to the receiver
+  int senders = 100;  ///< K_a, never told to the receiver
   double ebn0_db = 1;
-  int trials = 10;       ///< frames of `senders` messages
+  int trials = 10;  ///< frames of `senders` messages
   std::uint64_t seed = 1;
-  int threads = 0;       ///< 0 = all cores; the result does not depend on it
+  int threads = 0;  ///< 0 = all cores; the result does not depend on it
   int max_list = 128;
 };
 
@@ -27,7 +27,7 @@ struct UnsourcedConfig {
 struct UnsourcedPoint {
   double ebn0_db = 0;
   std::uint64_t users = 0, missed = 0, false_messages = 0;
-  double pupe = 0;  ///< (missed + false_messages) / users
+  double pupe = 0;                     ///< (missed + false_messages) / users
   double pupe_low = 0, pupe_high = 0;  ///< 95 % Clopper-Pearson, messages taken as independent
   double seconds = 0;                  ///< of the experiment
   double cpu_seconds = 0;              ///< of all receivers

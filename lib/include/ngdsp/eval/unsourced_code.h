@@ -17,12 +17,12 @@ namespace ngdsp {
 /// from the load a network is planned for, which it may announce.
 struct UnsourcedScheme {
   int message_bits = 100;
-  int channel_uses = 30000;     ///< real; what does not divide is left silent
-  int sequence_bits = 15;       ///< of the message, choose the spreading sequence; 8 ... 17
-  int code_bits = 256;          ///< polar code of the other bits, a power of two
-  int crc_bits = 11;            ///< one of 6, 8, 11, 12, 16
-  double design_ebn0_db = 1;    ///< of the polar code
-  int power_levels = 1;         ///< a power of two, chosen by the sequence; 1 ... 256
+  int channel_uses = 30000;    ///< real; what does not divide is left silent
+  int sequence_bits = 15;      ///< of the message, choose the spreading sequence; 8 ... 17
+  int code_bits = 256;         ///< polar code of the other bits, a power of two
+  int crc_bits = 11;           ///< one of 6, 8, 11, 12, 16
+  double design_ebn0_db = 1;   ///< of the polar code
+  int power_levels = 1;        ///< a power of two, chosen by the sequence; 1 ... 256
   double power_spread_db = 0;  ///< strongest to weakest level, evenly spaced in dB; the mean power is kept
   double power_floor = 0;      ///< share of the levels that have the weakest power
 

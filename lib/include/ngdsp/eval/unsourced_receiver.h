@@ -13,7 +13,7 @@ namespace ngdsp {
 struct UnsourcedReceiverConfig {
   double ebn0_db = 1;    ///< what the senders spend: the signal is scaled by it, for noise of variance 1
   int max_list = 128;    ///< of the polar decoder, a power of two up to 128
-  int max_passes = 60;   ///< detection, decoding, cancellation
+  int max_passes = 250;  ///< detection, decoding, cancellation
 };
 
 /// What one decode did.

@@ -137,8 +137,9 @@ Result<double> search_required_ebn0(const UnsourcedConfig& config, double pupe,
   if (!at) return Error{at.error()};
   const bool down = at->pupe <= pupe;
   UnsourcedPoint low = *at, high = *at;
+  double next = config.ebn0_db;
   while (true) {
-    const double next = (down ? low : high).ebn0_db + (down ? -kStepDb : kStepDb);
+    next += down ? -kStepDb : kStepDb;
     if (next < kLowestDb || next > kHighestDb)
       return Error{"no E_b/N0 between -2 and 20 dB has a per-user error of " + std::to_string(pupe)};
     at = measure(next);

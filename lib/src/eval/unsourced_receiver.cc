@@ -154,6 +154,7 @@ struct UnsourcedReceiver::Impl {
     found.clear();
     if (samples.size() != idx(code.scheme().channel_uses)) return;
     model.load(samples);
+    if (model.senders_left() > kMaxUnsourcedSenders) return;
     const int first_list = std::min(32, config.max_list);
     int list = first_list, reviews = 0;
     float least_odds = kSureOdds;

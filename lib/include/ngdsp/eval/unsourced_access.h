@@ -11,8 +11,6 @@
 
 namespace ngdsp {
 
-inline constexpr int kMaxUnsourcedSenders = 2000;
-
 struct UnsourcedConfig {
   UnsourcedScheme scheme;
   int senders = 100;  ///< K_a, never told to the receiver

@@ -10,6 +10,8 @@
 
 namespace ngdsp {
 
+inline constexpr int kMaxUnsourcedSenders = 2000;
+
 struct UnsourcedReceiverConfig {
   double ebn0_db = 1;    ///< what the senders spend: the signal is scaled by it, for noise of variance 1
   int max_list = 128;    ///< of the polar decoder, a power of two up to 128
@@ -36,7 +38,7 @@ class UnsourcedReceiver {
   UnsourcedReceiver& operator=(UnsourcedReceiver&&) noexcept;
 
   /// samples: channel_uses items with noise of variance 1. Returns the messages found, each once. Other sizes
-  /// give none; NaN and infinity count as 0.
+  /// give none, and so does more power than kMaxUnsourcedSenders senders have; NaN and infinity count as 0.
   std::vector<UnsourcedMessage> decode(Span<const float> samples);
   const UnsourcedStats& stats() const;
 

@@ -59,8 +59,9 @@ TEST(UnsourcedAccess, CountsWhatIsMissed) {
   EXPECT_GT(p.pupe_low, 0.8);
 }
 
-// Noise alone: whatever comes out is false. A word of noise reaches 11.5 standard deviations, the receiver's
-// threshold, in fewer than one frame of a thousand by its own measurement (docs/unsourced_access.md).
+// Noise alone: whatever comes out is false. 0 in 4500 frames (docs/unsourced_access.md) is at most 1e-3 a
+// frame with 95 % confidence: ten frames fail by chance less than once in a hundred seeds, and this seed is
+// fixed.
 TEST(UnsourcedAccess, NoiseAloneGivesNoMessage) {
   UnsourcedConfig c = config(0, 1, 10);
   const UnsourcedPoint p = measure(c);

@@ -16,6 +16,7 @@ int run_channel(const Arguments& args);
 int run_rx(const Arguments& args);
 int run_sweep(const Arguments& args);
 int run_access(const Arguments& args);
+int run_ura(const Arguments& args);
 int run_doctor(const Arguments& args);
 
 }  // namespace ngplc_app

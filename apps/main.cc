@@ -26,6 +26,7 @@ constexpr Command kCommands[] = {
     {"rx", run_rx, "decode recordings or raw samples; feed the hub"},
     {"sweep", run_sweep, "measure packet error rates; false alarms on noise"},
     {"access", run_access, "measure random access: overlapping frames of many nodes"},
+    {"ura", run_ura, "unsourced random access: many senders at once, messages lost"},
     {"doctor", run_doctor, "check this installation"},
 };
 
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const Arguments words(argv + 1, argv + argc);
   if (words.empty()) {
-    spdlog::error("no command given, expected one of tx, channel, rx, sweep, access, doctor (ngplc --help)");
+    spdlog::error("no command given, expected one of tx, channel, rx, sweep, access, ura, doctor (ngplc --help)");
     return kUsage;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
@@ -73,7 +74,7 @@ int main(int argc, char** argv) {
     }
   }
   spdlog::error(
-      "unknown command \"{}\", expected one of tx, channel, rx, sweep, access, doctor (ngplc --help)",
+      "unknown command \"{}\", expected one of tx, channel, rx, sweep, access, ura, doctor (ngplc --help)",
       words[0]);
   return kUsage;
 }

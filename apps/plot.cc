@@ -20,6 +20,29 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
+std::string heading(const std::string& png_path, const std::string& title, const std::string& x_label,
+                    const std::string& y_label) {
+  return "set terminal pngcairo noenhanced size 900,600 font 'Sans,11'\nset output " + quoted(png_path) +
+         "\nset title " + quoted(title) + "\nset xlabel " + quoted(x_label) + "\nset ylabel " +
+         quoted(y_label) + "\n";
+}
+
+std::string script(const std::string& png_path, const LinePlot& plot) {
+  std::string text = heading(png_path, plot.title, plot.x_label, plot.y_label);
+  text += "set grid\nset key top left\nset offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03\nplot ";
+  for (std::size_t i = 0; i < plot.series.size(); ++i) {
+    text += fmt::format("{}'-' using 1:2 with linespoints linecolor {} pointtype {} linewidth {} title {}",
+                        i ? ", " : "", i + 1, i == 0 ? 7 : 6, i == 0 ? 3 : 1, quoted(plot.series[i].title));
+  }
+  text += "\n";
+  for (const auto& series : plot.series) {
+    for (const auto& [x, y] : series.points) text += fmt::format("{:g} {:g}\n", x, y);
+    // A point that is no number keeps an empty series legal.
+    text += series.points.empty() ? "0 NaN\ne\n" : "e\n";
+  }
+  return text;
+}
+
 std::string script(const std::string& png_path, const RatePlot& plot) {
   constexpr double kFloor = 1e-5;
   double lowest = 1;
@@ -27,9 +50,7 @@ std::string script(const std::string& png_path, const RatePlot& plot) {
     for (const auto& p : series.points)
       lowest = std::min(lowest, p.rate > 0 ? std::max(p.low, p.rate / 10) : p.high);
   }
-  std::string text = "set terminal pngcairo noenhanced size 900,600 font 'Sans,11'\n";
-  text += "set output " + quoted(png_path) + "\nset title " + quoted(plot.title) + "\nset xlabel " +
-          quoted(plot.x_label) + "\nset ylabel " + quoted(plot.y_label) + "\n";
+  std::string text = heading(png_path, plot.title, plot.x_label, plot.y_label);
   text += fmt::format("set logscale y\nset format y '%g'\nset yrange [{:g}:1]\nset grid xtics ytics mytics\n",
                       std::max(kFloor, lowest / 2));
   text += "set key bottom left\nset offsets graph 0.03, graph 0.03, 0, 0\nplot ";
@@ -60,6 +81,22 @@ std::string script(const std::string& png_path, const RatePlot& plot) {
   return text;
 }
 
+ngdsp::Status draw(const std::string& png_path, const std::string& text) {
+  if (gnuplot_version().empty()) {
+    return ngdsp::Error{png_path + ": cannot draw: gnuplot not found, expected the package gnuplot-nox"};
+  }
+  std::error_code ignored;
+  std::filesystem::remove(png_path, ignored);
+  FILE* pipe = popen("gnuplot 2>/dev/null", "w");
+  if (!pipe) return ngdsp::Error{png_path + ": cannot start gnuplot"};
+  std::fwrite(text.data(), 1, text.size(), pipe);
+  const int status = pclose(pipe);
+  if (status != 0 || !std::filesystem::exists(png_path, ignored)) {
+    return ngdsp::Error{png_path + ": cannot write the picture, expected a folder that can be written"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string gnuplot_version() {
@@ -74,20 +111,11 @@ std::string gnuplot_version() {
 }
 
 ngdsp::Status write_rate_plot(const std::string& png_path, const RatePlot& plot) {
-  if (gnuplot_version().empty()) {
-    return ngdsp::Error{png_path + ": cannot draw: gnuplot not found, expected the package gnuplot-nox"};
-  }
-  std::error_code ignored;
-  std::filesystem::remove(png_path, ignored);
-  FILE* pipe = popen("gnuplot 2>/dev/null", "w");
-  if (!pipe) return ngdsp::Error{png_path + ": cannot start gnuplot"};
-  const std::string text = script(png_path, plot);
-  std::fwrite(text.data(), 1, text.size(), pipe);
-  const int status = pclose(pipe);
-  if (status != 0 || !std::filesystem::exists(png_path, ignored)) {
-    return ngdsp::Error{png_path + ": cannot write the picture, expected a folder that can be written"};
-  }
-  return std::nullopt;
+  return draw(png_path, script(png_path, plot));
+}
+
+ngdsp::Status write_line_plot(const std::string& png_path, const LinePlot& plot) {
+  return draw(png_path, script(png_path, plot));
 }
 
 }  // namespace ngplc_app

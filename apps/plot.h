@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ngdsp/base/error.h"
@@ -24,11 +25,24 @@ struct RatePlot {
   std::vector<RateSeries> series;
 };
 
+struct LineSeries {
+  std::string title;
+  std::vector<std::pair<double, double>> points;
+};
+
+/// Values on linear axes, points joined by lines; the first series is drawn thick.
+struct LinePlot {
+  std::string title, x_label, y_label;
+  std::vector<LineSeries> series;
+};
+
 /// First line of `gnuplot --version`, empty when there is none.
 std::string gnuplot_version();
 
 /// Draws the curves on a logarithmic axis with error bars. Errors: gnuplot is not installed, the file cannot
 /// be written.
 ngdsp::Status write_rate_plot(const std::string& png_path, const RatePlot& plot);
+/// The same for values.
+ngdsp::Status write_line_plot(const std::string& png_path, const LinePlot& plot);
 
 }  // namespace ngplc_app

@@ -46,7 +46,7 @@ expect 0 "" "$ngplc" --help
 expect 0 "" "$ngplc" --version
 expect 2 "no command" "$ngplc"
 expect 2 "unknown command" "$ngplc" fly
-for command in tx channel rx sweep access doctor; do
+for command in tx channel rx sweep access ura doctor; do
   expect 0 "" "$ngplc" "$command" --help
   check "$command --help names its use" grep -q "Usage: ngplc $command" out.txt
   expect 2 "unrecognised option.*$command --help" "$ngplc" "$command" --no-such-option
@@ -65,6 +65,11 @@ expect 2 "sample_rate" "$ngplc" tx a --random 1 --sample-rate-hz 96000
 expect 2 "reading" "$ngplc" tx a --reading device=1,9-9:9.9.9=3
 expect 2 "ebn0" "$ngplc" sweep --ebn0 3:0:4
 expect 2 "payload is 5" "$ngplc" sweep --payload 5
+expect 2 "ebn0" "$ngplc" ura --ebn0 3:0:4
+expect 2 "ka is 2.5" "$ngplc" ura --ka 2.5
+expect 2 "ka is 100000" "$ngplc" ura --ka 100000
+expect 2 "pupe is 2" "$ngplc" ura --pupe 2
+expect 2 "trials" "$ngplc" ura --trials -1
 expect 2 "taps" "$ngplc" sweep --taps nonsense
 expect 2 "need --hub" "$ngplc" rx a --spool b
 expect 2 "argument.*invalid" "$ngplc" sweep --frames many
@@ -171,7 +176,17 @@ expect 0 "3 of 3 found, 0 others" "$ngplc" rx late
 expect 0 "" "$ngplc" sweep --profile cenelec-a --payload 16 --ebn0 8 --frames 2 --seed 1 --json
 check "keys of a point" jq -e 'has("ebn0_db") and has("snr_db") and has("sent") and has("ok") and has("per") and has("per_low")
   and has("per_high") and has("false_frames") and has("seconds") and .sent == 2 and .ok == 2' out.txt >/dev/null
+# Unsourced access: the same, and a search that ends with what it found.
+expect 0 "" "$ngplc" ura --ka 5 --ebn0 4:1:5 --trials 2 --seed 1 --json
+check "two points" [ "$(wc -l <out.txt)" -eq 2 ]
+check "keys of a point" jq -es 'all(has("ka") and has("ebn0_db") and has("users") and has("errors") and has("pupe")
+  and has("false_messages")) and .[0].users == 10 and .[1].errors == 0 and .[1].ebn0_db == 5' out.txt >/dev/null
+expect 0 "" "$ngplc" ura --ka 2 --trials 10 --pupe 0.3 --json
+check "what was searched" jq -es '.[-1] | .required_ebn0_db > -2 and .required_ebn0_db < 2 and .ka == 2' out.txt >/dev/null
 if command -v gnuplot >/dev/null; then
+  expect 0 "" "$ngplc" ura --ka 2 --trials 2 --ebn0 -2:6:4 --plot load.png
+  check "a picture" [ "$(head -c 4 load.png | tail -c 3)" = PNG ]
+  expect 1 "no/such.*cannot write" "$ngplc" ura --ka 2 --trials 1 --ebn0 4 --plot no/such/load.png
   expect 0 "" "$ngplc" sweep --ebn0 8 --frames 1 --plot curve.png
   check "a picture" [ "$(head -c 4 curve.png | tail -c 3)" = PNG ]
 fi

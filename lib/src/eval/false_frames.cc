@@ -101,7 +101,6 @@ class Experiment {
     if (hypotheses.front().evidence != t.evidence) error = "a candidate was not found again";
 
     const double k_ln2 = c.code.info_bits() * std::log(2.0);
-    payload_.resize(static_cast<std::size_t>(out.payload_bytes));
     word_.resize(static_cast<std::size_t>(c.code.info_bits()) / 8);
     for (FrameHypothesis& h : hypotheses) {
       const double first_chip = h.chip + demodulator_.demodulate(chips_, h, llr_).front().delay_chips;
@@ -110,9 +109,12 @@ class Experiment {
         code_llr_[static_cast<std::size_t>(c.interleaver[static_cast<int>(m)])] = llr_[m];
       for (const int list : kLists) {
         if (list > std::min(t.list_used, profile_.list_size)) break;
-        c.decoder.decode_with_list(code_llr_, list, payload_);
-        const int paths = c.decoder.survivors();
-        c.decoder.read_survivor(static_cast<int>(draw_.below(static_cast<std::uint32_t>(paths))), word_);
+        words_.resize(static_cast<std::size_t>(list) * word_.size());
+        penalties_.resize(static_cast<std::size_t>(list));
+        const int paths = c.decoder.decode_paths(code_llr_, list, words_, penalties_);
+        const auto drawn = static_cast<std::ptrdiff_t>(draw_.below(static_cast<std::uint32_t>(paths)));
+        const auto bytes = static_cast<std::ptrdiff_t>(word_.size());
+        std::copy_n(words_.begin() + drawn * bytes, bytes, word_.begin());
         encode(c);
         FrameEstimate estimate;
         estimator_.estimate(chips_, h, first_chip, estimator_.replica(h, symbols_), estimate);
@@ -153,7 +155,8 @@ class Experiment {
   ChipBuffer chips_{profile_.spreading_factor};  // as the loops that despread want it
   Rng draw_{0};
   std::vector<float> llr_, code_llr_, symbols_;
-  std::vector<std::uint8_t> payload_, word_;
+  std::vector<std::uint8_t> words_, word_;
+  std::vector<float> penalties_;
 };
 
 }  // namespace

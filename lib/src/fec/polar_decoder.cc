@@ -101,13 +101,13 @@ struct PolarDecoder::Impl {
   float scale = 1;
   std::vector<std::uint8_t> word;
 
-  Impl(const PolarCode& code, int max_list_in)
+  Impl(const PolarCode& code, int max_list_in, int crc_bits)
       : block_bits(code.block_bits()), info_bits(code.info_bits()), max_list(max_list_in) {
     if (max_list < 1 || max_list > kMaxList || !std::has_single_bit(static_cast<unsigned>(max_list))) {
       throw std::invalid_argument("polar decoder: max_list is " + std::to_string(max_list) +
                                   ", expected a power of two from 1 to 128");
     }
-    if (info_bits <= kCrcBits || (info_bits - kCrcBits) % 8 != 0) {
+    if (crc_bits > 0 && (info_bits <= crc_bits || (info_bits - crc_bits) % 8 != 0)) {
       throw std::invalid_argument("polar decoder: info_bits is " + std::to_string(info_bits) +
                                   ", expected 24 and a positive multiple of 8");
     }
@@ -130,7 +130,7 @@ struct PolarDecoder::Impl {
     decisions.resize(leaves);
     deciding_nodes.resize(leaves);
     keys.resize(static_cast<std::size_t>(kMaxShortNode) * kMaxList);
-    word.resize(static_cast<std::size_t>(info_bits) / 8);
+    word.resize(static_cast<std::size_t>(info_bits + 7) / 8);
   }
 
   int build(const std::uint8_t* frozen, int start, int log2_size) {
@@ -342,10 +342,12 @@ struct PolarDecoder::Impl {
     }
   }
 
-  // False when the sizes do not fit the code.
-  bool load(Span<const float> in, Span<std::uint8_t> payload) {
+  bool sizes_fit(Span<const float> in, Span<std::uint8_t> payload) const {
+    return info_bits % 8 == 0 && in.size() == idx(block_bits) && payload.size() + kCrcBits / 8 == word.size();
+  }
+
+  void load(Span<const float> in) {
     const auto size = idx(block_bits);
-    if (in.size() != size || payload.size() != word.size() - kCrcBits / 8) return false;
     double total = 0;
     std::int64_t nonzero = 0;
     float limit = 1e30F;
@@ -367,10 +369,15 @@ struct PolarDecoder::Impl {
         mean > 0 ? std::clamp(std::round(std::log2(kMeanSteps / mean)), -100.0, 100.0) : 0;
     scale = std::ldexp(1.0F, static_cast<int>(exponent));
     polar::quantise(in.data(), scale, channel.data(), size);
-    return true;
   }
 
-  PolarDecodeResult attempt(int list_size, Span<std::uint8_t> payload) {
+  // The largest list allowed that is not longer than this.
+  int allowed_list(int wanted) const {
+    return static_cast<int>(std::bit_floor(static_cast<unsigned>(std::clamp(wanted, 1, max_list))));
+  }
+
+  // Leaves `active` paths; the rows of `order` from the least penalty on.
+  void search(int list_size, Parents& order) {
     list = list_size;
     active = 1;
     metric[0] = 0;
@@ -380,11 +387,15 @@ struct PolarDecoder::Impl {
     // The code word itself is not needed: the information is read back from the decisions.
     run(root, channel.data(), row_stride(idx(block_bits)), nullptr, 0, parents);
 
-    std::array<std::uint8_t, kMaxList> order;
     for (int p = 0; p < active; ++p) order[idx(p)] = static_cast<std::uint8_t>(p);
     std::sort(order.begin(), order.begin() + active, [this](std::uint8_t a, std::uint8_t b) {
       return metric[a] != metric[b] ? metric[a] < metric[b] : a < b;
     });
+  }
+
+  PolarDecodeResult attempt(int list_size, Span<std::uint8_t> payload) {
+    Parents order;
+    search(list_size, order);
     PolarDecodeResult result;
     result.list_used = list_size;
     result.path_metric = static_cast<float>(metric[order[0]]) / scale;
@@ -428,13 +439,18 @@ struct PolarDecoder::Impl {
 };
 
 PolarDecoder::PolarDecoder(const PolarCode& code, int max_list)
-    : impl_(std::make_unique<Impl>(code, max_list)) {}
+    : impl_(std::make_unique<Impl>(code, max_list, kCrcBits)) {}
+PolarDecoder::PolarDecoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+PolarDecoder PolarDecoder::without_crc(const PolarCode& code, int max_list) {
+  return PolarDecoder(std::make_unique<Impl>(code, max_list, 0));
+}
 PolarDecoder::~PolarDecoder() = default;
 PolarDecoder::PolarDecoder(PolarDecoder&&) noexcept = default;
 PolarDecoder& PolarDecoder::operator=(PolarDecoder&&) noexcept = default;
 
 PolarDecodeResult PolarDecoder::decode(Span<const float> llr, Span<std::uint8_t> payload) {
-  if (!impl_->load(llr, payload)) return {};
+  if (!impl_->sizes_fit(llr, payload)) return {};
+  impl_->load(llr);
   for (int list = 1;; list = list == 1 ? 8 : 4 * list) {
     list = std::min(list, impl_->max_list);
     const PolarDecodeResult result = impl_->attempt(list, payload);
@@ -444,16 +460,26 @@ PolarDecodeResult PolarDecoder::decode(Span<const float> llr, Span<std::uint8_t>
 
 PolarDecodeResult PolarDecoder::decode_with_list(Span<const float> llr, int list,
                                                  Span<std::uint8_t> payload) {
-  if (!impl_->load(llr, payload)) return {};
-  const auto allowed = static_cast<unsigned>(std::clamp(list, 1, impl_->max_list));
-  return impl_->attempt(static_cast<int>(std::bit_floor(allowed)), payload);
+  if (!impl_->sizes_fit(llr, payload)) return {};
+  impl_->load(llr);
+  return impl_->attempt(impl_->allowed_list(list), payload);
 }
 
-int PolarDecoder::survivors() const { return impl_->decided > 0 ? impl_->active : 0; }
-
-void PolarDecoder::read_survivor(int i, Span<std::uint8_t> word) {
-  impl_->read_back(static_cast<std::uint8_t>(i));
-  std::copy(impl_->word.begin(), impl_->word.end(), word.begin());
+int PolarDecoder::decode_paths(Span<const float> llr, int list, Span<std::uint8_t> info,
+                               Span<float> path_metric) {
+  Impl& d = *impl_;
+  if (llr.size() != Impl::idx(d.block_bits)) return 0;
+  d.load(llr);
+  Parents order;
+  d.search(d.allowed_list(list), order);
+  const std::size_t bytes = d.word.size();
+  const auto count = std::min({Impl::idx(d.active), info.size() / bytes, path_metric.size()});
+  for (std::size_t i = 0; i < count; ++i) {
+    d.read_back(order[i]);
+    std::copy_n(d.word.begin(), bytes, info.begin() + i * bytes);
+    path_metric[i] = static_cast<float>(d.metric[Impl::idx(order[i])]) / d.scale;
+  }
+  return static_cast<int>(count);
 }
 
 }  // namespace ngdsp

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <ostream>
@@ -296,6 +297,57 @@ TEST(PolarDecoder, RefusesWhatItCannotDecode) {
   EXPECT_THROW(PolarDecoder(good, 256), std::invalid_argument);
   EXPECT_THROW(PolarDecoder(odd, 8), std::invalid_argument);
   EXPECT_THROW(PolarDecoder(no_payload, 8), std::invalid_argument);
+}
+
+// The paths of an attempt without CRC: ascending penalties, the one that a CRC chooses among them, and each
+// penalty the weight of the code bits that its word contradicts (up to the rounding of the LLRs).
+TEST(PolarDecoder, PathsHoldWhatTheCrcChooses) {
+  const PolarCode code(256, 96);
+  PolarDecoder with_crc(code, 32), decoder = PolarDecoder::without_crc(code, 32);
+  Rng rng(41);
+  Frame frame;
+  std::vector<std::uint8_t> paths(32 * 12), payload(9), bits(96), word(256);
+  std::vector<float> metric(32);
+  int chosen = 0;
+  for (int i = 0; i < 50; ++i) {
+    random_frame(code, es_n0(1.5, 72, 256), rng, &frame);
+    const auto result = with_crc.decode_with_list(frame.llr, 32, payload);
+    const int count = decoder.decode_paths(frame.llr, 32, paths, metric);
+    ASSERT_EQ(count, 32);
+    bool seen = false;
+    for (int p = 0; p < count; ++p) {
+      const std::uint8_t* info = paths.data() + 12 * p;
+      EXPECT_GE(metric[static_cast<std::size_t>(p)], metric[static_cast<std::size_t>(std::max(p, 1)) - 1]);
+      seen = seen || (result.crc_ok && std::equal(payload.begin(), payload.end(), info));
+      for (std::size_t b = 0; b < bits.size(); ++b) bits[b] = (info[b / 8] >> (7 - b % 8)) & 1;
+      code.encode(bits, Span<std::uint8_t>(word));
+      double weight = 0, mean = 0;
+      for (std::size_t m = 0; m < word.size(); ++m) {
+        mean += std::abs(static_cast<double>(frame.llr[m])) / 256;
+        if ((frame.llr[m] < 0) != (word[m] != 0)) weight += std::abs(static_cast<double>(frame.llr[m]));
+      }
+      EXPECT_NEAR(static_cast<double>(metric[static_cast<std::size_t>(p)]), weight, 0.1 * 256 * mean / 64);
+    }
+    EXPECT_EQ(seen, result.crc_ok);
+    chosen += seen ? 1 : 0;
+  }
+  EXPECT_GT(chosen, 25);
+}
+
+TEST(PolarDecoder, PathsOfAnyLengthAndAsManyAsFit) {
+  const PolarCode code(128, 61);
+  PolarDecoder decoder = PolarDecoder::without_crc(code, 8);
+  std::vector<std::uint8_t> info(61), word(128), paths(3 * 8);
+  Rng rng(42);
+  for (auto& b : info) b = static_cast<std::uint8_t>(rng.below(2));
+  code.encode(info, Span<std::uint8_t>(word));
+  std::vector<float> metric(8);
+  ASSERT_EQ(decoder.decode_paths(noiseless(word, 1), 128, paths, metric), 3);
+  for (std::size_t b = 0; b < info.size(); ++b) EXPECT_EQ((paths[b / 8] >> (7 - b % 8)) & 1, info[b]);
+  EXPECT_EQ(metric[0], 0);
+  EXPECT_EQ(decoder.decode_paths(std::vector<float>(127), 8, paths, metric), 0);
+  std::vector<std::uint8_t> payload(4);
+  EXPECT_FALSE(decoder.decode(noiseless(word, 1), payload).crc_ok);
 }
 
 }  // namespace

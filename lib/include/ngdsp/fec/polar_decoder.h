@@ -35,6 +35,8 @@ class PolarDecoder {
   /// max_list: power of two, 1 ... 128. (code.info_bits() - 24) must be a positive multiple of 8. Throws
   /// std::invalid_argument otherwise. The code is not needed afterwards.
   PolarDecoder(const PolarCode& code, int max_list);
+  /// A decoder for decode_paths() alone: any number of information bits, the check is the caller's.
+  static PolarDecoder without_crc(const PolarCode& code, int max_list);
   ~PolarDecoder();
   PolarDecoder(PolarDecoder&&) noexcept;
   PolarDecoder& operator=(PolarDecoder&&) noexcept;
@@ -45,13 +47,15 @@ class PolarDecoder {
   /// One attempt with exactly this list size: power of two (others are rounded down), at most max_list.
   PolarDecodeResult decode_with_list(Span<const float> llr, int list, Span<std::uint8_t> payload);
 
-  /// Paths that the last attempt ended with, and the information bits of path i, payload and CRC, whether it
-  /// holds or not: info_bits/8 bytes, 0 <= i < survivors(), in no order. For experiments.
-  int survivors() const;
-  void read_survivor(int i, Span<std::uint8_t> word);
+  /// One attempt with exactly this list size, no CRC asked: the paths at its end, best first. Path i puts its
+  /// information bits, most significant first, at the whole bytes from i * ceil(info_bits/8) of `info` and
+  /// its penalty at path_metric[i]. Returns how many: as many as there are and as fit both spans; 0 when llr
+  /// has not block_bits items.
+  int decode_paths(Span<const float> llr, int list, Span<std::uint8_t> info, Span<float> path_metric);
 
  private:
   struct Impl;
+  explicit PolarDecoder(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

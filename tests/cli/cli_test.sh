@@ -191,5 +191,52 @@ if command -v gnuplot >/dev/null; then
   check "a picture" [ "$(head -c 4 curve.png | tail -c 3)" = PNG ]
 fi
 
+# Access: wrong use, one object a run, keys as promised, the same on any threads, a picture.
+expect 2 "ebn0 is 121" "$ngplc" access --ebn0 121
+expect 2 "load is 0" "$ngplc" access --load 0
+expect 2 "load" "$ngplc" access --load 1:0:2
+expect 2 "payload is 17" "$ngplc" access --payload 17
+expect 2 "spread" "$ngplc" access --spread normal
+expect 2 "spread" "$ngplc" access --spread lognormal:61
+expect 2 "levels" "$ngplc" access --levels 3
+expect 2 "levels" "$ngplc" access --levels 0:50,-6:40
+expect 2 "taps" "$ngplc" access --taps nonsense
+expect 2 "burst.*AT:LENGTH:DB" "$ngplc" access --burst 3:4
+expect 2 "burst DB is 61" "$ngplc" access --burst 3:4:61
+expect 2 "overload.*AT:LENGTH:LOAD" "$ngplc" access --overload 3:4:x
+expect 2 "seconds and --frames" "$ngplc" access --seconds 10 --frames 10
+expect 2 "seconds is 2" "$ngplc" access --seconds 2
+expect 2 "frames is 1.5" "$ngplc" access --frames 1.5
+expect 2 "seed is 1.5" "$ngplc" access --seed 1.5
+expect 2 "threads is -1" "$ngplc" access --threads -1
+expect 2 "clock-ppm is 201" "$ngplc" access --clock-ppm 201
+expect 2 "argument.*invalid" "$ngplc" access --ebn0 much
+expect 1 "missing.toml" "$ngplc" access --profile missing.toml
+expect 1 "does-not-exist" "$ngplc" access --noise does-not-exist
+expect 1 "cannot|folder" "$ngplc" access --load 0.02 --frames 1 --plot no/such/folder/a.png
+one_object_a_run() {
+  jq -es 'length == 2 and map(.seed) == [1, 2] and all(.[]; has("profile") and has("payload_bytes") and has("load")
+    and has("ebn0_db") and has("spread") and has("levels") and has("offered") and has("decoded") and has("loss")
+    and has("loss_low") and has("loss_high") and has("loss_above_4db") and has("false_frames") and has("duplicates")
+    and has("residual") and has("cancellation_db") and has("delay_s_median") and has("delay_s_99")
+    and has("cpu_per_channel_s") and has("locked_after_frames") and (has("recovered_after_frames") | not)
+    and .offered == 3 and .decoded == 3 and .loss == 0 and .false_frames == 0)' "$1" >/dev/null
+}
+expect 0 "" "$ngplc" access --load 0.02 --frames 3 --seed 1,2 --levels 0,-3 --threads 1 --json
+check "keys of a run" one_object_a_run out.txt
+# Transforms are planned by measuring: the last digits of what is left of a frame are not the same twice.
+jq -c 'del(.cpu_per_channel_s, .residual, .cancellation_db)' out.txt >one.txt
+expect 0 "" "$ngplc" access --load 0.02 --frames 3 --seed 1,2 --levels 0,-3 --threads 2 --json
+check "the same on two threads" diff one.txt \
+  <(jq -c 'del(.cpu_per_channel_s, .residual, .cancellation_db)' out.txt)
+expect 0 "" "$ngplc" access --load 0.02 --seconds 3 --cold-start --burst 2:1:40 --json
+check "recovery is told" jq -e 'has("recovered_after_frames") and .locked_after_frames != null' out.txt >/dev/null
+expect 0 "" "$ngplc" access --load 0.02 --frames 1
+check "a table" grep -q "cpu/s" out.txt
+if command -v gnuplot >/dev/null; then
+  expect 0 "" "$ngplc" access --load 0.02,0.03 --frames 2 --plot access.png
+  check "a picture of loss over load" [ "$(head -c 4 access.png | tail -c 3)" = PNG ]
+fi
+
 echo "$checks checks, $failed failed"
 [ $failed -eq 0 ]

@@ -42,7 +42,7 @@ struct TrafficConfig {
   int payload_bytes = 16;  ///< at least 9: a number in it tells the frames apart
   double load = 1;         ///< payload bits a chip, 1e-4 ... 20
   double ebn0_db = 10;     ///< mean energy of a payload bit over all transmit levels, N0 = 1 a chip; with
-                        ///< lognormal spread the median over the spread
+                           ///< lognormal spread the median over the spread
   PowerSpread spread;
   TransmitLevels levels{std::vector<TransmitLevel>{{0, 1}}};
   double clock_ppm = 0;   ///< clock offset uniform in +-clock_ppm a frame; the carrier follows (one crystal)

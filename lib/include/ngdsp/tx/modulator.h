@@ -40,6 +40,7 @@ class Modulator {
   void render(Span<const cf32> chips, const Arrival& arrival, Span<Sample> out) const;
 
   double sample_rate_hz_, chip_rate_hz_, carrier_hz_;
+  std::size_t phases_;        ///< samples a chip when that is a whole number, else 0
   std::vector<float> table_;  ///< pulse at kPhases + 1 fractions of a chip, kTaps taps each
 };
 

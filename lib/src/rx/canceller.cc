@@ -33,8 +33,9 @@ struct LaneBlock {
 
 inline __attribute__((always_inline)) void load(const float* from, Vector& x) { std::memcpy(&x, from, sizeof x); }
 
-// r += phasor * sum_j w_j s_j for kBlockSymbols rows; s is kept conjugated.
-NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float* turn_re, const float* turn_im) {
+// r += turn * row_turn * sum_j w_j s_j for kBlockSymbols rows; s is kept conjugated.
+NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float* row_re, const float* row_im,
+                                 float turn_re, float turn_im) {
   for (std::size_t v = 0; v < kVectors; ++v) {
     const std::size_t at = v * sizeof(Vector) / sizeof(float);
     Vector sum_re[ChipBuffer::kPlanes] = {}, sum_im[ChipBuffer::kPlanes] = {};
@@ -47,9 +48,10 @@ NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float*
         sum_im[k] += w.im[j][k] * re - w.re[j][k] * im;
       }
     }
-    Vector c, s;
-    load(turn_re + at, c);
-    load(turn_im + at, s);
+    Vector x, y;
+    load(row_re + at, x);
+    load(row_im + at, y);
+    const Vector c = x * turn_re - y * turn_im, s = x * turn_im + y * turn_re;
     for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
       Vector re, im;
       load(b.r_re[k] + at, re);
@@ -62,18 +64,20 @@ NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float*
   }
 }
 
-void add_part_of_lane(const LaneBlock& b, const Taps& w, const float* turn_re, const float* turn_im,
-                      std::size_t rows) {
-  for (std::size_t i = 0; i < rows; ++i)
+void add_part_of_lane(const LaneBlock& b, const Taps& w, const float* row_re, const float* row_im,
+                      float turn_re, float turn_im, std::size_t rows) {
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float c = row_re[i] * turn_re - row_im[i] * turn_im, s = row_re[i] * turn_im + row_im[i] * turn_re;
     for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
       float re = 0, im = 0;
       for (int j = 0; j < w.count; ++j) {
         re += w.re[j][k] * b.s_re[j][i] + w.im[j][k] * b.s_im[j][i];
         im += w.im[j][k] * b.s_re[j][i] - w.re[j][k] * b.s_im[j][i];
       }
-      b.r_re[k][i] += re * turn_re[i] - im * turn_im[i];
-      b.r_im[k][i] += re * turn_im[i] + im * turn_re[i];
+      b.r_re[k][i] += re * c - im * s;
+      b.r_im[k][i] += re * s + im * c;
     }
+  }
 }
 
 }  // namespace
@@ -112,6 +116,14 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
       row_of(frame.timing.chip + frame_chips + 1 + w.first + w.count) + 1, chips.end() / lanes);
   const auto block_rows = static_cast<std::int64_t>(kBlockSymbols);
   const cf64 chip_turn = std::polar(1.0, 2 * kPi * frame.turns), row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);
+  cf64 back[kMaxTaps];  // the turn that a tap's chip lags behind, and the sign
+  for (int j = 0; j < w.count; ++j) back[j] = std::polar(scale, -2 * kPi * frame.turns * (w.first + j));
+  float row_re[kBlockSymbols], row_im[kBlockSymbols];
+  cf64 turn(1, 0);
+  for (std::size_t i = 0; i < kBlockSymbols; ++i, turn *= row_turn) {
+    row_re[i] = static_cast<float>(turn.real());
+    row_im[i] = static_cast<float>(turn.imag());
+  }
   for (std::int64_t row = first_row; row < last_row; row += block_rows) {
     const std::int64_t rows = std::min(block_rows, last_row - row), chip = row * lanes;
     // Over the block the frame's chip n is at shift + n.
@@ -121,12 +133,11 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
     const auto whole = static_cast<std::int64_t>(std::floor(shift));
     const double part = shift - static_cast<double>(whole);
     for (int j = 0; j < w.count; ++j) {
-      const cf64 back = std::polar(scale, -2 * kPi * frame.turns * (w.first + j));
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
         cf64 g;
         for (const Finger& f : frame.fingers)
           g += f.gain * pulse(w.first + j + 0.25 * k - part - f.delay_chips);
-        g *= back;
+        g *= back[j];
         w.re[j][k] = static_cast<float>(g.real());
         w.im[j][k] = static_cast<float>(g.imag());
       }
@@ -134,27 +145,22 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
     const std::int64_t n = chip - whole;  // the frame's chip under tap 0 of the first lane
     cf64 lane_turn = std::polar(1.0, 2 * kPi * frame.turns * (static_cast<double>(n) - frame.timing.reference));
     for (int l = 0; l < lanes; ++l, lane_turn *= chip_turn) {
-      float turn_re[kBlockSymbols], turn_im[kBlockSymbols];
-      cf64 turn = lane_turn;
-      for (std::int64_t i = 0; i < rows; ++i, turn *= row_turn) {
-        turn_re[i] = static_cast<float>(turn.real());
-        turn_im[i] = static_cast<float>(turn.imag());
-      }
       LaneBlock b;
       for (int j = 0; j < w.count; ++j) {
         const LanePosition of(n + l - w.first - j + static_cast<std::int64_t>(replica.padding()), lanes);
         b.s_re[j] = replica.re(of);
         b.s_im[j] = replica.im(of);
       }
+      const auto turn_re = static_cast<float>(lane_turn.real()), turn_im = static_cast<float>(lane_turn.imag());
       const LanePosition at(chip + l, lanes);
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
         b.r_re[k] = chips.re(k, at);
         b.r_im[k] = chips.im(k, at);
       }
       if (rows == block_rows)
-        add_lane(b, w, turn_re, turn_im);
+        add_lane(b, w, row_re, row_im, turn_re, turn_im);
       else
-        add_part_of_lane(b, w, turn_re, turn_im, static_cast<std::size_t>(rows));
+        add_part_of_lane(b, w, row_re, row_im, turn_re, turn_im, static_cast<std::size_t>(rows));
     }
   }
   const Extent touched{first_row * lanes, std::max(first_row, last_row) * lanes};

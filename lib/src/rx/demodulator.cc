@@ -130,16 +130,15 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   llr.resize(code_bits);
   const double middle = 0.5 * static_cast<double>(reader_.spreading_factor()) -
                         static_cast<double>(reader_.reference(h.sequence));
+  const cf64 symbol_turn = std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(reader_.spreading_factor()));
   auto block = sum_.begin() + FrameReader::kPreambleParts;
   for (std::size_t m = 0, n; m < code_bits; m += n, ++block) {
     n = reader_.block_symbols(h.sequence, m, code_bits);
-    for (std::size_t i = m; i < m + n; ++i) {
-      const double t = static_cast<double>(reader_.symbol_chip(h.sequence, i)) + middle;
-      const cf64 w = std::polar(1.0, -2.0 * kPi * turns * t - last.phase);
-      llr[i] = static_cast<float>(4.0 * block->weight *
-                                  (static_cast<double>(combined_.re[i]) * w.real() -
-                                   static_cast<double>(combined_.im[i]) * w.imag()));
-    }
+    const double t = static_cast<double>(reader_.symbol_chip(h.sequence, m)) + middle;
+    cf64 w = std::polar(4.0 * block->weight, -2.0 * kPi * turns * t - last.phase);
+    for (std::size_t i = m; i < m + n; ++i, w *= symbol_turn)
+      llr[i] = static_cast<float>(static_cast<double>(combined_.re[i]) * w.real() -
+                                  static_cast<double>(combined_.im[i]) * w.imag());
   }
   return fingers_;
 }

@@ -88,18 +88,41 @@ void sum_part(const LaneInput* lanes, std::size_t count, float mu, std::size_t n
   }
 }
 
-NGDSP_MULTIVERSION void sum_products(const float* a_re, const float* a_im, const float* b_re,
-                                     const float* b_im, float mu, const float* c_re, const float* c_im,
-                                     std::size_t n, float& sum_re, float& sum_im) {
-  float x = 0, y = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const float re = a_re[i] + mu * (b_re[i] - a_re[i]);
-    const float im = a_im[i] + mu * (b_im[i] - a_im[i]);
-    x += re * c_re[i] - im * c_im[i];
-    y += re * c_im[i] + im * c_re[i];
+// Sum over the lanes and their rows of r conj(c); lane l has rows[l].
+NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* rows, std::size_t count, float mu,
+                                     float& sum_re, float& sum_im) {
+  constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
+  Vector re = {}, im = {};
+  float rest_re = 0, rest_im = 0;
+  for (std::size_t l = 0; l < count; ++l) {
+    const LaneInput& x = lanes[l];
+    std::size_t i = 0;
+    for (; i + kWidth <= rows[l]; i += kWidth) {
+      Vector r_re, r_im, next_re, next_im, c_re, c_im;
+      load(x.a_re + i, r_re);
+      load(x.a_im + i, r_im);
+      load(x.b_re + i, next_re);
+      load(x.b_im + i, next_im);
+      load(x.c_re + i, c_re);
+      load(x.c_im + i, c_im);
+      r_re += mu * (next_re - r_re);
+      r_im += mu * (next_im - r_im);
+      re += r_re * c_re - r_im * c_im;
+      im += r_re * c_im + r_im * c_re;
+    }
+    for (; i < rows[l]; ++i) {
+      const float r_re = x.a_re[i] + mu * (x.b_re[i] - x.a_re[i]);
+      const float r_im = x.a_im[i] + mu * (x.b_im[i] - x.a_im[i]);
+      rest_re += r_re * x.c_re[i] - r_im * x.c_im[i];
+      rest_im += r_re * x.c_im[i] + r_im * x.c_re[i];
+    }
   }
-  sum_re = x;
-  sum_im = y;
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    rest_re += re[i];
+    rest_im += im[i];
+  }
+  sum_re = rest_re;
+  sum_im = rest_im;
 }
 
 }  // namespace
@@ -175,17 +198,19 @@ void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::si
 
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first,
                std::size_t count) {
+  LaneInput inputs[kMaxLanes];
+  std::size_t rows[kMaxLanes];
   const Between b = between_planes(t);
   const auto lanes = static_cast<std::size_t>(s.lanes());
   LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()), of(static_cast<std::int64_t>(first), s.lanes());
-  cf64 sum;
   for (std::size_t i = 0; i < std::min(lanes, count); ++i, ++at, ++next, ++of) {
-    float re, im;
-    sum_products(chips.re(b.plane, at), chips.im(b.plane, at), chips.re(b.next_plane, next),
-                 chips.im(b.next_plane, next), b.mu, s.re(of), s.im(of), (count - i + lanes - 1) / lanes, re, im);
-    sum += cf64(static_cast<double>(re), static_cast<double>(im));
+    inputs[i] = {chips.re(b.plane, at),        chips.im(b.plane, at), chips.re(b.next_plane, next),
+                 chips.im(b.next_plane, next), s.re(of),              s.im(of)};
+    rows[i] = (count - i + lanes - 1) / lanes;
   }
-  return sum;
+  float re, im;
+  sum_products(inputs, rows, std::min(lanes, count), b.mu, re, im);
+  return {static_cast<double>(re), static_cast<double>(im)};
 }
 
 }  // namespace ngdsp

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
+#include "rx/straight_frame.h"
 
 namespace ngdsp {
 namespace {
@@ -14,6 +15,10 @@ constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
 
 }  // namespace
+
+struct FrameEstimator::Straight {
+  StraightFrame at[2];  // on the chip, half a chip later
+};
 
 double FrameEstimate::amplitude() const {
   double power = 0;
@@ -33,7 +38,8 @@ double FrameEstimate::delay_spread_chips() const {
 }
 
 FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range)
-    : reader_(encoder), range_(range) {}
+    : reader_(encoder), range_(range), straight_(new Straight) {}
+FrameEstimator::~FrameEstimator() = default;
 
 const SplitSequence& FrameEstimator::replica(const FrameHypothesis& h, const std::vector<float>& symbols) {
   const double base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
@@ -56,9 +62,31 @@ void FrameEstimator::correlate_pieces(const ChipBuffer& chips, FrameTiming t, co
 
 cf64 FrameEstimator::sum(const std::vector<cf64>& values, double turns) const {
   cf64 total;
-  for (std::size_t i = 0; i < values.size(); ++i)
-    total += values[i] * std::polar(pieces_[i].weight, -2.0 * kPi * turns * pieces_[i].time);
-  return total;
+  cf64 w = std::polar(1.0, -2.0 * kPi * turns * pieces_.front().time);
+  const cf64 step = std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(kPieceChips));
+  for (std::size_t i = 0; i + 1 < values.size(); ++i, w *= step) total += values[i] * (w * pieces_[i].weight);
+  // The last piece may be shorter.
+  return total + values.back() * std::polar(pieces_.back().weight, -2.0 * kPi * turns * pieces_.back().time);
+}
+
+// Response to the whole frame, at half chips from the frame drawn straight, between them by cubic interpolation.
+void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica) {
+  weights_.clear();
+  for (const Piece& p : pieces_) weights_.push_back(p.weight);
+  for (int h = 0; h < 2; ++h)
+    straight_->at[h].assign(chips, at.timing, 0.5 * h, at.turns, reader_.frame_chips(at.sequence), weights_,
+                            kPieceChips);
+  response_.assign(kDelays, cf64{});
+  for (std::size_t d = 0; d < kDelays; d += 2) {
+    const int halves = static_cast<int>(d) / 2 + static_cast<int>(2 * kFirstDelay);
+    const int whole = halves >= 0 ? halves / 2 : -((1 - halves) / 2);
+    response_[d] = std::polar(1.0, 2.0 * kPi * at.turns * whole) *
+                   straight_->at[halves - 2 * whole].correlate(replica, whole);
+  }
+  for (std::size_t d = 1; d < kDelays; d += 2) {
+    const cf64 far = (d >= 3 ? response_[d - 3] : cf64{}) + (d + 3 < kDelays ? response_[d + 3] : cf64{});
+    response_[d] = 0.5625 * (response_[d - 1] + response_[d + 1]) - 0.0625 * far;
+  }
 }
 
 void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
@@ -107,18 +135,7 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   if (const double bend = early - 2 * mid + late; bend < 0)
     out.timing.chip += std::clamp(0.5 * (early - late) / bend, -1.0, 1.0) * 0.25;
 
-  // Response to the whole frame at half chips, between them by cubic interpolation.
-  response_.assign(kDelays, cf64{});
-  for (std::size_t d = 0; d < kDelays; d += 2) {
-    correlate_pieces(chips, {out.timing.chip + kFirstDelay + static_cast<double>(d) * kDelayStep,
-                             out.timing.clock, reference},
-                     replica, early_);
-    response_[d] = sum(early_, out.turns);
-  }
-  for (std::size_t d = 1; d < kDelays; d += 2) {
-    const cf64 far = (d >= 3 ? response_[d - 3] : cf64{}) + (d + 3 < kDelays ? response_[d + 3] : cf64{});
-    response_[d] = 0.5625 * (response_[d - 1] + response_[d + 1]) - 0.0625 * far;
-  }
+  respond(chips, out, replica);
   find_fingers(response_, weighted_chips, weighted_chips, p.rolloff, out.fingers);
   out.timing.chip += out.fingers.front().delay_chips;
   const double strongest = out.fingers.front().delay_chips;

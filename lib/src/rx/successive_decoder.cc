@@ -4,8 +4,6 @@
 #include <cmath>
 #include <deque>
 #include <limits>
-#include <cstdio>
-#include <cstdlib>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
@@ -14,7 +12,6 @@
 #include "ngdsp/rx/demodulator.h"
 
 namespace ngdsp {
-struct DbgC{long v=0,v2=0,d[3]={},dm=0,s=0,c=0;~DbgC(){if(getenv("DBG"))fprintf(stderr,"VETS %ld in-decode %ld decodes %ld %ld %ld demods %ld searches %ld\n",v,v2,d[0],d[1],d[2],dm,s);}} g_dbg;
 namespace {
 
 // Defaults and where they come from: docs/receiver.md.
@@ -24,10 +21,11 @@ constexpr double kDetectionThreshold = 9;
 constexpr double kDetectionThresholdWeak = 7.5;
 constexpr int kWeakPreambleSymbols = 8192;
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-static double kDetectionThresholdBusy = getenv("TB")?atof(getenv("TB")):7.5;        // among frames that hide each other
+constexpr double kDetectionThresholdBusy = 7.5;            // among frames that hide each other
 // Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the rms
 // bandwidth of the pulse's correlation, in chip rates). So many times more is traffic.
 constexpr double kBusyExcess = 1.6;
+constexpr double kStuckFrames = 0.5;  // frame lengths after completion
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
@@ -53,8 +51,9 @@ constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;     // of starts behind the newest complete one
 constexpr int kMaxPasses = 12;
+constexpr double kStalePower = 0.995;    // of the power at the last vetting, below which it no longer serves
 constexpr double kPowerDrop = 0.97;       // of the power after which a search or vetting is worth repeating
-static double kEvidenceRise = getenv("ER")?atof(getenv("ER")):1.03;    // of the evidence after which decoding is
+constexpr double kEvidenceRise = 1.03;    // of the evidence after which decoding is
 
 }  // namespace
 
@@ -127,9 +126,12 @@ struct SuccessiveDecoder::Impl {
                : kVettingThreshold;
   }
   Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
+  double power_under(const ChipBuffer& chips, const Candidate& c) const {
+    return chips.mean_power(static_cast<std::int64_t>(start(c)), static_cast<std::size_t>(length(c)));
+  }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
-  void search(ChipBuffer& chips, std::int64_t searchable);
+  void search(ChipBuffer& chips, std::int64_t end, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
   bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, std::size_t last_effort);
   void forget(ChipBuffer& chips, std::int64_t end);
@@ -231,12 +233,12 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, false, {}});
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    search(chips, searchable);
+    search(chips, end, searchable);
     queue.clear();
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
-        const double power = chips.mean_power(static_cast<std::int64_t>(start(c)), static_cast<std::size_t>(length(c)));
+        const double power = power_under(chips, c);
         if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) vet(chips, c, power);
         c.busy = block.busy;
         if (c.evidence >= vetting_threshold(c)) queue.push_back({&block, &c});
@@ -262,13 +264,13 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   forget(chips, end);
 }
 
-void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable) {
+void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t end, std::int64_t searchable) {
   const auto span = static_cast<std::size_t>(detector.span_chips());
   for (SearchBlock& block : window) {
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
     const double power = chips.mean_power(std::max<std::int64_t>(block.first, chips.begin()), span);
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
-    g_dbg.s++;const bool again = block.searched_power > 0;
+    const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
     const double usual = config.detection_threshold > 0 ? config.detection_threshold
                          : config.range.turns_by_chip() ? kDetectionThresholdOffsets
@@ -277,7 +279,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
                             static_cast<double>(detector.hop_chips()) * static_cast<double>(lengths.size()) * detector.carrier_bins();
     const double busy_hits = kBusyExcess * expected + 4;
     hits.clear();
-    if (!block.busy) {
+    {
       thresholds.assign(lengths.size(), usual);
       if (usual == kDetectionThreshold)
         for (std::size_t q = 0; q < lengths.size(); ++q)
@@ -285,7 +287,10 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
       detector.search(chips, block.first, thresholds, hits);
       block.busy = static_cast<double>(hits.size()) > busy_hits && usual > kDetectionThresholdBusy;
     }
-    if (block.busy) {
+    // Fresh blocks get easier by themselves; what is still crowded long after its frames are complete is stuck.
+    const bool stuck = block.busy && end - (block.first + detector.hop_chips()) >
+                                         static_cast<std::int64_t>((1 + kStuckFrames) * static_cast<double>(lengths[0])) - leads[0];
+    if (stuck) {
       hits.clear();
       thresholds.assign(lengths.size(), kDetectionThresholdBusy);
       detector.search(chips, block.first, thresholds, hits);
@@ -320,20 +325,20 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
-  g_dbg.v++;const auto& found = vetter.vet(chips, c.hit);
+  const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit);
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;
   c.clock_ppm = found.front().clock_ppm;
   c.stage = std::max(c.stage, Stage::kVetting);
+  if (c.evidence >= vetting_threshold(c)) c.hypotheses = found;
 }
 
 bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Candidate& c,
                                      std::size_t first_effort, std::size_t last_effort) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
-  // The residual may have changed since it was vetted.
-  const std::vector<FrameHypothesis>& hypotheses = vetter.vet(chips, c.hit);
-  c.evidence = hypotheses.front().evidence;
+  if (const double power = power_under(chips, c); power < kStalePower * c.vetted_power) vet(chips, c, power);
+  const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);
   ClassDecoder& d = decoders[decoder_of[static_cast<std::size_t>(q)]];
@@ -406,7 +411,8 @@ right->code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] * 
   again.hit = c.hit;
   again.busy = c.busy;
   again.searched_again = true;
-  block.candidates.push_back(again);
+  again.hit.statistic = vetter.statistic(chips, again.hit);
+  if (again.hit.statistic >= kDetectionThreshold) block.candidates.push_back(again);
   frame.candidate = &c;
   taken.push_back({q, frame.estimate.timing.chip, frame.payload});
   ++counters.frames;
@@ -438,7 +444,6 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
   oldest -= *std::max_element(leads.begin(), leads.end());
   if (end - oldest > 0) {
     const double power = chips.mean_power(std::max(oldest, chips.begin()), static_cast<std::size_t>(kStepChips));
-    if (getenv("DBG")) fprintf(stderr, "LEAVE %.2f %.4f\n", static_cast<double>(oldest) / 16384, power);
     floor = floor == 0 ? power : power < floor ? floor + 0.1 * (power - floor) : floor + 0.01 * (power - floor);
   }
   chips.discard_before(oldest - 2 * FrameReader::kMarginChips);

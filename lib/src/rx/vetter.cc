@@ -134,6 +134,16 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
   }
 }
 
+double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
+  const std::size_t start = reader_.preamble_start(hit.sequence);
+  const SplitSequence& sequence =
+      reader_.sequence(hit.sequence, range_.turns_by_chip() ? hit.carrier_offset_hz : 0, 0);
+  const cf64 sum = correlate(chips, hit.chip, sequence, start, reader_.preamble_chips());
+  const double power =
+      chips.mean_power(static_cast<std::int64_t>(std::lround(hit.chip)), reader_.preamble_chips());
+  return std::norm(sum) / (std::max(power, 1e-30) * static_cast<double>(reader_.preamble_chips()));
+}
+
 const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const PreambleHit& hit) {
   const Profile& p = reader_.profile();
   const std::size_t count = std::min(reader_.code_bits(hit.sequence), kVettedSymbols);

@@ -1,6 +1,7 @@
 // What a decoded frame, all its chips known, tells of its path.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "ngdsp/base/types.h"
@@ -28,7 +29,8 @@ struct FrameEstimate {
 /// timing from three of them, then the paths from the response to the whole frame. One object a thread.
 class FrameEstimator {
  public:
-  explicit FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range);
+  FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range);
+  ~FrameEstimator();
 
   /// The frame as sent, for estimate() and Canceller, with its carrier in it where that turns fast; valid until
   /// the next call.
@@ -45,11 +47,15 @@ class FrameEstimator {
   void correlate_pieces(const ChipBuffer& chips, FrameTiming t, const SplitSequence& replica,
                         std::vector<cf64>& out) const;
   cf64 sum(const std::vector<cf64>& pieces, double turns) const;
+  void respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica);
 
   FrameReader reader_;
   OffsetRange range_;
   SplitSequence replica_;
+  struct Straight;
+  std::unique_ptr<Straight> straight_;
   std::vector<Piece> pieces_;
+  std::vector<double> weights_;
   std::vector<cf64> early_, middle_, late_, response_;
 };
 

@@ -49,6 +49,8 @@ class Vetter {
   /// The most likely clock offsets, best first: near the threshold the best one is wrong for one frame in
   /// thirty. What a part of the symbols shows to be noise is not read to its end. Valid until the next call.
   const std::vector<FrameHypothesis>& vet(const ChipBuffer& chips, const PreambleHit& hit);
+  /// The preamble statistic at the hit as the chips are now: exponential(1) on noise.
+  double statistic(const ChipBuffer& chips, const PreambleHit& hit);
 
  private:
   // One value for every block and quarter chip of drift. Blocks come in pairs: the n-th before the preamble and

@@ -1,0 +1,29 @@
+// A received frame drawn straight: resampled to its own chips, its carrier taken out.
+#pragma once
+
+#include <vector>
+
+#include "ngdsp/rx/frame_reader.h"
+
+namespace ngdsp {
+
+/// Once a frame is straight, its correlation at every delay is one sum over memory in a row.
+class StraightFrame {
+ public:
+  /// r[n] = weight(n) exp(-j 2 pi turns (n - t.reference)) times the chips at the time of chip n, `offset` chips
+  /// later; kReach chips more on either side. `weights`: one for each `piece_chips` chips.
+  void assign(const ChipBuffer& chips, FrameTiming t, double offset, double turns, std::size_t frame_chips,
+              const std::vector<double>& weights, std::size_t piece_chips);
+
+  /// sum_n r[n + delay] conj(s[n]), |delay| <= kReach.
+  cf64 correlate(const SplitSequence& replica, int delay) const;
+
+  static constexpr int kReach = 16;
+
+ private:
+  int lanes_ = 1;
+  std::size_t padding_ = 0, chips_ = 0;
+  std::vector<std::vector<float>> re_, im_;
+};
+
+}  // namespace ngdsp

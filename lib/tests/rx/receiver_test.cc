@@ -391,7 +391,7 @@ TEST(Receiver, TraceTellsWhereCandidatesEnd) {
           ++rejected;
           EXPECT_FALSE(t.reason.empty());
         }
-        EXPECT_GE(t.detection, 9);
+        EXPECT_GE(t.detection, 7.5);  // the threshold of the longest class, the lowest of all
       });
   ASSERT_TRUE(static_cast<bool>(r));
   r->process(Span<const float>(s.real));

@@ -32,7 +32,7 @@ constexpr double kLevelsDb[] = {0, -3, -6, -9};
 struct PlannedFrame {
   TrueFrame truth;
   double phase_rad = 0;
-  int body_sequence = -1;  ///< not -1: the chips after the preamble come from this sequence
+  int body_sequence = -1;  ///< not -1: the chips around the preamble come from this sequence
 };
 
 struct Plan {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -20,7 +21,8 @@ std::vector<std::uint8_t> random_payload(int bytes, std::uint64_t seed) {
   return payload;
 }
 
-TEST(FrameEncoder, HeadIsTheSequenceAndTheRestIsTurnedByTheSymbols) {
+TEST(FrameEncoder, PreambleInTheMiddleAndTheRestTurnedByTheSymbols) {
+  const std::size_t preamble_at[] = {7168, 14336, 28672};  // chips before it: 7 N/2
   for (const char* name : {"cenelec-a", "srd433"}) {
     const FrameEncoder encoder(*find_profile(name));
     const Profile& p = encoder.profile();
@@ -34,15 +36,58 @@ TEST(FrameEncoder, HeadIsTheSequenceAndTheRestIsTurnedByTheSymbols) {
       ASSERT_EQ(chips.size(), plain.size());
       ASSERT_EQ(encoder.sequence(q), plain);
       ASSERT_EQ(symbols.size(), static_cast<std::size_t>(c.code_bits));
+      const std::size_t start = preamble_at[c.payload_bytes / 32];  // 16, 32, 64
+      EXPECT_EQ(p.preamble_start(c), static_cast<int>(start));
       int negative = 0;
       for (std::size_t n = 0; n < chips.size(); ++n) {
-        const float d = n < 2048 ? 1.0F : symbols[(n - 2048) / 7];
+        const bool preamble = n >= start && n < start + 2048;
+        const float d = preamble ? 1.0F : symbols[(n < start ? n : n - 2048) / 7];
         ASSERT_EQ(chips[n], plain[n] * d) << name << ' ' << q << ' ' << n;
         ASSERT_NEAR(std::norm(chips[n]), 1.0F, 1e-6F);
         negative += d < 0;
       }
       EXPECT_GT(negative, 0);
     }
+  }
+}
+
+// What the receiver searches for is what is sent, at its place, whatever the payload.
+TEST(FrameEncoder, PreambleIsTheUnmodulatedPartOfTheSequence) {
+  for (const Profile& p : shipped_profiles()) {
+    const FrameEncoder encoder(p);
+    for (int q = 0; q < p.sequence_count(); ++q) {
+      const PayloadClass& c = p.class_of(q);
+      const auto start = static_cast<std::ptrdiff_t>(p.preamble_start(c));
+      const Span<const cf32> preamble = encoder.preamble(q);
+      ASSERT_EQ(preamble.size(), static_cast<std::size_t>(p.preamble_chips)) << p.name << ' ' << q;
+      EXPECT_TRUE(std::equal(preamble.begin(), preamble.end(), encoder.sequence(q).begin() + start));
+      for (const std::uint64_t seed : {1U, 2U}) {
+        const std::vector<cf32> chips = encoder.encode(random_payload(c.payload_bytes, seed), q);
+        EXPECT_TRUE(std::equal(preamble.begin(), preamble.end(), chips.begin() + start));
+        // As many symbols before as behind it.
+        EXPECT_EQ(static_cast<std::size_t>(2 * start + p.preamble_chips), chips.size());
+      }
+    }
+  }
+  EXPECT_THROW(FrameEncoder{Profile{}}.preamble(8), std::out_of_range);
+}
+
+// The smallest legal frame: 32 symbols of one chip, 64 chips, 32 symbols.
+TEST(FrameEncoder, LayoutFollowsTheProfile) {
+  Profile p;
+  p.preamble_chips = 64;
+  p.spreading_factor = 1;
+  p.classes = {{1, 64, 1, -1}};
+  ASSERT_EQ(p.validate(), "");
+  const FrameEncoder encoder(p);
+  const auto payload = random_payload(1, 3);
+  const std::vector<cf32> chips = encoder.encode(payload, 0);
+  std::vector<float> symbols;
+  encoder.encode_symbols(payload, 0, symbols);
+  ASSERT_EQ(chips.size(), 128U);
+  for (std::size_t n = 0; n < chips.size(); ++n) {
+    const float d = n < 32 ? symbols[n] : (n < 96 ? 1.0F : symbols[n - 64]);
+    EXPECT_EQ(chips[n], encoder.sequence(0)[n] * d) << n;
   }
 }
 

@@ -18,6 +18,7 @@ struct Known {
   std::string mask_sha;          // of N bits, 1 at every information position
   std::string code_head, code_sha, symbol_head, symbol_sha;
   std::string cenelec_a, srd868;  // sha256 of all chip bits of the frame on the first sequence of the class
+  std::string cenelec_a_preamble, srd868_preamble;  // its first 32 chips
 };
 
 const std::vector<Known>& known() {
@@ -31,8 +32,10 @@ const std::vector<Known>& known() {
        "13baffe7b4d182434222fb2e5db24fc9b98d46cfc20c948845392c8d95726b46",
        "b62cc4e91cd2facc",
        "42bd444c7e833176957948449c9c66b5cdee212e8b7bedd195e1adb9428fb562",
-       "37988e701e193d1a50cdcb7f366885b11ad7c3521d12ab527a5e58f4fe039a0c",
-       "c835f4ba820934025ec09ff6ed0026b9f3f871543c6b765fa0afae5cf5a70c60"},
+       "038a4723187d5dddb64fb2e2289b4462c948e179c160a7629498966898addeec",
+       "1245f7b0a9795708d006db64855f76f227c161a763c5f6ff373bd19ec8dab60c",
+       "671f1e7a03f38765",
+       "b87ce685cd9bdd67"},
       {1,
        0xa2f1e7,
        {2015, 2031, 2038, 2039, 2041, 2042, 2043, 2044, 2045, 2046, 2047, 2943, 3007, 3038, 3039, 3051},
@@ -42,8 +45,10 @@ const std::vector<Known>& known() {
        "a22de52eec6f02ba3b72a4ad4993fddea73f9b7ad5939f274740254f7ce0a3a0",
        "ea5d40d4ea5309d8",
        "3122d469d1f26a511c240d559e2e4a986a64789e53b31f65cd6db0ef3ebb9974",
-       "e83e3a5650562c6fc9a3af20cfe2e5d8384590bc39d72ae8f7d58a6e3d919774",
-       "463dcf31ae2682dcf83a0a15d2fa61345952af516fd4d74a7a608331a522d92c"},
+       "b7c93cf1362cccc01b3300569a0466357caaafc7e18cc8d2868fa542b9f09e67",
+       "89ffecf24987de031a80e1b2d7a51adbc72811b8d66f2dbd845483b5dfe05774",
+       "bcb18535e1d675ed",
+       "b344d01f411670ed"},
       {2,
        0xaf643b,
        {3967, 4031, 4062, 4063, 4075, 4077, 4078, 4079, 4083, 4085, 4086, 4087, 4089, 4090, 4091, 4092},
@@ -53,8 +58,10 @@ const std::vector<Known>& known() {
        "9a8e852b1199efa4bba678b6ac231daad83d753b818cbe65f65cb981500c78a1",
        "09a7a907a11c4aa4",
        "f17794540333cbb17c34b7add22e84fbf880d4a26dee0999be40d2fbc1ffae40",
-       "21663fb4eaecf7bf5b45a43fbd333f194ae302f3bc49a9fa5a3e14459afa4bfa",
-       "74236b7514d8d8c323bf6297394ae57a941aee113424a9f4ce031e864b253440"},
+       "1791cd0d4e916195e4a0ffc57e645dd1fce4a818492d0f35950541285d3e926a",
+       "7a1aff4c9b027812e4ce5e1918e2d15e623453ce606ee26ead0f4ad409ab4540",
+       "bf8b36c601a46ef7",
+       "a6b49a370d222c49"},
   };
   return list;
 }
@@ -119,9 +126,15 @@ TEST(KnownAnswers, WholeFrames) {
     const FrameEncoder encoder(*find_profile(name));
     for (const Known& k : known()) {
       const PayloadClass c = encoder.profile().classes[k.class_index];
-      const std::vector<cf32> chips =
-          encoder.encode(counting(c), encoder.profile().first_sequence(c.payload_bytes));
+      const int q = encoder.profile().first_sequence(c.payload_bytes);
+      const std::vector<cf32> chips = encoder.encode(counting(c), q);
       EXPECT_EQ(sha256(pack_bits(chip_bits(chips))), encoder.profile().real ? k.cenelec_a : k.srd868)
+          << name << ' ' << k.class_index;
+      const auto start = static_cast<std::size_t>(encoder.profile().preamble_start(c));
+      const std::vector<std::uint8_t> preamble =
+          pack_bits(chip_bits(Span<const cf32>(chips).subspan(start, 32)));
+      EXPECT_EQ(hex(preamble.data(), preamble.size()),
+                encoder.profile().real ? k.cenelec_a_preamble : k.srd868_preamble)
           << name << ' ' << k.class_index;
     }
   }

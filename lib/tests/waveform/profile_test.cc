@@ -56,6 +56,7 @@ TEST(Profile, TableOfTheDocumentation) {
     EXPECT_EQ(p->spreading_factor, 7) << t.name;
     ASSERT_EQ(p->classes.size(), 3U) << t.name;
     const int payload[] = {16, 32, 64}, code[] = {2048, 4096, 8192}, frame[] = {16384, 30720, 59392};
+    const int preamble[] = {7168, 14336, 28672};
     const double design[] = {-1, -1, 0};
     int q = 0;
     for (std::size_t i = 0; i < 3; ++i) {
@@ -65,6 +66,7 @@ TEST(Profile, TableOfTheDocumentation) {
       EXPECT_EQ(c.design_ebn0_db, design[i]) << t.name;
       EXPECT_EQ(c.sequences, t.sequences[i]) << t.name;
       EXPECT_EQ(p->frame_chips(c), frame[i]) << t.name;
+      EXPECT_EQ(p->preamble_start(c), preamble[i]) << t.name;
       EXPECT_EQ(p->first_sequence(payload[i]), q) << t.name;
       for (int k = 0; k < c.sequences; ++k) EXPECT_EQ(p->class_of(q++).payload_bytes, payload[i]) << t.name;
     }
@@ -93,8 +95,9 @@ TEST(Profile, RefusesEveryFieldOutOfRangeByName) {
       {"carrier_hz", [=](Profile& p) { p.carrier_hz = nan; }},
       {"center_hz", [](Profile& p) { p.center_hz = 10; }},
       {"center_hz", [](Profile& p) { p.center_hz = -5; }},
-      {"preamble_chips", [](Profile& p) { p.preamble_chips = 63; }},
-      {"preamble_chips", [](Profile& p) { p.preamble_chips = 4097; }},
+      {"preamble_chips", [](Profile& p) { p.preamble_chips = 62; }},
+      {"preamble_chips", [](Profile& p) { p.preamble_chips = 4098; }},
+      {"preamble_chips", [](Profile& p) { p.preamble_chips = 2047; }},  // odd: it has no middle chip edge
       {"spreading_factor", [](Profile& p) { p.spreading_factor = 0; }},
       {"spreading_factor", [](Profile& p) { p.spreading_factor = 257; }},
       {"sequence_family", [](Profile& p) { p.sequence_family = 1 << 20; }},
@@ -132,6 +135,9 @@ TEST(Profile, MessageHoldsWhatWasFound) {
   Profile p;
   p.spreading_factor = 300;
   EXPECT_EQ(p.validate(), "profile field spreading_factor is 300, expected 1 to 256");
+  p = Profile{};
+  p.preamble_chips = 1001;
+  EXPECT_EQ(p.validate(), "profile field preamble_chips is 1001, expected an even number, 64 to 4096");
 }
 
 TEST(Profile, UnknownNameListsTheKnown) {

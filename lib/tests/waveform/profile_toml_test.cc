@@ -123,6 +123,7 @@ TEST(ProfileToml, OtherErrors) {
   expect_error("a = = 1", {"my.toml:1:", "not TOML"});
   expect_error("base = \"vhf\"", {"my.toml", "base", "vhf", "cenelec-a"});
   expect_error("spreading_factor = 300", {"my.toml", "spreading_factor", "1 to 256"});
+  expect_error("preamble_chips = 2047", {"my.toml", "preamble_chips", "even"});
   expect_error("classes = []", {"my.toml", "classes"});
 }
 

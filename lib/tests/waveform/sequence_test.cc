@@ -106,8 +106,13 @@ TEST(Sequence, SeedsOfAllFamiliesDiffer) {
 // 28 pairs and 201 lags, 5628 values, P(any > 20 L) = 5628 exp(-20) = 1e-5.
 TEST(Sequence, PreamblesOfAProfileDoNotCorrelate) {
   constexpr int kLength = 2048;
+  const Profile p;
   std::vector<std::vector<cf32>> s;
-  for (int q = 0; q < 8; ++q) s.push_back(gold_chips(sequence_seed(1, q), kLength));
+  for (int q = 0; q < 8; ++q) {
+    const int start = p.preamble_start(p.class_of(q));
+    const std::vector<cf32> chips = gold_chips(sequence_seed(1, q), start + kLength);
+    s.emplace_back(chips.begin() + start, chips.end());
+  }
   double worst = 0;
   for (std::size_t a = 0; a < s.size(); ++a)
     for (std::size_t b = 0; b < a; ++b)

@@ -27,9 +27,10 @@ class FrameEncoder {
 
   const Profile& profile() const;
 
-  /// The chips of a frame on sequence q: the first half of the symbols, the preamble, the second half. c[n] is
-  /// unmodulated in the preamble, elsewhere times +1 (bit 0) or -1 (bit 1) of its symbol, SF chips a symbol. Unit
-  /// energy a chip. 0 <= q < sequence_count(); payload has exactly class_of(q).payload_bytes bytes.
+  /// The chips of a frame on sequence q: the first half of the symbols, the preamble, the second half. c[n]
+  /// is unmodulated in the preamble, elsewhere times +1 (bit 0) or -1 (bit 1) of its symbol, SF chips a
+  /// symbol. Unit energy a chip. 0 <= q < sequence_count(); payload has exactly class_of(q).payload_bytes
+  /// bytes.
   std::vector<cf32> encode(Span<const std::uint8_t> payload, int q) const;
 
   /// The BPSK symbols (+1 / -1 in order of transmission) alone.

@@ -17,7 +17,7 @@ struct PayloadClass {
   int payload_bytes = 16;  ///< 1 ... 255
   int code_bits =
       2048;           ///< polar block length N, a power of two, 64 ... 16384; rate (8 payload + 24)/N <= 1/2
-  int sequences = 4;  ///< spreading sequences (each begins with its own preamble) of this class, 1 ... 16
+  int sequences = 4;  ///< spreading sequences (each has its own preamble) of this class, 1 ... 16
   double design_ebn0_db = -1;  ///< the polar code is constructed for this, -10 ... 10 dB
 };
 

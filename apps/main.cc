@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const Arguments words(argv + 1, argv + argc);
   if (words.empty()) {
-    spdlog::error("no command given, expected one of tx, channel, rx, sweep, access, ura, doctor (ngplc --help)");
+    spdlog::error(
+        "no command given, expected one of tx, channel, rx, sweep, access, ura, doctor (ngplc --help)");
     return kUsage;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {

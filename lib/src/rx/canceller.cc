@@ -11,8 +11,8 @@
 namespace ngdsp {
 namespace {
 
-constexpr int kPulseReach = 8;     // chips; what is left of the pulse there is 50 dB below its peak
-constexpr int kPulseSteps = 256;   // a chip: an error of 75 dB below the peak by linear interpolation
+constexpr int kPulseReach = 8;    // chips; what is left of the pulse there is 50 dB below its peak
+constexpr int kPulseSteps = 256;  // a chip: an error of 75 dB below the peak by linear interpolation
 constexpr int kMaxTaps = 2 * kPulseReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
 
 using Vector = float __attribute__((vector_size(64)));
@@ -31,7 +31,9 @@ struct LaneBlock {
   float* r_im[ChipBuffer::kPlanes];
 };
 
-inline __attribute__((always_inline)) void load(const float* from, Vector& x) { std::memcpy(&x, from, sizeof x); }
+inline __attribute__((always_inline)) void load(const float* from, Vector& x) {
+  std::memcpy(&x, from, sizeof x);
+}
 
 // r += turn * row_turn * sum_j w_j s_j for kBlockSymbols rows; s is kept conjugated.
 NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float* row_re, const float* row_im,
@@ -107,15 +109,14 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
   w.first = static_cast<int>(std::floor(first_delay)) - kPulseReach;
   w.count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + kPulseReach + 1 - w.first + 1);
   const auto frame_chips = static_cast<double>(replica.chips());
-  const auto row_of = [lanes](double chip) {
-    return static_cast<std::int64_t>(std::floor(chip / lanes));
-  };
+  const auto row_of = [lanes](double chip) { return static_cast<std::int64_t>(std::floor(chip / lanes)); };
   const std::int64_t first_row =
       std::max(row_of(frame.timing.chip - 1 + w.first), (chips.begin() + lanes - 1) / lanes);
-  const std::int64_t last_row = std::min(
-      row_of(frame.timing.chip + frame_chips + 1 + w.first + w.count) + 1, chips.end() / lanes);
+  const std::int64_t last_row =
+      std::min(row_of(frame.timing.chip + frame_chips + 1 + w.first + w.count) + 1, chips.end() / lanes);
   const auto block_rows = static_cast<std::int64_t>(kBlockSymbols);
-  const cf64 chip_turn = std::polar(1.0, 2 * kPi * frame.turns), row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);
+  const cf64 chip_turn = std::polar(1.0, 2 * kPi * frame.turns),
+             row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);
   cf64 back[kMaxTaps];  // the turn that a tap's chip lags behind, and the sign
   for (int j = 0; j < w.count; ++j) back[j] = std::polar(scale, -2 * kPi * frame.turns * (w.first + j));
   float row_re[kBlockSymbols], row_im[kBlockSymbols];
@@ -143,7 +144,8 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
       }
     }
     const std::int64_t n = chip - whole;  // the frame's chip under tap 0 of the first lane
-    cf64 lane_turn = std::polar(1.0, 2 * kPi * frame.turns * (static_cast<double>(n) - frame.timing.reference));
+    cf64 lane_turn =
+        std::polar(1.0, 2 * kPi * frame.turns * (static_cast<double>(n) - frame.timing.reference));
     for (int l = 0; l < lanes; ++l, lane_turn *= chip_turn) {
       LaneBlock b;
       for (int j = 0; j < w.count; ++j) {
@@ -151,7 +153,8 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
         b.s_re[j] = replica.re(of);
         b.s_im[j] = replica.im(of);
       }
-      const auto turn_re = static_cast<float>(lane_turn.real()), turn_im = static_cast<float>(lane_turn.imag());
+      const auto turn_re = static_cast<float>(lane_turn.real()),
+                 turn_im = static_cast<float>(lane_turn.imag());
       const LanePosition at(chip + l, lanes);
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
         b.r_re[k] = chips.re(k, at);

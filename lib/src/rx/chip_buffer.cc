@@ -70,8 +70,10 @@ double ChipBuffer::mean_power(std::int64_t chip, std::size_t count) const {
   const auto lanes = static_cast<std::size_t>(lanes_);
   const auto held = static_cast<std::int64_t>(row_power_.size());
   if (held == 0) return 0;
-  const auto rows = std::min(held, static_cast<std::int64_t>(std::max<std::size_t>(1, (count + lanes / 2) / lanes)));
-  const std::int64_t row = std::clamp<std::int64_t>((chip + lanes_ / 2) / lanes_ - first_row_, 0, held - rows);
+  const auto rows =
+      std::min(held, static_cast<std::int64_t>(std::max<std::size_t>(1, (count + lanes / 2) / lanes)));
+  const std::int64_t row =
+      std::clamp<std::int64_t>((chip + lanes_ / 2) / lanes_ - first_row_, 0, held - rows);
   const float sum = sum_of(row_power_.data() + row, static_cast<std::size_t>(rows));
   return static_cast<double>(sum) / static_cast<double>(rows * lanes_);
 }

@@ -22,8 +22,7 @@ Demodulator::Demodulator(const FrameEncoder& encoder, const OffsetRange& range)
 
 void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s) {
   response_.assign(kDelays, cf64{});
-  const double turns =
-      range_.turns_by_chip() ? 0 : h.carrier_offset_hz / reader_.profile().chip_rate_hz;
+  const double turns = range_.turns_by_chip() ? 0 : h.carrier_offset_hz / reader_.profile().chip_rate_hz;
   double noise = 0;
   for (std::size_t i = 0; i < FrameReader::kPreambleParts; ++i) {
     const std::size_t from = i * reader_.preamble_chips() / FrameReader::kPreambleParts;
@@ -42,9 +41,10 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
                fingers_);
 }
 
-// The best of nine carriers within `reach` cycles a span of `turns`, from the preamble and the symbols around it.
-PhaseFit Demodulator::fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s, std::size_t symbols,
-                          double turns, double reach, double a2) {
+// The best of nine carriers within `reach` cycles a span of `turns`, from the preamble and the symbols around
+// it.
+PhaseFit Demodulator::fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
+                          std::size_t symbols, double turns, double reach, double a2) {
   reader_.read_preamble(chips, q, t, s, blocks_);
   reader_.read_symbols(chips, q, t, s, symbols, path_);
   reader_.add_symbol_blocks(chips, q, t, symbols, path_, blocks_);
@@ -75,9 +75,10 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   // The symbols know the timing as well as the preamble does: the evidence at three times, and its parabola.
   double evidence[3];
   for (int i = 0; i < 3; ++i)
-    evidence[i] = fit(chips, h.sequence, {h.chip + fingers_.front().delay_chips + (i - 1) * kTimingStep, clock, 0}, sequence,
-                      vetted, turns, 0, a2)
-                      .evidence;
+    evidence[i] =
+        fit(chips, h.sequence, {h.chip + fingers_.front().delay_chips + (i - 1) * kTimingStep, clock, 0},
+            sequence, vetted, turns, 0, a2)
+            .evidence;
   if (const double bend = evidence[0] - 2 * evidence[1] + evidence[2]; bend < 0) {
     const double shift = std::clamp(0.5 * (evidence[0] - evidence[2]) / bend, -1.5, 1.5) * kTimingStep;
     for (Finger& f : fingers_) f.delay_chips += shift;
@@ -130,7 +131,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   llr.resize(code_bits);
   const double middle = 0.5 * static_cast<double>(reader_.spreading_factor()) -
                         static_cast<double>(reader_.reference(h.sequence));
-  const cf64 symbol_turn = std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(reader_.spreading_factor()));
+  const cf64 symbol_turn =
+      std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(reader_.spreading_factor()));
   auto block = sum_.begin() + FrameReader::kPreambleParts;
   for (std::size_t m = 0, n; m < code_bits; m += n, ++block) {
     n = reader_.block_symbols(h.sequence, m, code_bits);

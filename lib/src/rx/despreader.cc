@@ -23,7 +23,8 @@ Between between_planes(double t) {
   const double quarters = t * ChipBuffer::kPlanes, whole = std::floor(quarters);
   const auto q = static_cast<std::int64_t>(whole);
   const auto mu = static_cast<float>(quarters - whole);
-  return {q >> 2, (q + 1) >> 2, static_cast<int>(q & 3), static_cast<int>((q + 1) & 3), mu < 1e-6F ? 0.0F : mu};
+  return {q >> 2, (q + 1) >> 2, static_cast<int>(q & 3), static_cast<int>((q + 1) & 3),
+          mu < 1e-6F ? 0.0F : mu};
 }
 
 // What one lane contributes to a block of symbols.
@@ -36,7 +37,9 @@ struct LaneInput {
 using Vector = float __attribute__((vector_size(64)));
 constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
 
-inline __attribute__((always_inline)) void load(const float* from, Vector& x) { std::memcpy(&x, from, sizeof x); }
+inline __attribute__((always_inline)) void load(const float* from, Vector& x) {
+  std::memcpy(&x, from, sizeof x);
+}
 
 // y = sum over the lanes of r conj(c), r = a or (1 - mu) a + mu b, for a whole block.
 template <bool kOnGrid>
@@ -89,8 +92,8 @@ void sum_part(const LaneInput* lanes, std::size_t count, float mu, std::size_t n
 }
 
 // Sum over the lanes and their rows of r conj(c); lane l has rows[l].
-NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* rows, std::size_t count, float mu,
-                                     float& sum_re, float& sum_im) {
+NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* rows, std::size_t count,
+                                     float mu, float& sum_re, float& sum_im) {
   constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
   Vector re = {}, im = {};
   float rest_re = 0, rest_im = 0;
@@ -185,10 +188,15 @@ void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::si
               float* y_re, float* y_im) {
   LaneInput lanes[kMaxLanes];
   const Between b = between_planes(t);
-  LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()), of(static_cast<std::int64_t>(first), s.lanes());
+  LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()),
+      of(static_cast<std::int64_t>(first), s.lanes());
   for (int i = 0; i < s.lanes(); ++i, ++at, ++next, ++of)
-    lanes[i] = {chips.re(b.plane, at),        chips.im(b.plane, at), chips.re(b.next_plane, next),
-                chips.im(b.next_plane, next), s.re(of),              s.im(of)};
+    lanes[i] = {chips.re(b.plane, at),
+                chips.im(b.plane, at),
+                chips.re(b.next_plane, next),
+                chips.im(b.next_plane, next),
+                s.re(of),
+                s.im(of)};
   const auto sf = static_cast<std::size_t>(s.lanes());
   if (count == kBlockSymbols)
     sum_whole_block(lanes, sf, b.mu, y_re, y_im);
@@ -202,10 +210,15 @@ cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::s
   std::size_t rows[kMaxLanes];
   const Between b = between_planes(t);
   const auto lanes = static_cast<std::size_t>(s.lanes());
-  LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()), of(static_cast<std::int64_t>(first), s.lanes());
+  LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()),
+      of(static_cast<std::int64_t>(first), s.lanes());
   for (std::size_t i = 0; i < std::min(lanes, count); ++i, ++at, ++next, ++of) {
-    inputs[i] = {chips.re(b.plane, at),        chips.im(b.plane, at), chips.re(b.next_plane, next),
-                 chips.im(b.next_plane, next), s.re(of),              s.im(of)};
+    inputs[i] = {chips.re(b.plane, at),
+                 chips.im(b.plane, at),
+                 chips.re(b.next_plane, next),
+                 chips.im(b.next_plane, next),
+                 s.re(of),
+                 s.im(of)};
     rows[i] = (count - i + lanes - 1) / lanes;
   }
   float re, im;

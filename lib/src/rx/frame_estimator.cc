@@ -69,7 +69,8 @@ cf64 FrameEstimator::sum(const std::vector<cf64>& values, double turns) const {
   return total + values.back() * std::polar(pieces_.back().weight, -2.0 * kPi * turns * pieces_.back().time);
 }
 
-// Response to the whole frame, at half chips from the frame drawn straight, between them by cubic interpolation.
+// Response to the whole frame, at half chips from the frame drawn straight, between them by cubic
+// interpolation.
 void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica) {
   weights_.clear();
   for (const Piece& p : pieces_) weights_.push_back(p.weight);

@@ -108,8 +108,8 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
   search(chips, first_chip, std::vector<double>(impl_->conj_spectra.size(), impl_->config.threshold), hits);
 }
 
-void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
-                              Span<const double> thresholds, std::vector<PreambleHit>& hits) {
+void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip, Span<const double> thresholds,
+                              std::vector<PreambleHit>& hits) {
   Impl& s = *impl_;
   const std::int64_t origin = first_chip - kGuard;
   const std::size_t phases = s.hop + 2 * kGuard;
@@ -153,8 +153,7 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
       // values.
       const auto at = [&](std::size_t i) { return s.correlation[i & 1][i >> 1]; };
       for (std::size_t h = 0; h < 2; ++h) {
-        const auto low =
-            static_cast<float>(threshold * 0.85);  // 0.7 dB: what the quarter point may add
+        const auto low = static_cast<float>(threshold * 0.85);  // 0.7 dB: what the quarter point may add
         for (std::size_t i = 2; i + 2 < phases; ++i) {
           // Nearly all runs hold no peak: one vector pass rules them out.
           if ((i - 2) % kRun == 0) {

@@ -157,7 +157,8 @@ void Receiver::Impl::trace(const Candidate& c, const char* reason) {
   const Profile& p = config.profile;
   CandidateTrace t;
   t.sequence = c.hit.sequence;
-  t.sample_index = static_cast<double>(origin) + (c.hit.chip - p.preamble_start(p.class_of(c.hit.sequence))) * samples_per_chip;
+  t.sample_index = static_cast<double>(origin) +
+                   (c.hit.chip - p.preamble_start(p.class_of(c.hit.sequence))) * samples_per_chip;
   t.detection = c.hit.statistic;
   t.evidence = c.evidence;
   t.carrier_offset_hz = c.carrier_offset_hz;
@@ -202,9 +203,9 @@ void Receiver::flush() {
   Impl& s = *impl_;
   s.front_end.flush([&s](Span<const cf32> block) { s.take(block); });
   // Zeros behind the stream's end are no chips of a frame; the margin forgives the tail of the last pulse.
-  const std::int64_t end = std::min(
-      s.chips.end(), static_cast<std::int64_t>(static_cast<double>(s.fed) / s.samples_per_chip) +
-                         FrameReader::kMarginChips);
+  const std::int64_t end =
+      std::min(s.chips.end(), static_cast<std::int64_t>(static_cast<double>(s.fed) / s.samples_per_chip) +
+                                  FrameReader::kMarginChips);
   s.chips.append(std::vector<cf32>(static_cast<std::size_t>(ChipBuffer::kPlanes * s.decoder.span_chips())));
   s.decoder.finish(s.chips, end);
   s.restart(s.origin);

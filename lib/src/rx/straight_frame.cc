@@ -71,7 +71,8 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
     for (auto& lane : *part) lane.resize(rows);
 
   float row_re[kBlockSymbols], row_im[kBlockSymbols];
-  const cf64 row_turn = std::polar(1.0, -2.0 * kPi * turns * lanes_), chip_turn = std::polar(1.0, -2.0 * kPi * turns);
+  const cf64 row_turn = std::polar(1.0, -2.0 * kPi * turns * lanes_),
+             chip_turn = std::polar(1.0, -2.0 * kPi * turns);
   cf64 turn(1, 0);
   for (std::size_t i = 0; i < kBlockSymbols; ++i, turn *= row_turn) {
     row_re[i] = static_cast<float>(turn.real());
@@ -89,8 +90,8 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
     LanePosition at(q >> 2, lanes_), next((q + 1) >> 2, lanes_);
     for (std::size_t l = 0; l < lanes; ++l, ++at, ++next, w *= chip_turn)
       straighten(chips.re(static_cast<int>(q & 3), at), chips.im(static_cast<int>(q & 3), at),
-                 chips.re(static_cast<int>((q + 1) & 3), next), chips.im(static_cast<int>((q + 1) & 3), next), mu,
-                 row_re, row_im, static_cast<float>(w.real()), static_cast<float>(w.imag()), count,
+                 chips.re(static_cast<int>((q + 1) & 3), next), chips.im(static_cast<int>((q + 1) & 3), next),
+                 mu, row_re, row_im, static_cast<float>(w.real()), static_cast<float>(w.imag()), count,
                  re_[l].data() + row, im_[l].data() + row);
   }
 }

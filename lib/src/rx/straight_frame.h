@@ -10,8 +10,8 @@ namespace ngdsp {
 /// Once a frame is straight, its correlation at every delay is one sum over memory in a row.
 class StraightFrame {
  public:
-  /// r[n] = weight(n) exp(-j 2 pi turns (n - t.reference)) times the chips at the time of chip n, `offset` chips
-  /// later; kReach chips more on either side. `weights`: one for each `piece_chips` chips.
+  /// r[n] = weight(n) exp(-j 2 pi turns (n - t.reference)) times the chips at the time of chip n, `offset`
+  /// chips later; kReach chips more on either side. `weights`: one for each `piece_chips` chips.
   void assign(const ChipBuffer& chips, FrameTiming t, double offset, double turns, std::size_t frame_chips,
               const std::vector<double>& weights, std::size_t piece_chips);
 

@@ -21,17 +21,17 @@ constexpr double kDetectionThreshold = 9;
 constexpr double kDetectionThresholdWeak = 7.5;
 constexpr int kWeakPreambleSymbols = 8192;
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 7.5;            // among frames that hide each other
-// Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the rms
-// bandwidth of the pulse's correlation, in chip rates). So many times more is traffic.
+constexpr double kDetectionThresholdBusy = 7.5;      // among frames that hide each other
+// Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the
+// rms bandwidth of the pulse's correlation, in chip rates). So many times more is traffic.
 constexpr double kBusyExcess = 1.6;
 constexpr double kStuckFrames = 0.5;  // frame lengths after completion
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
 constexpr std::size_t kLongFrameSymbols = 4096;
-// Decoding costs in proportion to the list and to the clock offsets tried. While frames come out, what is left
-// gets easier with each: so little effort first, and more only when that finds nothing.
+// Decoding costs in proportion to the list and to the clock offsets tried. While frames come out, what is
+// left gets easier with each: so little effort first, and more only when that finds nothing.
 struct Effort {
   int list;
   double margin;           // nats above the vetting threshold that make it worth while
@@ -49,11 +49,11 @@ constexpr double kDuplicateChips = 24;
 
 constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
-constexpr double kWindowFrames = 1.5;     // of starts behind the newest complete one
+constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete one
 constexpr int kMaxPasses = 12;
-constexpr double kStalePower = 0.995;    // of the power at the last vetting, below which it no longer serves
-constexpr double kPowerDrop = 0.97;       // of the power after which a search or vetting is worth repeating
-constexpr double kEvidenceRise = 1.03;    // of the evidence after which decoding is
+constexpr double kStalePower = 0.995;   // of the power at the last vetting, below which it no longer serves
+constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
+constexpr double kEvidenceRise = 1.03;  // of the evidence after which decoding is
 
 }  // namespace
 
@@ -72,8 +72,8 @@ struct SuccessiveDecoder::Impl {
     PolarDecoder decoder;
     Interleaver interleaver;
   };
-  std::vector<ClassDecoder> decoders;   // one a payload class
-  std::vector<std::size_t> decoder_of;  // by sequence
+  std::vector<ClassDecoder> decoders;        // one a payload class
+  std::vector<std::size_t> decoder_of;       // by sequence
   std::vector<std::int64_t> lengths, leads;  // chips of the frame and before its preamble, by sequence
 
   // Code phases [first, first + hop) and what was found there.
@@ -111,7 +111,6 @@ struct SuccessiveDecoder::Impl {
   };
   std::vector<Queued> queue;
 
-
   std::int64_t length(const Candidate& c) const { return lengths[static_cast<std::size_t>(c.hit.sequence)]; }
   bool complete(const Candidate& c, std::int64_t end) const {
     return static_cast<std::int64_t>(std::ceil(start(c))) + length(c) + FrameReader::kMarginChips <= end;
@@ -133,7 +132,8 @@ struct SuccessiveDecoder::Impl {
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t end, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
-  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, std::size_t last_effort);
+  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort,
+              std::size_t last_effort);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
 
@@ -245,8 +245,9 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
       }
     if (queue.empty()) break;
     ++counters.passes;
-    std::stable_sort(queue.begin(), queue.end(),
-                     [](const Queued& a, const Queued& b) { return a.candidate->evidence > b.candidate->evidence; });
+    std::stable_sort(queue.begin(), queue.end(), [](const Queued& a, const Queued& b) {
+      return a.candidate->evidence > b.candidate->evidence;
+    });
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c] : queue) {
@@ -276,25 +277,31 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t end, std::i
                          : config.range.turns_by_chip() ? kDetectionThresholdOffsets
                                                         : kDetectionThreshold;
     const double expected = 2 * std::sqrt(kPi * usual) * 0.29 * std::exp(-usual) *
-                            static_cast<double>(detector.hop_chips()) * static_cast<double>(lengths.size()) * detector.carrier_bins();
+                            static_cast<double>(detector.hop_chips()) * static_cast<double>(lengths.size()) *
+                            detector.carrier_bins();
     const double busy_hits = kBusyExcess * expected + 4;
     hits.clear();
     {
       thresholds.assign(lengths.size(), usual);
       if (usual == kDetectionThreshold)
         for (std::size_t q = 0; q < lengths.size(); ++q)
-          if (decoders[decoder_of[q]].interleaver.size() >= kWeakPreambleSymbols) thresholds[q] = kDetectionThresholdWeak;
+          if (decoders[decoder_of[q]].interleaver.size() >= kWeakPreambleSymbols)
+            thresholds[q] = kDetectionThresholdWeak;
       detector.search(chips, block.first, thresholds, hits);
       block.busy = static_cast<double>(hits.size()) > busy_hits && usual > kDetectionThresholdBusy;
     }
-    // Fresh blocks get easier by themselves; what is still crowded long after its frames are complete is stuck.
-    const bool stuck = block.busy && end - (block.first + detector.hop_chips()) >
-                                         static_cast<std::int64_t>((1 + kStuckFrames) * static_cast<double>(lengths[0])) - leads[0];
+    // Fresh blocks get easier by themselves; what is still crowded long after its frames are complete is
+    // stuck.
+    const bool stuck =
+        block.busy &&
+        end - (block.first + detector.hop_chips()) >
+            static_cast<std::int64_t>((1 + kStuckFrames) * static_cast<double>(lengths[0])) - leads[0];
     if (stuck) {
       hits.clear();
       thresholds.assign(lengths.size(), kDetectionThresholdBusy);
       detector.search(chips, block.first, thresholds, hits);
-      block.busy = std::count_if(hits.begin(), hits.end(), [&](const PreambleHit& h) { return h.statistic >= usual; }) > busy_hits;
+      block.busy = std::count_if(hits.begin(), hits.end(),
+                                 [&](const PreambleHit& h) { return h.statistic >= usual; }) > busy_hits;
     }
     std::deque<Candidate> old;
     old.swap(block.candidates);
@@ -405,7 +412,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   c.clock_ppm = frame.estimate.timing.clock * 1e6;
   for (std::size_t m = 0; m < symbols.size(); ++m)
     frame.corrected_bits +=
-right->code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] * symbols[m] < 0;
+        right->code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] * symbols[m] < 0;
   // Another frame may lie under this one: same sequence, same moment.
   Candidate again;
   again.hit = c.hit;
@@ -438,16 +445,23 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
   }
   std::int64_t kept_chips = 0;
   for (std::size_t q = 0; q < lengths.size(); ++q)
-    kept_chips = std::max(kept_chips, static_cast<std::int64_t>((1 + kWindowFrames) * static_cast<double>(lengths[q])) - leads[q]);
-  while (!window.empty() && window.front().first + detector.hop_chips() + kept_chips < end) window.pop_front();
+    kept_chips =
+        std::max(kept_chips,
+                 static_cast<std::int64_t>((1 + kWindowFrames) * static_cast<double>(lengths[q])) - leads[q]);
+  while (!window.empty() && window.front().first + detector.hop_chips() + kept_chips < end)
+    window.pop_front();
   if (!window.empty()) oldest = window.front().first;
   oldest -= *std::max_element(leads.begin(), leads.end());
   if (end - oldest > 0) {
-    const double power = chips.mean_power(std::max(oldest, chips.begin()), static_cast<std::size_t>(kStepChips));
-    floor = floor == 0 ? power : power < floor ? floor + 0.1 * (power - floor) : floor + 0.01 * (power - floor);
+    const double power =
+        chips.mean_power(std::max(oldest, chips.begin()), static_cast<std::size_t>(kStepChips));
+    floor = floor == 0      ? power
+            : power < floor ? floor + 0.1 * (power - floor)
+                            : floor + 0.01 * (power - floor);
   }
   chips.discard_before(oldest - 2 * FrameReader::kMarginChips);
-  while (!taken.empty() && taken.front().chip < static_cast<double>(oldest) - kDuplicateChips) taken.pop_front();
+  while (!taken.empty() && taken.front().chip < static_cast<double>(oldest) - kDuplicateChips)
+    taken.pop_front();
 }
 
 }  // namespace ngdsp

@@ -19,12 +19,12 @@ struct Stage {
 constexpr Stage kStages[] = {{1024, 12}, {2048, 18}, {kVettedSymbols, 0}};
 constexpr double kHypothesisDrop = 11;  // nats below the best at which a clock offset is no longer tried
 
-// Adds one block to every trial: its entry at the trial's drift, turned by the trial's carrier; `sign` -1 for a
-// block before the preamble.
-NGDSP_MULTIVERSION void add_block_to_trials(std::size_t n, const float* clock_quarters, float time, int lowest,
-                                            int last, const float* re, const float* im, const float* constant,
-                                            const float* w_re, const float* w_im, float sign, float* sum_re,
-                                            float* sum_im, float* sum_constant) {
+// Adds one block to every trial: its entry at the trial's drift, turned by the trial's carrier; `sign` -1 for
+// a block before the preamble.
+NGDSP_MULTIVERSION void add_block_to_trials(std::size_t n, const float* clock_quarters, float time,
+                                            int lowest, int last, const float* re, const float* im,
+                                            const float* constant, const float* w_re, const float* w_im,
+                                            float sign, float* sum_re, float* sum_im, float* sum_constant) {
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
     int o = static_cast<int>(std::floor(clock_quarters[i] * time + 0.5F)) - lowest;
@@ -62,12 +62,13 @@ Vetter::Vetter(const FrameEncoder& encoder, const OffsetRange& range) : reader_(
 void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const SplitSequence& s,
                           bool behind, std::size_t n, double low, double high, double a2) {
   const std::size_t half = reader_.code_bits(hit.sequence) / 2;
-  const std::size_t first = reader_.symbol_chip(
-      hit.sequence, behind ? half + n * kBlockSymbols : half - (n + 1) * kBlockSymbols);
+  const std::size_t first =
+      reader_.symbol_chip(hit.sequence, behind ? half + n * kBlockSymbols : half - (n + 1) * kBlockSymbols);
   const std::size_t count = kBlockSymbols * reader_.spreading_factor();
   const double time = static_cast<double>(first) + static_cast<double>(count) / 2 -
                       static_cast<double>(reader_.reference(hit.sequence));
-  const double at = hit.chip + static_cast<double>(first) - static_cast<double>(reader_.preamble_start(hit.sequence));
+  const double at =
+      hit.chip + static_cast<double>(first) - static_cast<double>(reader_.preamble_start(hit.sequence));
   const double weight = reader_.weight(chips, at, count);
   const auto drift = [time](double clock) { return static_cast<int>(std::lround(-4.0 * clock * time)); };
   const int from = std::min(drift(low), drift(high)), to = std::max(drift(low), drift(high));
@@ -90,9 +91,10 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
   const auto span =
       static_cast<double>(reader_.span_chips(std::min(reader_.code_bits(hit.sequence), kVettedSymbols)));
-  const int extra = range_.turns_by_chip() ? 0
-                                           : static_cast<int>(std::ceil(range_.extra_carrier_hz * span /
-                                                                        p.chip_rate_hz / kHypothesisStep));
+  const int extra =
+      range_.turns_by_chip()
+          ? 0
+          : static_cast<int>(std::ceil(range_.extra_carrier_hz * span / p.chip_rate_hz / kHypothesisStep));
   const auto carriers = static_cast<std::size_t>(2 * extra + 1);
   const std::size_t n = static_cast<std::size_t>(steps + 1) * carriers;
   Trial& t = trial_;
@@ -119,7 +121,8 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
       add_block_to_trials(n, t.clock_quarters.data(), static_cast<float>(sign * time), row.lowest,
                           static_cast<int>(row.count) - 1, table_.re.data() + row.first,
                           table_.im.data() + row.first, table_.constant.data() + row.first, t.w_re.data(),
-                          t.w_im.data(), static_cast<float>(sign), t.re.data(), t.im.data(), t.constant.data());
+                          t.w_im.data(), static_cast<float>(sign), t.re.data(), t.im.data(),
+                          t.constant.data());
     }
     turn_trials(n, t.step_re.data(), t.step_im.data(), t.w_re.data(), t.w_im.data());
   }
@@ -129,8 +132,8 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
     total.squares += cf64(static_cast<double>(t.re[i]), static_cast<double>(t.im[i]));
     total.constant += static_cast<double>(t.constant[i]);
     const PhaseFit fit = fit_phase(total, t.turns[i]);
-    found_.push_back({hit.sequence, hit.chip - static_cast<double>(reader_.preamble_start(hit.sequence)), t.turns[i] * p.chip_rate_hz + base_hz, t.clock[i] * 1e6,
-                      fit.phase, fit.evidence});
+    found_.push_back({hit.sequence, hit.chip - static_cast<double>(reader_.preamble_start(hit.sequence)),
+                      t.turns[i] * p.chip_rate_hz + base_hz, t.clock[i] * 1e6, fit.phase, fit.evidence});
   }
 }
 
@@ -177,8 +180,8 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
       for (const bool behind : {false, true})
         square_block(chips, hit, sequence, behind, table_.rows.size() / 2, low, high, a2);
     // A shorter span needs fewer steps.
-    judge(hit, low, high, end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1,
-          a2);
+    judge(hit, low, high,
+          end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1, a2);
     std::sort(found_.begin(), found_.end(),
               [](const FrameHypothesis& a, const FrameHypothesis& b) { return a.evidence > b.evidence; });
     if (end == blocks || found_.front().evidence < stage.least_evidence) break;

@@ -203,7 +203,9 @@ TEST(ChipBuffer, KeepsPlanesAndForgets) {
     EXPECT_EQ(b.begin(), 0);
     EXPECT_EQ(b.end(), 10);
     EXPECT_EQ(*b.re(3, 2), 11);
-    if (lanes <= 5) { EXPECT_EQ(b.im(1, 4)[1], -4 * (4 + lanes) - 1); }
+    if (lanes <= 5) {
+      EXPECT_EQ(b.im(1, 4)[1], -4 * (4 + lanes) - 1);
+    }
     b.discard_before(4);
     EXPECT_EQ(b.begin(), 4);
     EXPECT_EQ(*b.re(0, 4), 16);

@@ -11,12 +11,14 @@ namespace ngdsp {
 
 /// Adds or takes away what a frame leaves behind the matched filter: in plane k, at chip c,
 ///   sum_n s[n] exp(j 2 pi turns (n - reference)) g(c + k/4 - t_n),  g(t) = sum_l gain_l rc(t - delay_l),
-/// t_n the time of chip n by FrameTiming, rc the raised cosine. The clock's drift moves in steps of a block of rows. One object a thread.
+/// t_n the time of chip n by FrameTiming, rc the raised cosine. The clock's drift moves in steps of a block
+/// of rows. One object a thread.
 class Canceller {
  public:
   explicit Canceller(double rolloff);
 
-  /// `scale` -1 takes the frame out, +1 puts it back. Returns the first chip touched and the one behind the last.
+  /// `scale` -1 takes the frame out, +1 puts it back. Returns the first chip touched and the one behind the
+  /// last.
   struct Extent {
     std::int64_t first, last;
   };

@@ -62,7 +62,9 @@ class ChipBuffer {
     std::vector<float> re, im;
   };
   Lane& lane(int plane, LanePosition p) { return planes_[plane][static_cast<std::size_t>(p.lane)]; }
-  const Lane& lane(int plane, LanePosition p) const { return planes_[plane][static_cast<std::size_t>(p.lane)]; }
+  const Lane& lane(int plane, LanePosition p) const {
+    return planes_[plane][static_cast<std::size_t>(p.lane)];
+  }
 
   int lanes_;
   std::vector<Lane> planes_[kPlanes];

@@ -32,8 +32,8 @@ class FrameEstimator {
   FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range);
   ~FrameEstimator();
 
-  /// The frame as sent, for estimate() and Canceller, with its carrier in it where that turns fast; valid until
-  /// the next call.
+  /// The frame as sent, for estimate() and Canceller, with its carrier in it where that turns fast; valid
+  /// until the next call.
   const SplitSequence& replica(const FrameHypothesis& h, const std::vector<float>& symbols);
 
   /// `first_chip`: of the strongest path, to a quarter chip or so.

@@ -11,8 +11,8 @@
 
 namespace ngdsp {
 
-/// Where a frame lies: its chip n at chip + n - clock (n - reference), in the buffer's chips. The reference is
-/// the middle of the preamble, which is what is found first and known best.
+/// Where a frame lies: its chip n at chip + n - clock (n - reference), in the buffer's chips. The reference
+/// is the middle of the preamble, which is what is found first and known best.
 struct FrameTiming {
   double chip = 0;   ///< where chip 0 would be without a clock offset
   double clock = 0;  ///< offset of the sender's clock, 1e-6 for a ppm: a fast one makes the frame shorter
@@ -24,11 +24,12 @@ struct FrameTiming {
 /// A stretch of a frame over which clock, carrier and noise hold still: a quarter of the preamble or
 /// kBlockSymbols symbols.
 struct FrameBlock {
-  double time = 0;    ///< of its middle, chips from the frame's reference
-  double chips = 0;   ///< how many
-  double weight = 0;  ///< 1/s^2, s^2 the mean power of the buffer's chips here: noise, for frames far below it
-  cf64 known;         ///< preamble: its correlation with the sequence
-  cf64 squares;       ///< symbols: sum y^2
+  double time = 0;   ///< of its middle, chips from the frame's reference
+  double chips = 0;  ///< how many
+  double weight =
+      0;         ///< 1/s^2, s^2 the mean power of the buffer's chips here: noise, for frames far below it
+  cf64 known;    ///< preamble: its correlation with the sequence
+  cf64 squares;  ///< symbols: sum y^2
   double energy = 0;  ///< symbols: sum |y|^2
 };
 

@@ -21,15 +21,15 @@ enum class Stage { kDetection, kVetting, kDecoding, kMetric, kDecoded };
 struct Candidate {
   PreambleHit hit;
   Stage stage = Stage::kDetection;
-  double evidence = 0;           ///< of the last vetting, nats
+  double evidence = 0;  ///< of the last vetting, nats
   double carrier_offset_hz = 0, clock_ppm = 0;
-  int list_used = 0;             ///< by the last decoding
-  double frame_metric = 0;       ///< of the best code word found
-  double vetted_power = 0;       ///< mean power under the frame at the last vetting; 0: never vetted
+  int list_used = 0;        ///< by the last decoding
+  double frame_metric = 0;  ///< of the best code word found
+  double vetted_power = 0;  ///< mean power under the frame at the last vetting; 0: never vetted
   std::vector<FrameHypothesis> hypotheses;  ///< of the last vetting, where it passed
-  bool busy = false;             ///< among more candidates than noise makes
-  bool searched_again = false;   ///< stands where a frame was taken out
-  double tried_evidence[3] = {};  ///< at the last decoding of each effort
+  bool busy = false;                        ///< among more candidates than noise makes
+  bool searched_again = false;              ///< stands where a frame was taken out
+  double tried_evidence[3] = {};            ///< at the last decoding of each effort
 };
 
 struct DecodedFrame {
@@ -56,8 +56,9 @@ struct SuccessiveConfig {
 
 /// Keeps a window of possible frame starts behind the newest chips. Whenever a step of chips is complete:
 /// search the window's preambles, vet the candidates whose frames are complete, decode them in order of
-/// evidence, take every decoded frame out of the chips, and repeat where that lowered the power, until nothing
-/// more decodes. Works in steps of fixed length, so that its frames do not depend on how the chips arrive.
+/// evidence, take every decoded frame out of the chips, and repeat where that lowered the power, until
+/// nothing more decodes. Works in steps of fixed length, so that its frames do not depend on how the chips
+/// arrive.
 class SuccessiveDecoder {
  public:
   using FrameHandler = std::function<void(const DecodedFrame&)>;
@@ -69,8 +70,8 @@ class SuccessiveDecoder {
 
   /// Takes note of chips appended to the buffer; whole steps of them are worked on.
   void advance(ChipBuffer& chips);
-  /// The stream ends at chip `end`: decides every frame that is complete, forgets the rest. Chips behind `end`
-  /// are zeros, at least span_chips() of them.
+  /// The stream ends at chip `end`: decides every frame that is complete, forgets the rest. Chips behind
+  /// `end` are zeros, at least span_chips() of them.
   void finish(ChipBuffer& chips, std::int64_t end);
   int span_chips() const;
   const SuccessiveCounters& counters() const;

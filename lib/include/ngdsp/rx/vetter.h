@@ -53,8 +53,8 @@ class Vetter {
   double statistic(const ChipBuffer& chips, const PreambleHit& hit);
 
  private:
-  // One value for every block and quarter chip of drift. Blocks come in pairs: the n-th before the preamble and
-  // the n-th behind it, whose times from its middle differ in sign alone.
+  // One value for every block and quarter chip of drift. Blocks come in pairs: the n-th before the preamble
+  // and the n-th behind it, whose times from its middle differ in sign alone.
   struct DriftTable {
     struct Row {
       int lowest;  // drift, quarter chips

@@ -69,6 +69,20 @@ cf64 FrameEstimator::sum(const std::vector<cf64>& values, double turns) const {
   return total + values.back() * std::polar(pieces_.back().weight, -2.0 * kPi * turns * pieces_.back().time);
 }
 
+// Sum over the pieces of |C|^2 over its noise, less the 1 that noise alone gives each.
+double FrameEstimator::coherent_energy(const std::vector<cf64>& values) const {
+  double energy = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    energy += std::norm(values[i]) * pieces_[i].weight / pieces_[i].chips - 1;
+  return std::max(energy, 1.0);
+}
+
+double FrameEstimator::cancellation_db(const ChipBuffer& chips, const FrameEstimate& frame,
+                                       const SplitSequence& replica) {
+  correlate_pieces(chips, frame.timing, replica, middle_);
+  return to_db(energy_ / coherent_energy(middle_));
+}
+
 // Response to the whole frame, at half chips from the frame drawn straight, between them by cubic
 // interpolation.
 void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica) {
@@ -125,6 +139,7 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   if (const double bend = below - 2 * best + above; bend < 0)
     out.turns += std::clamp(0.5 * (below - above) / bend, -1.0, 1.0) * step;
   out.metric = std::norm(sum(middle_, out.turns)) / weighted_chips;
+  energy_ = coherent_energy(middle_);
   out.timing.clock = (out.turns * p.chip_rate_hz + out.base_hz - untied_hz) / p.carrier_crystal_hz;
 
   // Timing: parabola through the correlation a quarter chip either side; the pulse is flat to fourth order

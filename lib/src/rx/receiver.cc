@@ -188,6 +188,7 @@ void Receiver::Impl::report(const DecodedFrame& d) {
   f.clock_offset_ppm = e.timing.clock * 1e6;
   f.delay_spread_s = e.delay_spread_chips() * p.chip_s();
   f.residual_db = d.residual_db;
+  f.cancellation_db = d.cancellation_db;
   f.code_bits = c.code_bits;
   f.corrected_bits = d.corrected_bits;
   f.list_used = d.candidate->list_used;

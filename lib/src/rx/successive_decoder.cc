@@ -406,6 +406,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const auto extent = canceller.add(chips, frame.estimate, replica, -1);
   const auto count = static_cast<std::size_t>(extent.last - extent.first);
   frame.noise_variance = std::max(chips.mean_power(extent.first, count), 1e-30);
+  frame.cancellation_db = estimator.cancellation_db(chips, frame.estimate, replica);
   frame.residual_db = floor > 0 ? to_db(frame.noise_variance / floor) : 0;
   c.stage = Stage::kDecoded;
   c.carrier_offset_hz = frame.estimate.turns * profile.chip_rate_hz + frame.estimate.base_hz;

@@ -39,8 +39,13 @@ class FrameEstimator {
   /// `first_chip`: of the strongest path, to a quarter chip or so.
   void estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
                 const SplitSequence& replica, FrameEstimate& out);
+  /// Energy of the last estimated frame that the chips still hold, piece by piece so that no wrong phase
+  /// hides it, against that of the estimate: how deep it was cancelled, dB. What noise alone would hold is
+  /// taken off; at most what one nat of it allows.
+  double cancellation_db(const ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica);
 
  private:
+  double coherent_energy(const std::vector<cf64>& pieces) const;
   struct Piece {
     double time, weight, chips;
   };
@@ -57,6 +62,7 @@ class FrameEstimator {
   std::vector<Piece> pieces_;
   std::vector<double> weights_;
   std::vector<cf64> early_, middle_, late_, response_;
+  double energy_ = 0;  // of the last estimated frame, over its noise
 };
 
 }  // namespace ngdsp

@@ -128,6 +128,18 @@ NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* 
   sum_im = rest_im;
 }
 
+// out = x times the turn of every row and w.
+NGDSP_MULTIVERSION void turn_rows(const float* re, const float* im, const float* row_re, const float* row_im,
+                                  float w_re, float w_im, std::size_t n, float* __restrict out_re,
+                                  float* __restrict out_im) {
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < n; ++i) {
+    const float c = row_re[i] * w_re - row_im[i] * w_im, s = row_re[i] * w_im + row_im[i] * w_re;
+    out_re[i] = re[i] * c - im[i] * s;
+    out_im[i] = re[i] * s + im[i] * c;
+  }
+}
+
 }  // namespace
 
 SplitSequence::SplitSequence(Span<const cf32> chips, int lanes)
@@ -147,16 +159,23 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
     im_[l].resize(from.im_[l].size());
   }
   chips_ = from.chips_;
-  cf64 w = std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(first));
-  const cf64 step = std::polar(1.0, -2.0 * kPi * turns);
-  LanePosition p(static_cast<std::int64_t>(first), lanes());
-  for (std::size_t n = first; n < last; ++n, ++p) {
-    const auto c = static_cast<float>(w.real()), s = static_cast<float>(w.imag());
-    const float re = *from.re(p), im = *from.im(p);
-    const auto lane = static_cast<std::size_t>(p.lane), row = static_cast<std::size_t>(p.row);
-    re_[lane][row] = re * c - im * s;
-    im_[lane][row] = re * s + im * c;
-    w *= step;
+  const auto count = static_cast<std::size_t>(lanes());
+  const cf64 chip_turn = std::polar(1.0, -2.0 * kPi * turns);
+  const cf64 row_turn = std::polar(1.0, -2.0 * kPi * turns * lanes());
+  float row_re[kBlockSymbols], row_im[kBlockSymbols];
+  cf64 turn(1, 0);
+  for (std::size_t i = 0; i < kBlockSymbols; ++i, turn *= row_turn) {
+    row_re[i] = static_cast<float>(turn.real());
+    row_im[i] = static_cast<float>(turn.imag());
+  }
+  for (std::size_t row = first / count; row * count < last; row += kBlockSymbols) {
+    cf64 w = std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(row * count));
+    for (std::size_t l = 0; l < count; ++l, w *= chip_turn) {
+      const std::size_t rows = std::min(kBlockSymbols, std::max(row, re_[l].size()) - row);
+      turn_rows(from.re_[l].data() + row, from.im_[l].data() + row, row_re, row_im,
+                static_cast<float>(w.real()), static_cast<float>(w.imag()), rows, re_[l].data() + row,
+                im_[l].data() + row);
+    }
   }
 }
 

@@ -16,15 +16,17 @@ constexpr std::size_t kSmallestTransform = 8192;
 constexpr std::size_t kRun = 128;
 constexpr int kGuard = 4;  // extra phases either side of a block, so that peaks at its edges are judged alike
 
-// Largest statistic |c|^2/energy of a run of phases.
-NGDSP_MULTIVERSION float largest(const cf32* correlation, const float* inverse_energy, std::size_t n) {
-  const float* c = reinterpret_cast<const float*>(correlation);
+NGDSP_MULTIVERSION float largest_product(const float* a, const float* b, std::size_t n) {
   float best = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const float s = (c[2 * i] * c[2 * i] + c[2 * i + 1] * c[2 * i + 1]) * inverse_energy[i];
-    best = s > best ? s : best;
-  }
+  for (std::size_t i = 0; i < n; ++i) best = a[i] * b[i] > best ? a[i] * b[i] : best;
   return best;
+}
+
+// Largest statistic |c|^2/energy of a run of phases.
+float largest(const cf32* correlation, const float* inverse_energy, std::size_t n) {
+  alignas(64) float power[kRun];
+  volk_32fc_magnitude_squared_32f(power, correlation, static_cast<unsigned>(n));
+  return largest_product(power, inverse_energy, n);
 }
 
 }  // namespace
@@ -34,13 +36,12 @@ struct PreambleDetector::Impl {
   std::size_t length, size, hop;
   std::vector<int> shifts;                      // carrier bins, in transform bins
   std::vector<std::vector<cf32>> conj_spectra;  // by sequence
-  Fft forward, inverse;
+  Fft forward;
+  std::array<Fft, 2> inverse;                 // one a half-chip plane: their outputs are the correlations
   std::array<std::vector<cf32>, 2> spectrum;  // of the half-chip planes
-  std::array<std::vector<cf32>, 2> correlation;
   std::array<std::vector<float>, 2> inverse_energy;
 
-  void correlate(const std::vector<cf32>& x, const std::vector<cf32>& conj_spectrum, int shift,
-                 std::vector<cf32>& out);
+  void correlate(std::size_t half, const std::vector<cf32>& conj_spectrum, int shift);
 };
 
 PreambleDetector::PreambleDetector(const PreambleDetectorConfig& config) {
@@ -55,8 +56,7 @@ PreambleDetector::PreambleDetector(const PreambleDetectorConfig& config) {
                        {},
                        {},
                        Fft(size, Fft::Direction::kForward),
-                       Fft(size, Fft::Direction::kInverse),
-                       {},
+                       {Fft(size, Fft::Direction::kInverse), Fft(size, Fft::Direction::kInverse)},
                        {},
                        {}});
   Impl& s = *impl_;
@@ -77,7 +77,6 @@ PreambleDetector::PreambleDetector(const PreambleDetectorConfig& config) {
   }
   for (int h = 0; h < 2; ++h) {
     s.spectrum[static_cast<std::size_t>(h)].resize(size);
-    s.correlation[static_cast<std::size_t>(h)].resize(size);
     s.inverse_energy[static_cast<std::size_t>(h)].resize(size);
   }
 }
@@ -90,17 +89,16 @@ int PreambleDetector::hop_chips() const { return static_cast<int>(impl_->hop); }
 int PreambleDetector::span_chips() const { return static_cast<int>(impl_->size) - kGuard; }
 int PreambleDetector::carrier_bins() const { return static_cast<int>(impl_->shifts.size()); }
 
-void PreambleDetector::Impl::correlate(const std::vector<cf32>& x, const std::vector<cf32>& conj_spectrum,
-                                       int shift, std::vector<cf32>& out) {
+void PreambleDetector::Impl::correlate(std::size_t half, const std::vector<cf32>& conj_spectrum, int shift) {
   // A carrier of `shift` bins moves the sequence's spectrum up by as many.
   const auto n = static_cast<std::ptrdiff_t>(size);
   const auto s = static_cast<std::size_t>(((shift % n) + n) % n);
-  cf32* y = inverse.input();
+  const std::vector<cf32>& x = spectrum[half];
+  cf32* y = inverse[half].input();
   volk_32fc_x2_multiply_32fc(y + s, x.data() + s, conj_spectrum.data(), static_cast<unsigned>(size - s));
   if (s > 0)
     volk_32fc_x2_multiply_32fc(y, x.data(), conj_spectrum.data() + size - s, static_cast<unsigned>(s));
-  inverse.execute();
-  std::copy_n(inverse.output(), out.size(), out.data());
+  inverse[half].execute();
 }
 
 void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip,
@@ -148,22 +146,22 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip, 
     found.clear();
     for (const int shift : s.shifts) {
       for (std::size_t h = 0; h < 2; ++h)
-        s.correlate(s.spectrum[h], s.conj_spectra[q], shift, s.correlation[h]);
+        s.correlate(h, s.conj_spectra[q], shift);
       // Half-chip index i is chip i/2 of plane i % 2; quarter points by cubic interpolation of four half-chip
       // values.
-      const auto at = [&](std::size_t i) { return s.correlation[i & 1][i >> 1]; };
+      const auto at = [&](std::size_t i) { return s.inverse[i & 1].output()[i >> 1]; };
       for (std::size_t h = 0; h < 2; ++h) {
         const auto low = static_cast<float>(threshold * 0.85);  // 0.7 dB: what the quarter point may add
         for (std::size_t i = 2; i + 2 < phases; ++i) {
           // Nearly all runs hold no peak: one vector pass rules them out.
           if ((i - 2) % kRun == 0) {
             const std::size_t n = std::min(kRun, phases - 2 - i);
-            if (largest(s.correlation[h].data() + i, s.inverse_energy[h].data() + i, n) < low) {
+            if (largest(s.inverse[h].output() + i, s.inverse_energy[h].data() + i, n) < low) {
               i += n - 1;
               continue;
             }
           }
-          if (std::norm(s.correlation[h][i]) * s.inverse_energy[h][i] < low) continue;
+          if (std::norm(s.inverse[h].output()[i]) * s.inverse_energy[h][i] < low) continue;
           const std::size_t j = 2 * i + h;
           const float here = std::norm(at(j));
           if (std::norm(at(j - 1)) > here || std::norm(at(j + 1)) > here) continue;

@@ -145,8 +145,7 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip, 
     if (!std::isfinite(threshold)) continue;
     found.clear();
     for (const int shift : s.shifts) {
-      for (std::size_t h = 0; h < 2; ++h)
-        s.correlate(h, s.conj_spectra[q], shift);
+      for (std::size_t h = 0; h < 2; ++h) s.correlate(h, s.conj_spectra[q], shift);
       // Half-chip index i is chip i/2 of plane i % 2; quarter points by cubic interpolation of four half-chip
       // values.
       const auto at = [&](std::size_t i) { return s.inverse[i & 1].output()[i >> 1]; };

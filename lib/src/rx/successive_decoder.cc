@@ -21,11 +21,11 @@ constexpr double kDetectionThreshold = 9;
 constexpr double kDetectionThresholdWeak = 7.5;
 constexpr int kWeakPreambleSymbols = 8192;
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 7.5;      // among frames that hide each other
+constexpr double kDetectionThresholdBusy = 7;        // among frames that hide each other
 // Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the
 // rms bandwidth of the pulse's correlation, in chip rates). So many times more is traffic.
-constexpr double kBusyExcess = 1.6;
-constexpr double kStuckFrames = 0.5;  // frame lengths after completion
+constexpr double kCorrelationBandwidth = 0.29;
+constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
@@ -51,9 +51,13 @@ constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete one
 constexpr int kMaxPasses = 12;
-constexpr double kStalePower = 0.995;   // of the power at the last vetting, below which it no longer serves
-constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
-constexpr double kEvidenceRise = 1.03;  // of the evidence after which decoding is
+// Of one step: several times what 2 bit/chip need. What is left over waits for the next step.
+constexpr int kMaxVettings = 3000, kMaxDecodings = 500;
+constexpr double kStalePower = 0.995;  // of the power at the last vetting, below which it no longer serves
+constexpr double kPowerDrop = 0.97;    // of the power after which a search or vetting is worth repeating
+constexpr std::size_t kCrowdedHypotheses = 8;
+constexpr double kEstimateAgainPower = 0.4;  // of that at a frame's last estimate
+constexpr double kEvidenceRise = 1.03;       // of the evidence after which decoding is
 
 }  // namespace
 
@@ -87,15 +91,17 @@ struct SuccessiveDecoder::Impl {
   std::int64_t next_block = 0;  // first code phase of no block
   std::int64_t done = 0;        // chips worked on
   struct Taken {
-    int sequence;
-    double chip;
+    FrameEstimate estimate;
     std::vector<std::uint8_t> payload;
+    std::vector<float> symbols;
+    double power;  // under the frame when it was estimated
   };
   std::deque<Taken> taken;
   double floor = 0;  // noise power per chip
   SuccessiveCounters counters;
 
-  std::vector<double> thresholds;
+  std::vector<double> thresholds, crowded_thresholds;  // by sequence
+  double crowded_hits = 0;                             // more of them in a block make it crowded
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -128,12 +134,18 @@ struct SuccessiveDecoder::Impl {
   double power_under(const ChipBuffer& chips, const Candidate& c) const {
     return chips.mean_power(static_cast<std::int64_t>(start(c)), static_cast<std::size_t>(length(c)));
   }
+  bool crowded(const std::vector<PreambleHit>& found) const {
+    return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
+             return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
+           }) > crowded_hits;
+  }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
-  void search(ChipBuffer& chips, std::int64_t end, std::int64_t searchable);
+  void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
   bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort,
               std::size_t last_effort);
+  void estimate_again(ChipBuffer& chips);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
 
@@ -174,6 +186,18 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     decoders.push_back(
         {PolarDecoder(frame_code(payload_class), p.list_size), Interleaver(payload_class.code_bits)});
   }
+  const double usual = c.detection_threshold > 0 ? c.detection_threshold
+                       : c.range.turns_by_chip() ? kDetectionThresholdOffsets
+                                                 : kDetectionThreshold;
+  for (int q = 0; q < p.sequence_count(); ++q) {
+    const bool weak = usual == kDetectionThreshold && p.class_of(q).code_bits >= kWeakPreambleSymbols;
+    thresholds.push_back(weak ? kDetectionThresholdWeak : usual);
+    crowded_thresholds.push_back(
+        c.range.turns_by_chip() ? thresholds.back() : std::min(thresholds.back(), kDetectionThresholdBusy));
+    crowded_hits += kBusyExcess * 2 * std::sqrt(kPi * thresholds.back()) * kCorrelationBandwidth *
+                    std::exp(-thresholds.back()) * detector.hop_chips() * detector.carrier_bins();
+  }
+  crowded_hits += kBusyMargin;
 }
 
 SuccessiveDecoder::SuccessiveDecoder(const Profile& profile, const SuccessiveConfig& config,
@@ -232,14 +256,22 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, false, {}});
+  int vettings = 0, decodings = 0;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    search(chips, end, searchable);
+    search(chips, searchable);
     queue.clear();
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
         const double power = power_under(chips, c);
-        if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) vet(chips, c, power);
+        if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) {
+          if (vettings == kMaxVettings) {
+            ++counters.budget_dropped;
+            continue;
+          }
+          ++vettings;
+          vet(chips, c, power);
+        }
         c.busy = block.busy;
         if (c.evidence >= vetting_threshold(c)) queue.push_back({&block, &c});
       }
@@ -257,15 +289,22 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
             c->evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (crowded && age < kEfforts[effort].age))
           continue;
+        if (decodings == kMaxDecodings) {
+          ++counters.budget_dropped;
+          continue;
+        }
+        ++decodings;
+        ++counters.decodings;
         found |= decode(chips, *block, *c, effort, crowded ? effort : kEffortCount - 1);
         if (found && effort > 0) break;
       }
+    estimate_again(chips);
     if (!found) break;
   }
   forget(chips, end);
 }
 
-void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t end, std::int64_t searchable) {
+void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable) {
   const auto span = static_cast<std::size_t>(detector.span_chips());
   for (SearchBlock& block : window) {
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
@@ -273,35 +312,16 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t end, std::i
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
-    const double usual = config.detection_threshold > 0 ? config.detection_threshold
-                         : config.range.turns_by_chip() ? kDetectionThresholdOffsets
-                                                        : kDetectionThreshold;
-    const double expected = 2 * std::sqrt(kPi * usual) * 0.29 * std::exp(-usual) *
-                            static_cast<double>(detector.hop_chips()) * static_cast<double>(lengths.size()) *
-                            detector.carrier_bins();
-    const double busy_hits = kBusyExcess * expected + 4;
-    hits.clear();
-    {
-      thresholds.assign(lengths.size(), usual);
-      if (usual == kDetectionThreshold)
-        for (std::size_t q = 0; q < lengths.size(); ++q)
-          if (decoders[decoder_of[q]].interleaver.size() >= kWeakPreambleSymbols)
-            thresholds[q] = kDetectionThresholdWeak;
-      detector.search(chips, block.first, thresholds, hits);
-      block.busy = static_cast<double>(hits.size()) > busy_hits && usual > kDetectionThresholdBusy;
-    }
-    // Fresh blocks get easier by themselves; what is still crowded long after its frames are complete is
-    // stuck.
-    const bool stuck =
-        block.busy &&
-        end - (block.first + detector.hop_chips()) >
-            static_cast<std::int64_t>((1 + kStuckFrames) * static_cast<double>(lengths[0])) - leads[0];
-    if (stuck) {
+    // Where there is more than noise makes, frames hide each other, and a lower threshold finds them.
+    if (!block.busy) {
       hits.clear();
-      thresholds.assign(lengths.size(), kDetectionThresholdBusy);
       detector.search(chips, block.first, thresholds, hits);
-      block.busy = std::count_if(hits.begin(), hits.end(),
-                                 [&](const PreambleHit& h) { return h.statistic >= usual; }) > busy_hits;
+      block.busy = crowded(hits);
+    }
+    if (block.busy) {
+      hits.clear();
+      detector.search(chips, block.first, crowded_thresholds, hits);
+      block.busy = crowded(hits);
     }
     std::deque<Candidate> old;
     old.swap(block.candidates);
@@ -353,6 +373,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   frame.payload.resize(static_cast<std::size_t>(payload_class.payload_bytes));
   PolarDecodeResult decoded;
   if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
+  // Among many frames a clock offset that is far from certain is better tried when others are gone.
+  const std::size_t limit = first_effort == last_effort ? kCrowdedHypotheses : Vetter::kMaxHypotheses;
   std::size_t made = 0;
   Attempt* right = nullptr;
   for (std::size_t e = first_effort; e <= last_effort && !right; ++e) {
@@ -363,7 +385,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     c.stage = std::max(c.stage, Stage::kDecoding);
     const int list =
         std::min({effort.list, profile.list_size, c.evidence < threshold + kLongListMargin ? 32 : 128});
-    for (std::size_t k = 0; k < std::min(hypotheses.size(), effort.hypotheses) && !right; ++k) {
+    for (std::size_t k = 0; k < std::min({hypotheses.size(), effort.hypotheses, limit}) && !right; ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];
       if (k == made) {
@@ -396,7 +418,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     return false;
   }
   for (const Taken& t : taken)
-    if (t.sequence == q && std::abs(t.chip - frame.estimate.timing.chip) < kDuplicateChips &&
+    if (t.estimate.sequence == q &&
+        std::abs(t.estimate.timing.chip - frame.estimate.timing.chip) < kDuplicateChips &&
         t.payload == frame.payload) {
       ++counters.duplicates;
       c.stage = Stage::kDecoded;
@@ -422,11 +445,36 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   again.hit.statistic = vetter.statistic(chips, again.hit);
   if (again.hit.statistic >= kDetectionThreshold) block.candidates.push_back(again);
   frame.candidate = &c;
-  taken.push_back({q, frame.estimate.timing.chip, frame.payload});
+  taken.push_back({frame.estimate, frame.payload, symbols, frame.noise_variance});
   ++counters.frames;
   on_candidate(c, "");
   on_frame(frame);
   return true;
+}
+
+// An estimate is as good as the interference was weak; what it leaves of its frame is interference in turn.
+void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
+  for (Taken& t : taken) {
+    const auto length = static_cast<std::size_t>(lengths[static_cast<std::size_t>(t.estimate.sequence)]);
+    const auto first = static_cast<std::int64_t>(t.estimate.timing.chip);
+    if (first - FrameReader::kMarginChips < chips.begin()) continue;
+    const double power = chips.mean_power(first, length);
+    if (power > kEstimateAgainPower * t.power) continue;
+    t.power = power;
+    FrameHypothesis h;
+    h.sequence = t.estimate.sequence;
+    h.carrier_offset_hz = t.estimate.turns * profile.chip_rate_hz + t.estimate.base_hz;
+    h.clock_ppm = t.estimate.timing.clock * 1e6;
+    const double base_hz = t.estimate.base_hz;
+    h.chip = t.estimate.timing.chip;
+    FrameHypothesis before = h;
+    before.carrier_offset_hz = base_hz;
+    canceller.add(chips, t.estimate, estimator.replica(before, t.symbols), +1);
+    const SplitSequence& replica = estimator.replica(h, t.symbols);
+    estimator.estimate(chips, h, h.chip, replica, t.estimate);
+    canceller.add(chips, t.estimate, replica, -1);
+    ++counters.estimates;
+  }
 }
 
 void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
@@ -461,7 +509,7 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
                             : floor + 0.01 * (power - floor);
   }
   chips.discard_before(oldest - 2 * FrameReader::kMarginChips);
-  while (!taken.empty() && taken.front().chip < static_cast<double>(oldest) - kDuplicateChips)
+  while (!taken.empty() && taken.front().estimate.timing.chip < static_cast<double>(oldest) - kDuplicateChips)
     taken.pop_front();
 }
 

@@ -1,0 +1,138 @@
+// Frames on top of each other, through the whole receiver.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/base/rng.h"
+#include "ngdsp/channel/noise_level.h"
+#include "ngdsp/rx/receiver.h"
+#include "ngdsp/tx/frame_encoder.h"
+#include "ngdsp/tx/modulator.h"
+#include "ngdsp/waveform/frame_energy.h"
+
+namespace ngdsp {
+namespace {
+
+using Payload = std::string;
+
+Payload text_of(const std::vector<std::uint8_t>& bytes) { return {bytes.begin(), bytes.end()}; }
+
+// Real samples of `cenelec-a` in noise of unit variance per chip.
+class Line {
+ public:
+  explicit Line(double chips, std::uint64_t seed)
+      : profile_(*find_profile("cenelec-a")), encoder_(profile_), modulator_(profile_), rng_(seed) {
+    samples_.resize(static_cast<std::size_t>(chips * profile_.samples_per_chip()));
+    rng_.add_noise(Span<float>(samples_),
+                   std::sqrt(noise_variance(profile_, profile_.sample_rate_hz, 1.0, 1.0)));
+  }
+
+  Payload send(int sequence, double chip, double ebn0_db, double clock_ppm) {
+    const PayloadClass& c = profile_.class_of(sequence);
+    std::vector<std::uint8_t> payload(static_cast<std::size_t>(c.payload_bytes));
+    for (auto& byte : payload) byte = static_cast<std::uint8_t>(rng_.below(256));
+    Arrival a;
+    a.start_samples = chip * profile_.samples_per_chip();
+    a.clock_ppm = clock_ppm;
+    a.carrier_offset_hz = clock_ppm * 1e-6 * profile_.carrier_crystal_hz;
+    a.phase_rad = 2 * kPi * rng_.uniform();
+    a.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(profile_, c, ebn0_db));
+    modulator_.add(encoder_.encode(payload, sequence), a, Span<float>(samples_));
+    return text_of(payload);
+  }
+
+  std::vector<ReceivedFrame> receive(std::size_t block = 8192) const {
+    ReceiverConfig config;
+    config.profile = profile_;
+    config.full_scale = 1e9;
+    std::vector<ReceivedFrame> frames;
+    auto receiver = Receiver::create(config, [&](const ReceivedFrame& f) { frames.push_back(f); });
+    for (std::size_t i = 0; i < samples_.size(); i += block)
+      receiver->process(Span<const float>(samples_).subspan(i, std::min(block, samples_.size() - i)));
+    receiver->flush();
+    return frames;
+  }
+
+  Rng& rng() { return rng_; }
+
+ private:
+  Profile profile_;
+  FrameEncoder encoder_;
+  Modulator modulator_;
+  Rng rng_;
+  std::vector<float> samples_;
+};
+
+std::multiset<Payload> payloads(const std::vector<ReceivedFrame>& frames) {
+  std::multiset<Payload> set;
+  for (const ReceivedFrame& f : frames) set.insert(text_of(f.payload));
+  return set;
+}
+
+// Frames within one frame length of each other, 5 dB above the single link's threshold. Fifteen others, half
+// overlapping, are as strong as the noise: by despreading alone E_b/(N0 + I) is 3.5 dB, so few would need
+// cancellation; the test is that none is lost or doubled by it.
+TEST(SuccessiveDecoder, ManyFramesAtOnce) {
+  for (const int count : {2, 4, 16}) {
+    Line line(60000, 100 + static_cast<std::uint64_t>(count));
+    std::multiset<Payload> sent;
+    for (int k = 0; k < count; ++k)
+      sent.insert(line.send(k % 4, 500 + 16000 * line.rng().uniform(), 6.5, 100 * line.rng().uniform() - 50));
+    EXPECT_EQ(payloads(line.receive()), sent) << count;
+  }
+}
+
+TEST(SuccessiveDecoder, OneSequenceAtDelaysCloseTogether) {
+  Line line(40000, 7);
+  std::multiset<Payload> sent;
+  for (const double chip : {900.0, 901.3, 905.0, 950.0})
+    sent.insert(line.send(2, chip, 10, chip == 900 ? 30 : -20));
+  EXPECT_EQ(payloads(line.receive()), sent);
+}
+
+TEST(SuccessiveDecoder, ClassesTogether) {
+  Line line(100000, 8);
+  std::multiset<Payload> sent;
+  for (const int q : {0, 4, 6, 1, 5, 7}) sent.insert(line.send(q, 2000 + 300.25 * q, 6, 10.0 * q - 30));
+  EXPECT_EQ(payloads(line.receive()), sent);
+}
+
+TEST(SuccessiveDecoder, StrongOverWeakAndHowDeepItIsTakenOut) {
+  Line line(40000, 9);
+  const Payload strong = line.send(0, 1000.4, 40, 20), weak = line.send(1, 1300.1, 10, -35);
+  const auto frames = line.receive();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(text_of(frames[0].payload), strong);
+  EXPECT_EQ(text_of(frames[1].payload), weak);
+  EXPECT_GT(frames[0].cancellation_db, 30);
+}
+
+TEST(SuccessiveDecoder, SameFramesWhateverTheBlocks) {
+  Line line(60000, 10);
+  std::multiset<Payload> sent;
+  for (int k = 0; k < 24; ++k)
+    sent.insert(line.send(k % 4, 300 + 30000 * line.rng().uniform(), 8, 100 * line.rng().uniform() - 50));
+  const auto whole = line.receive(1 << 20), small = line.receive(777);
+  EXPECT_EQ(payloads(whole), sent);
+  ASSERT_EQ(whole.size(), small.size());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_EQ(whole[i].payload, small[i].payload);
+    EXPECT_EQ(whole[i].sample_index, small[i].sample_index);
+    EXPECT_EQ(whole[i].cancellation_db, small[i].cancellation_db);
+  }
+}
+
+// What cancelling a strong frame leaves of it is no second frame.
+TEST(SuccessiveDecoder, NoFrameTwice) {
+  Line line(40000, 11);
+  line.send(3, 700, 25, 5);
+  EXPECT_EQ(line.receive().size(), 1U);
+}
+
+}  // namespace
+}  // namespace ngdsp

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <limits>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
@@ -16,7 +15,7 @@ namespace {
 
 // Defaults and where they come from: docs/receiver.md.
 constexpr double kDetectionThreshold = 9;
-// At its decoding threshold a chip of a 64-byte frame carries 0.9 dB less than one of a 16-byte frame, and so
+// At its decoding threshold a chip of a 64-byte frame carries 0.7 dB less than one of a 16-byte frame, and so
 // does its preamble.
 constexpr double kDetectionThresholdWeak = 7.5;
 constexpr int kWeakPreambleSymbols = 8192;
@@ -143,8 +142,7 @@ struct SuccessiveDecoder::Impl {
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
-  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort,
-              std::size_t last_effort);
+  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, bool crowded);
   void estimate_again(ChipBuffer& chips);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
@@ -228,7 +226,6 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
 }
 
 void SuccessiveDecoder::Impl::bury(const Candidate& c) {
-  if (c.searched_again && c.stage < Stage::kDecoding) return;  // nothing under the frame
   const char* reason = "";
   switch (c.stage) {
     case Stage::kDetection:
@@ -295,7 +292,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         }
         ++decodings;
         ++counters.decodings;
-        found |= decode(chips, *block, *c, effort, crowded ? effort : kEffortCount - 1);
+        found |= decode(chips, *block, *c, effort, crowded);
         if (found && effort > 0) break;
       }
     estimate_again(chips);
@@ -343,8 +340,12 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     }
     for (const Candidate& c : old)
       if (c.stage != Stage::kDecoded) {
-        if (again && c.stage == Stage::kDetection) continue;  // a sidelobe of what was taken out
-        bury(c);
+        if (again && c.stage == Stage::kDetection) {
+          ++counters.duplicates;
+          on_candidate(c, "gone with a frame that was taken out");
+        } else {
+          bury(c);
+        }
       }
   }
 }
@@ -360,8 +361,9 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   if (c.evidence >= vetting_threshold(c)) c.hypotheses = found;
 }
 
+// Among many frames one effort at a time, and a clock offset that is far from certain when others are gone.
 bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Candidate& c,
-                                     std::size_t first_effort, std::size_t last_effort) {
+                                     std::size_t first_effort, bool crowded) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   if (const double power = power_under(chips, c); power < kStalePower * c.vetted_power) vet(chips, c, power);
@@ -373,8 +375,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   frame.payload.resize(static_cast<std::size_t>(payload_class.payload_bytes));
   PolarDecodeResult decoded;
   if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
-  // Among many frames a clock offset that is far from certain is better tried when others are gone.
-  const std::size_t limit = first_effort == last_effort ? kCrowdedHypotheses : Vetter::kMaxHypotheses;
+  const std::size_t last_effort = crowded ? first_effort : kEffortCount - 1;
+  const std::size_t limit = crowded ? kCrowdedHypotheses : Vetter::kMaxHypotheses;
   std::size_t made = 0;
   Attempt* right = nullptr;
   for (std::size_t e = first_effort; e <= last_effort && !right; ++e) {
@@ -422,6 +424,9 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
         std::abs(t.estimate.timing.chip - frame.estimate.timing.chip) < kDuplicateChips &&
         t.payload == frame.payload) {
       ++counters.duplicates;
+      Candidate same = c;
+      same.stage = Stage::kDetection;
+      on_candidate(same, "part of a frame already decoded");
       c.stage = Stage::kDecoded;
       return false;
     }
@@ -441,9 +446,11 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   Candidate again;
   again.hit = c.hit;
   again.busy = c.busy;
-  again.searched_again = true;
   again.hit.statistic = vetter.statistic(chips, again.hit);
-  if (again.hit.statistic >= kDetectionThreshold) block.candidates.push_back(again);
+  if (again.hit.statistic >= kDetectionThreshold) {
+    block.candidates.push_back(again);
+    ++counters.candidates;
+  }
   frame.candidate = &c;
   taken.push_back({frame.estimate, frame.payload, symbols, frame.noise_variance});
   ++counters.frames;

@@ -28,7 +28,6 @@ struct Candidate {
   double vetted_power = 0;  ///< mean power under the frame at the last vetting; 0: never vetted
   std::vector<FrameHypothesis> hypotheses;  ///< of the last vetting, where it passed
   bool busy = false;                        ///< among more candidates than noise makes
-  bool searched_again = false;              ///< stands where a frame was taken out
   double tried_evidence[3] = {};            ///< at the last decoding of each effort
 };
 

@@ -15,10 +15,10 @@ namespace {
 
 // Defaults and where they come from: docs/receiver.md.
 constexpr double kDetectionThreshold = 9;
-// At its decoding threshold a chip of a 64-byte frame carries 0.7 dB less than one of a 16-byte frame, and so
+// At its decoding threshold a chip of a longer frame carries 0.4 dB less than one of a 16-byte frame, and so
 // does its preamble.
 constexpr double kDetectionThresholdWeak = 7.5;
-constexpr int kWeakPreambleSymbols = 8192;
+constexpr int kWeakPreambleSymbols = 4096;
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
 constexpr double kDetectionThresholdBusy = 7;        // among frames that hide each other
 // Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the

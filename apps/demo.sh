@@ -38,7 +38,7 @@ if [ ! -f "$recording.sigmf-meta" ]; then
   say "Making a recording: $nodes meters, $seconds s of the 35-91 kHz band, noise, impulses and echoes"
   clean=$build/demo/clean-$$
   trap 'rm -f "$clean".sigmf-*' EXIT
-  "$ngplc" tx "$clean" --nodes "$nodes" --duration-s "$seconds" --interval-s 60 --gap-s 0.03 --no-overlap --readings \
+  "$ngplc" tx "$clean" --nodes "$nodes" --duration-s "$seconds" --interval-s 10 --readings \
     --level-db random --level-spread-db 10 --clock-spread-ppm 40 --seed "$seed" --datetime "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
   "$ngplc" channel "$clean" "$recording" --taps 0@0,-8@0.8,-14@2.1 --impulses 20@100@-14 --ebn0-db 24 --seed "$seed"
   rm -f "$clean".sigmf-*

@@ -218,7 +218,8 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   Impl& s = *impl_;
   s.work(chips, end, chips.end(), true);
   for (const auto& block : s.window)
-    for (const Candidate& c : block.candidates) s.bury(c);
+    for (const Candidate& c : block.candidates)
+      if (c.stage != Stage::kDecoded) s.bury(c);
   s.window.clear();
   s.taken.clear();
   s.next_block = kFirstPhase;
@@ -245,7 +246,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
       reason = "CRC holds, but the frame does not correlate with what was received";
       break;
     case Stage::kDecoded:
-      break;
+      return;  // told when it was
   }
   on_candidate(c, reason);
 }

@@ -218,8 +218,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   Impl& s = *impl_;
   s.work(chips, end, chips.end(), true);
   for (const auto& block : s.window)
-    for (const Candidate& c : block.candidates)
-      if (c.stage != Stage::kDecoded) s.bury(c);
+    for (const Candidate& c : block.candidates) s.bury(c);
   s.window.clear();
   s.taken.clear();
   s.next_block = kFirstPhase;
@@ -493,7 +492,7 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
     for (Candidate& c : block.candidates) {
       const auto age = static_cast<double>(end) - start(c);
       if (age > (1 + kWindowFrames) * static_cast<double>(length(c))) {
-        if (c.stage != Stage::kDecoded) bury(c);
+        bury(c);
       } else {
         kept.push_back(c);
       }

@@ -17,8 +17,10 @@ namespace {
 constexpr double kDetectionThreshold = 9;
 // At its decoding threshold a chip of a longer frame carries 0.4 dB less than one of a 16-byte frame, and so
 // does its preamble.
-constexpr double kDetectionThresholdWeak = 7.5;
-constexpr int kWeakPreambleSymbols = 4096;
+constexpr struct {
+  int symbols;
+  double threshold;
+} kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
 constexpr double kDetectionThresholdBusy = 7;        // among frames that hide each other
 // Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the
@@ -188,8 +190,10 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
                        : c.range.turns_by_chip() ? kDetectionThresholdOffsets
                                                  : kDetectionThreshold;
   for (int q = 0; q < p.sequence_count(); ++q) {
-    const bool weak = usual == kDetectionThreshold && p.class_of(q).code_bits >= kWeakPreambleSymbols;
-    thresholds.push_back(weak ? kDetectionThresholdWeak : usual);
+    thresholds.push_back(usual);
+    for (const auto& weak : kWeakPreambles)
+      if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
+        thresholds.back() = weak.threshold;
     crowded_thresholds.push_back(
         c.range.turns_by_chip() ? thresholds.back() : std::min(thresholds.back(), kDetectionThresholdBusy));
     crowded_hits += kBusyExcess * 2 * std::sqrt(kPi * thresholds.back()) * kCorrelationBandwidth *

@@ -7,6 +7,7 @@
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
 #include "ngdsp/waveform/pulse.h"
+#include "rx/vector.h"
 
 namespace ngdsp {
 namespace {
@@ -15,7 +16,6 @@ constexpr int kPulseReach = 8;    // chips; what is left of the pulse there is 5
 constexpr int kPulseSteps = 256;  // a chip: an error of 75 dB below the peak by linear interpolation
 constexpr int kMaxTaps = 2 * kPulseReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
 
-using Vector = float __attribute__((vector_size(64)));
 constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
 
 struct Taps {
@@ -30,10 +30,6 @@ struct LaneBlock {
   float* r_re[ChipBuffer::kPlanes];
   float* r_im[ChipBuffer::kPlanes];
 };
-
-inline __attribute__((always_inline)) void load(const float* from, Vector& x) {
-  std::memcpy(&x, from, sizeof x);
-}
 
 // r += turn * row_turn * sum_j w_j s_j for kBlockSymbols rows; s is kept conjugated.
 NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float* row_re, const float* row_im,

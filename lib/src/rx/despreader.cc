@@ -6,6 +6,7 @@
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
+#include "rx/vector.h"
 
 namespace ngdsp {
 namespace {
@@ -32,14 +33,7 @@ struct LaneInput {
   const float *a_re, *a_im, *b_re, *b_im, *c_re, *c_im;
 };
 
-// Sixteen floats; the compiler makes of it what the instruction set has. Left to itself it finds no way to
-// keep the sums of both loops below in registers.
-using Vector = float __attribute__((vector_size(64)));
 constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
-
-inline __attribute__((always_inline)) void load(const float* from, Vector& x) {
-  std::memcpy(&x, from, sizeof x);
-}
 
 // y = sum over the lanes of r conj(c), r = a or (1 - mu) a + mu b, for a whole block.
 template <bool kOnGrid>

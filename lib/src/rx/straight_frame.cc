@@ -6,11 +6,10 @@
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
+#include "rx/vector.h"
 
 namespace ngdsp {
 namespace {
-
-using Vector = float __attribute__((vector_size(64)));
 
 // out = (1 - mu) a + mu b, times w and the turn of every row.
 NGDSP_MULTIVERSION void straighten(const float* a_re, const float* a_im, const float* b_re, const float* b_im,
@@ -33,10 +32,10 @@ NGDSP_MULTIVERSION void add_products(const float* re, const float* im, const flo
   for (; i + 2 * kWidth <= n; i += 2 * kWidth)
     for (std::size_t v = 0; v < 2; ++v) {
       Vector a, b, c, d;
-      std::memcpy(&a, re + i + v * kWidth, sizeof a);
-      std::memcpy(&b, im + i + v * kWidth, sizeof b);
-      std::memcpy(&c, c_re + i + v * kWidth, sizeof c);
-      std::memcpy(&d, c_im + i + v * kWidth, sizeof d);
+      load(re + i + v * kWidth, a);
+      load(im + i + v * kWidth, b);
+      load(c_re + i + v * kWidth, c);
+      load(c_im + i + v * kWidth, d);
       x[v] += a * c - b * d;
       y[v] += a * d + b * c;
     }

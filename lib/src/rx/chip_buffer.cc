@@ -1,6 +1,7 @@
 #include "ngdsp/rx/chip_buffer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ngdsp/base/multiversion.h"
 
@@ -34,7 +35,7 @@ void ChipBuffer::append(Span<const cf32> samples) {
       lane.re.resize(rows);
       lane.im.resize(rows);
     }
-  row_power_.resize(rows);
+  for (auto& power : row_power_) power.resize(rows);
   LanePosition p(end_, lanes_);
   for (std::int64_t i = 0; i < chips; ++i, ++p)
     for (int k = 0; k < kPlanes; ++k) {
@@ -49,32 +50,41 @@ void ChipBuffer::append(Span<const cf32> samples) {
 void ChipBuffer::discard_before(std::int64_t chip) {
   begin_ = std::max(begin_, std::min(chip, end_));
   const std::int64_t dead = begin_ / lanes_ - first_row_;
-  const auto rows = static_cast<std::int64_t>(row_power_.size());
+  const auto rows = static_cast<std::int64_t>(row_power_[0].size());
   if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
   for (auto& plane : planes_)
     for (Lane& lane : plane) {
       lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
       lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
     }
-  row_power_.erase(row_power_.begin(), row_power_.begin() + dead);
+  for (auto& power : row_power_) power.erase(power.begin(), power.begin() + dead);
   first_row_ += dead;
 }
 
 void ChipBuffer::restart() {
   for (auto& plane : planes_) std::fill(plane.begin(), plane.end(), Lane{});
-  row_power_.clear();
+  for (auto& power : row_power_) power.clear();
   begin_ = end_ = first_row_ = 0;
 }
 
-double ChipBuffer::mean_power(std::int64_t chip, std::size_t count) const {
+double ChipBuffer::mean_power(double chip, std::size_t count) const {
+  const double quarters = chip * kPlanes, whole = std::floor(quarters), mu = quarters - whole;
+  const auto q = static_cast<std::int64_t>(whole);
+  const double here = plane_power(static_cast<int>(q & 3), q >> 2, count);
+  if (mu == 0) return here;
+  return here + mu * (plane_power(static_cast<int>((q + 1) & 3), (q + 1) >> 2, count) - here);
+}
+
+double ChipBuffer::plane_power(int plane, std::int64_t chip, std::size_t count) const {
+  const std::vector<float>& power = row_power_[plane];
   const auto lanes = static_cast<std::size_t>(lanes_);
-  const auto held = static_cast<std::int64_t>(row_power_.size());
+  const auto held = static_cast<std::int64_t>(power.size());
   if (held == 0) return 0;
   const auto rows =
       std::min(held, static_cast<std::int64_t>(std::max<std::size_t>(1, (count + lanes / 2) / lanes)));
   const std::int64_t row =
       std::clamp<std::int64_t>((chip + lanes_ / 2) / lanes_ - first_row_, 0, held - rows);
-  const float sum = sum_of(row_power_.data() + row, static_cast<std::size_t>(rows));
+  const float sum = sum_of(power.data() + row, static_cast<std::size_t>(rows));
   return static_cast<double>(sum) / static_cast<double>(rows * lanes_);
 }
 
@@ -82,10 +92,11 @@ void ChipBuffer::refresh_power(std::int64_t first, std::int64_t last) {
   if (first >= last) return;
   const auto from = static_cast<std::size_t>(first / lanes_ - first_row_);
   const auto to = static_cast<std::size_t>((last - 1) / lanes_ + 1 - first_row_);
-  std::fill(row_power_.begin() + static_cast<std::ptrdiff_t>(from),
-            row_power_.begin() + static_cast<std::ptrdiff_t>(to), 0.0F);
-  for (const Lane& lane : planes_[0])
-    add_power(lane.re.data() + from, lane.im.data() + from, to - from, row_power_.data() + from);
+  for (int k = 0; k < kPlanes; ++k) {
+    std::fill_n(row_power_[k].begin() + static_cast<std::ptrdiff_t>(from), to - from, 0.0F);
+    for (const Lane& lane : planes_[k])
+      add_power(lane.re.data() + from, lane.im.data() + from, to - from, row_power_[k].data() + from);
+  }
 }
 
 }  // namespace ngdsp

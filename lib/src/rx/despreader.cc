@@ -13,19 +13,24 @@ namespace {
 
 constexpr int kMaxLanes = 256;  // largest spreading factor
 
-// The two planes either side of a time, and how far it lies towards the second.
+// The two planes either side of a time, and what each counts for: linear interpolation, scaled so that the
+// power of noise is the same between the planes as on them.
 struct Between {
   std::int64_t chip, next_chip;
   int plane, next_plane;
-  float mu;
+  float here, next;
 };
 
 Between between_planes(double t) {
   const double quarters = t * ChipBuffer::kPlanes, whole = std::floor(quarters);
   const auto q = static_cast<std::int64_t>(whole);
-  const auto mu = static_cast<float>(quarters - whole);
-  return {q >> 2, (q + 1) >> 2, static_cast<int>(q & 3), static_cast<int>((q + 1) & 3),
-          mu < 1e-6F ? 0.0F : mu};
+  const double mu = quarters - whole < 1e-6 ? 0.0 : quarters - whole, gain = interpolation_gain(mu);
+  return {q >> 2,
+          (q + 1) >> 2,
+          static_cast<int>(q & 3),
+          static_cast<int>((q + 1) & 3),
+          static_cast<float>(gain * (1 - mu)),
+          static_cast<float>(gain * mu)};
 }
 
 // What one lane contributes to a block of symbols.
@@ -35,10 +40,10 @@ struct LaneInput {
 
 constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
 
-// y = sum over the lanes of r conj(c), r = a or (1 - mu) a + mu b, for a whole block.
+// y = sum over the lanes of r conj(c), r = a or here a + next b, for a whole block.
 template <bool kOnGrid>
-inline __attribute__((always_inline)) void sum_block(const LaneInput* lanes, std::size_t count, float mu,
-                                                     float* y_re, float* y_im) {
+inline __attribute__((always_inline)) void sum_block(const LaneInput* lanes, std::size_t count, float here,
+                                                     float next, float* y_re, float* y_im) {
   Vector sum_re[kVectors] = {}, sum_im[kVectors] = {};
   for (std::size_t l = 0; l < count; ++l) {
     const LaneInput& x = lanes[l];
@@ -53,8 +58,8 @@ inline __attribute__((always_inline)) void sum_block(const LaneInput* lanes, std
         Vector next_re, next_im;
         load(x.b_re + i, next_re);
         load(x.b_im + i, next_im);
-        re += mu * (next_re - re);
-        im += mu * (next_im - im);
+        re = here * re + next * next_re;
+        im = here * im + next * next_im;
       }
       sum_re[v] += re * c_re - im * c_im;
       sum_im[v] += re * c_im + im * c_re;
@@ -64,21 +69,22 @@ inline __attribute__((always_inline)) void sum_block(const LaneInput* lanes, std
   std::memcpy(y_im, sum_im, sizeof sum_im);
 }
 
-NGDSP_MULTIVERSION void sum_whole_block(const LaneInput* lanes, std::size_t count, float mu, float* y_re,
-                                        float* y_im) {
-  if (mu == 0)
-    sum_block<true>(lanes, count, mu, y_re, y_im);
+NGDSP_MULTIVERSION void sum_whole_block(const LaneInput* lanes, std::size_t count, float here, float next,
+                                        float* y_re, float* y_im) {
+  if (next == 0)
+    sum_block<true>(lanes, count, here, next, y_re, y_im);
   else
-    sum_block<false>(lanes, count, mu, y_re, y_im);
+    sum_block<false>(lanes, count, here, next, y_re, y_im);
 }
 
-void sum_part(const LaneInput* lanes, std::size_t count, float mu, std::size_t n, float* y_re, float* y_im) {
+void sum_part(const LaneInput* lanes, std::size_t count, float here, float next, std::size_t n, float* y_re,
+              float* y_im) {
   for (std::size_t i = 0; i < n; ++i) {
     y_re[i] = y_im[i] = 0;
     for (std::size_t l = 0; l < count; ++l) {
       const LaneInput& x = lanes[l];
-      const float re = x.a_re[i] + mu * (x.b_re[i] - x.a_re[i]);
-      const float im = x.a_im[i] + mu * (x.b_im[i] - x.a_im[i]);
+      const float re = here * x.a_re[i] + next * x.b_re[i];
+      const float im = here * x.a_im[i] + next * x.b_im[i];
       y_re[i] += re * x.c_re[i] - im * x.c_im[i];
       y_im[i] += re * x.c_im[i] + im * x.c_re[i];
     }
@@ -87,7 +93,7 @@ void sum_part(const LaneInput* lanes, std::size_t count, float mu, std::size_t n
 
 // Sum over the lanes and their rows of r conj(c); lane l has rows[l].
 NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* rows, std::size_t count,
-                                     float mu, float& sum_re, float& sum_im) {
+                                     float here, float next, float& sum_re, float& sum_im) {
   constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
   Vector re = {}, im = {};
   float rest_re = 0, rest_im = 0;
@@ -102,14 +108,14 @@ NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* 
       load(x.b_im + i, next_im);
       load(x.c_re + i, c_re);
       load(x.c_im + i, c_im);
-      r_re += mu * (next_re - r_re);
-      r_im += mu * (next_im - r_im);
+      r_re = here * r_re + next * next_re;
+      r_im = here * r_im + next * next_im;
       re += r_re * c_re - r_im * c_im;
       im += r_re * c_im + r_im * c_re;
     }
     for (; i < rows[l]; ++i) {
-      const float r_re = x.a_re[i] + mu * (x.b_re[i] - x.a_re[i]);
-      const float r_im = x.a_im[i] + mu * (x.b_im[i] - x.a_im[i]);
+      const float r_re = here * x.a_re[i] + next * x.b_re[i];
+      const float r_im = here * x.a_im[i] + next * x.b_im[i];
       rest_re += r_re * x.c_re[i] - r_im * x.c_im[i];
       rest_im += r_re * x.c_im[i] + r_im * x.c_re[i];
     }
@@ -212,9 +218,9 @@ void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::si
                 s.im(of)};
   const auto sf = static_cast<std::size_t>(s.lanes());
   if (count == kBlockSymbols)
-    sum_whole_block(lanes, sf, b.mu, y_re, y_im);
+    sum_whole_block(lanes, sf, b.here, b.next, y_re, y_im);
   else
-    sum_part(lanes, sf, b.mu, count, y_re, y_im);
+    sum_part(lanes, sf, b.here, b.next, count, y_re, y_im);
 }
 
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first,
@@ -235,7 +241,7 @@ cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::s
     rows[i] = (count - i + lanes - 1) / lanes;
   }
   float re, im;
-  sum_products(inputs, rows, std::min(lanes, count), b.mu, re, im);
+  sum_products(inputs, rows, std::min(lanes, count), b.here, b.next, re, im);
   return {static_cast<double>(re), static_cast<double>(im)};
 }
 

@@ -44,11 +44,11 @@ const SplitSequence& FrameReader::sequence(int q, double carrier_hz, std::size_t
 
 void FrameReader::limit_weights(const ChipBuffer& chips, int q, double chip) {
   power_floor_ =
-      std::max(1e-3 * chips.mean_power(static_cast<std::int64_t>(std::floor(chip)), frame_chips(q)), 1e-30);
+      std::max(1e-3 * chips.mean_power(std::floor(chip), frame_chips(q)), 1e-30);
 }
 
 double FrameReader::weight(const ChipBuffer& chips, double chip, std::size_t count) const {
-  return 1.0 / std::max(chips.mean_power(static_cast<std::int64_t>(std::lround(chip)), count), power_floor_);
+  return 1.0 / std::max(chips.mean_power(chip, count), power_floor_);
 }
 
 void FrameReader::read_preamble(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,

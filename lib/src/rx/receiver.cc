@@ -146,7 +146,7 @@ void Receiver::Impl::process(Span<const Sample> samples) {
 void Receiver::Impl::take(Span<const cf32> block) {
   const std::int64_t from = chips.end();
   chips.append(block);
-  const double power = chips.mean_power(from, block.size() / ChipBuffer::kPlanes);
+  const double power = chips.mean_power(static_cast<double>(from), block.size() / ChipBuffer::kPlanes);
   const double share = std::min(1.0, static_cast<double>(block.size()) / 4.0 / config.profile.chip_rate_hz);
   noise_power = noise_power == 0 ? power : noise_power + share * (power - noise_power);
   decoder.advance(chips);

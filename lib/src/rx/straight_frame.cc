@@ -11,13 +11,13 @@
 namespace ngdsp {
 namespace {
 
-// out = (1 - mu) a + mu b, times w and the turn of every row.
+// out = here a + next b, times w and the turn of every row.
 NGDSP_MULTIVERSION void straighten(const float* a_re, const float* a_im, const float* b_re, const float* b_im,
-                                   float mu, const float* row_re, const float* row_im, float w_re, float w_im,
+                                   float here, float next, const float* row_re, const float* row_im, float w_re, float w_im,
                                    std::size_t n, float* __restrict out_re, float* __restrict out_im) {
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
-    const float re = a_re[i] + mu * (b_re[i] - a_re[i]), im = a_im[i] + mu * (b_im[i] - a_im[i]);
+    const float re = here * a_re[i] + next * b_re[i], im = here * a_im[i] + next * b_im[i];
     const float c = row_re[i] * w_re - row_im[i] * w_im, s = row_re[i] * w_im + row_im[i] * w_re;
     out_re[i] = re * c - im * s;
     out_im[i] = re * s + im * c;
@@ -83,14 +83,15 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
     const double middle = n + 0.5 * static_cast<double>(count * lanes);
     const double quarters = (t.chip + offset + n - t.clock * (middle - t.reference)) * ChipBuffer::kPlanes;
     const auto q = static_cast<std::int64_t>(std::floor(quarters));
-    const auto mu = static_cast<float>(quarters - static_cast<double>(q));
+    const double mu = quarters - static_cast<double>(q), gain = interpolation_gain(mu);
+    const auto here = static_cast<float>(gain * (1 - mu)), behind = static_cast<float>(gain * mu);
     const auto piece = static_cast<std::size_t>(std::max(0.0, middle)) / piece_chips;
     cf64 w = std::polar(weights[std::min(piece, weights.size() - 1)], -2.0 * kPi * turns * (n - t.reference));
     LanePosition at(q >> 2, lanes_), next((q + 1) >> 2, lanes_);
     for (std::size_t l = 0; l < lanes; ++l, ++at, ++next, w *= chip_turn)
       straighten(chips.re(static_cast<int>(q & 3), at), chips.im(static_cast<int>(q & 3), at),
                  chips.re(static_cast<int>((q + 1) & 3), next), chips.im(static_cast<int>((q + 1) & 3), next),
-                 mu, row_re, row_im, static_cast<float>(w.real()), static_cast<float>(w.imag()), count,
+                 here, behind, row_re, row_im, static_cast<float>(w.real()), static_cast<float>(w.imag()), count,
                  re_[l].data() + row, im_[l].data() + row);
   }
 }

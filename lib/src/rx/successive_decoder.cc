@@ -133,7 +133,7 @@ struct SuccessiveDecoder::Impl {
   }
   Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
   double power_under(const ChipBuffer& chips, const Candidate& c) const {
-    return chips.mean_power(static_cast<std::int64_t>(start(c)), static_cast<std::size_t>(length(c)));
+    return chips.mean_power(std::floor(start(c)), static_cast<std::size_t>(length(c)));
   }
   bool crowded(const std::vector<PreambleHit>& found) const {
     return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
@@ -309,7 +309,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
   const auto span = static_cast<std::size_t>(detector.span_chips());
   for (SearchBlock& block : window) {
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
-    const double power = chips.mean_power(std::max<std::int64_t>(block.first, chips.begin()), span);
+    const double power = chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span);
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
@@ -437,7 +437,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
 
   const auto extent = canceller.add(chips, frame.estimate, replica, -1);
   const auto count = static_cast<std::size_t>(extent.last - extent.first);
-  frame.noise_variance = std::max(chips.mean_power(extent.first, count), 1e-30);
+  frame.noise_variance = std::max(chips.mean_power(static_cast<double>(extent.first), count), 1e-30);
   frame.cancellation_db = estimator.cancellation_db(chips, frame.estimate, replica);
   frame.residual_db = floor > 0 ? to_db(frame.noise_variance / floor) : 0;
   c.stage = Stage::kDecoded;
@@ -469,7 +469,7 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     const auto length = static_cast<std::size_t>(lengths[static_cast<std::size_t>(t.estimate.sequence)]);
     const auto first = static_cast<std::int64_t>(t.estimate.timing.chip);
     if (first - FrameReader::kMarginChips < chips.begin()) continue;
-    const double power = chips.mean_power(first, length);
+    const double power = chips.mean_power(static_cast<double>(first), length);
     if (power > kEstimateAgainPower * t.power) continue;
     t.power = power;
     FrameHypothesis h;
@@ -514,7 +514,7 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
   oldest -= *std::max_element(leads.begin(), leads.end());
   if (end - oldest > 0) {
     const double power =
-        chips.mean_power(std::max(oldest, chips.begin()), static_cast<std::size_t>(kStepChips));
+        chips.mean_power(static_cast<double>(std::max(oldest, chips.begin())), static_cast<std::size_t>(kStepChips));
     floor = floor == 0      ? power
             : power < floor ? floor + 0.1 * (power - floor)
                             : floor + 0.01 * (power - floor);

@@ -143,7 +143,7 @@ double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
       reader_.sequence(hit.sequence, range_.turns_by_chip() ? hit.carrier_offset_hz : 0, 0);
   const cf64 sum = correlate(chips, hit.chip, sequence, start, reader_.preamble_chips());
   const double power =
-      chips.mean_power(static_cast<std::int64_t>(std::lround(hit.chip)), reader_.preamble_chips());
+      chips.mean_power(hit.chip, reader_.preamble_chips());
   return std::norm(sum) / (std::max(power, 1e-30) * static_cast<double>(reader_.preamble_chips()));
 }
 

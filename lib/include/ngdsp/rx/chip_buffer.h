@@ -1,6 +1,7 @@
 // The received stream as four chip-rate streams a quarter chip apart.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct LanePosition {
     return *this;
   }
 };
+
+/// What a sample interpolated linearly, mu of the way between two planes, is to be multiplied with so that
+/// its noise has the power it has on the planes: noise a quarter chip apart correlates by sinc(1/4) = 0.9
+/// (the roll-off lowers that by 1 % at most). A frame on its right time keeps its amplitude as well.
+inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * (1 - mu) * (1 - 0.9)); }
 
 /// Matched-filter output at four samples a chip, kept as four "planes" of one sample a chip: plane k holds
 /// the times n + k/4 chips. A plane is stored in `lanes`, one for each residue of the chip number; with as
@@ -44,8 +50,10 @@ class ChipBuffer {
   /// Empty, and the next chip is number 0.
   void restart();
 
-  /// Mean of |r|^2 of plane 0 over about `count` chips from about `chip` on: whole rows of lanes() chips.
-  double mean_power(std::int64_t chip, std::size_t count) const;
+  /// Mean of |r|^2 over about `count` samples a chip apart from about time `chip` on: whole rows of lanes()
+  /// chips of the planes either side, linear between them. A frame's power depends on where in its chips it
+  /// is sampled (by up to half the roll-off), so power is to be asked for where symbols are read.
+  double mean_power(double chip, std::size_t count) const;
   /// To be called after samples from chip `first` up to `last` were changed: mean_power() has sums by row.
   void refresh_power(std::int64_t first, std::int64_t last);
 
@@ -58,6 +66,7 @@ class ChipBuffer {
   const float* im(int plane, std::int64_t chip) const { return im(plane, LanePosition(chip, lanes_)); }
 
  private:
+  double plane_power(int plane, std::int64_t chip, std::size_t count) const;
   struct Lane {
     std::vector<float> re, im;
   };
@@ -68,7 +77,7 @@ class ChipBuffer {
 
   int lanes_;
   std::vector<Lane> planes_[kPlanes];
-  std::vector<float> row_power_;
+  std::vector<float> row_power_[kPlanes];
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
 };
 

@@ -44,16 +44,17 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
 // The best of nine carriers within `reach` cycles a span of `turns`, from the preamble and the symbols around
 // it.
 PhaseFit Demodulator::fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
-                          std::size_t symbols, double turns, double reach, double a2) {
+                          std::size_t symbols, double turns, double reach) {
   reader_.read_preamble(chips, q, t, s, blocks_);
   reader_.read_symbols(chips, q, t, s, symbols, path_);
   reader_.add_symbol_blocks(chips, q, t, symbols, path_, blocks_);
-  a2 /= blocks_.front().weight;
-  if (reach == 0) return fit_phase(blocks_, turns, a2);
+  const double nominal = nominal_a2_[static_cast<std::size_t>(q)];
+  const EvidenceAmplitude a{nominal / blocks_.front().weight, nominal};
+  if (reach == 0) return fit_phase(blocks_, turns, a);
   PhaseFit best;
   const auto span = static_cast<double>(reader_.span_chips(symbols));
   for (int i = -4; i <= 4; ++i)
-    if (const PhaseFit f = fit_phase(blocks_, turns + i * reach / 4 / span, a2); f.evidence > best.evidence)
+    if (const PhaseFit f = fit_phase(blocks_, turns + i * reach / 4 / span, a); f.evidence > best.evidence)
       best = f;
   return best;
 }
@@ -63,8 +64,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   const Profile& p = reader_.profile();
   const std::size_t code_bits = reader_.code_bits(h.sequence);
   const std::size_t vetted = std::min(code_bits, kVettedSymbols);
+  const double nominal = nominal_a2_[static_cast<std::size_t>(h.sequence)];
   const double rate = p.chip_rate_hz, crystal = p.carrier_crystal_hz;
-  const double a2 = nominal_a2_[static_cast<std::size_t>(h.sequence)];
   const double base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
   const SplitSequence& sequence = reader_.sequence(h.sequence, base_hz, code_bits);
   reader_.limit_weights(chips, h.sequence, h.chip);
@@ -77,7 +78,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   for (int i = 0; i < 3; ++i)
     evidence[i] =
         fit(chips, h.sequence, {h.chip + fingers_.front().delay_chips + (i - 1) * kTimingStep, clock, 0},
-            sequence, vetted, turns, 0, a2)
+            sequence, vetted, turns, 0)
             .evidence;
   if (const double bend = evidence[0] - 2 * evidence[1] + evidence[2]; bend < 0) {
     const double shift = std::clamp(0.5 * (evidence[0] - evidence[2]) / bend, -1.5, 1.5) * kTimingStep;
@@ -87,7 +88,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   const double first_chip = h.chip + fingers_.front().delay_chips;
   for (std::size_t count = vetted;; count = std::min(2 * count, code_bits)) {
     const double reach = (count <= kVettedSymbols ? 0.5 : 1.5) * kHypothesisStep;
-    turns = fit(chips, h.sequence, {first_chip, clock, 0}, sequence, count, turns, reach, a2).turns;
+    turns = fit(chips, h.sequence, {first_chip, clock, 0}, sequence, count, turns, reach).turns;
     clock = (turns * rate + base_hz - untied_hz) / crystal;
     if (count == code_bits) break;
   }
@@ -122,7 +123,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     b.squares /= power;
     b.energy /= power;
   }
-  const PhaseFit last = fit_phase(sum_, turns, a2 / sum_.front().weight);
+  const PhaseFit last = fit_phase(sum_, turns, {nominal / sum_.front().weight, nominal});
   h.carrier_offset_hz = turns * rate + base_hz;
   h.clock_ppm = clock * 1e6;
   h.phase_rad = last.phase;

@@ -39,7 +39,7 @@ NGDSP_MULTIVERSION void evidence_on_grid(const PhaseGrid& g, float k_re, float k
 
 }  // namespace
 
-CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, double a2) {
+CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, const EvidenceAmplitude& a) {
   CarrierSums sums;
   cf64 w = 1, step = 1;
   double time = 0, stride = 0;  // blocks come at a steady pace, so that one step turns to the next
@@ -50,7 +50,8 @@ CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, doub
     }
     w *= step;
     time = b.time;
-    sums.known += b.known * (w * (2.0 * std::sqrt(a2) * b.weight));
+    sums.known += b.known * (w * (2.0 * std::sqrt(a.a2) * b.weight));
+    const double a2 = b.energy > 0 ? a.squares_a2(b.weight) : a.a2;
     sums.squares += b.squares * (w * w * (a2 * b.weight * b.weight));
     sums.constant += a2 * (b.energy * b.weight * b.weight - b.chips * b.weight);
   }

@@ -43,8 +43,7 @@ const SplitSequence& FrameReader::sequence(int q, double carrier_hz, std::size_t
 }
 
 void FrameReader::limit_weights(const ChipBuffer& chips, int q, double chip) {
-  power_floor_ =
-      std::max(1e-3 * chips.mean_power(std::floor(chip), frame_chips(q)), 1e-30);
+  power_floor_ = std::max(1e-3 * chips.mean_power(std::floor(chip), frame_chips(q)), 1e-30);
 }
 
 double FrameReader::weight(const ChipBuffer& chips, double chip, std::size_t count) const {

@@ -13,8 +13,9 @@ namespace {
 
 // out = here a + next b, times w and the turn of every row.
 NGDSP_MULTIVERSION void straighten(const float* a_re, const float* a_im, const float* b_re, const float* b_im,
-                                   float here, float next, const float* row_re, const float* row_im, float w_re, float w_im,
-                                   std::size_t n, float* __restrict out_re, float* __restrict out_im) {
+                                   float here, float next, const float* row_re, const float* row_im,
+                                   float w_re, float w_im, std::size_t n, float* __restrict out_re,
+                                   float* __restrict out_im) {
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
     const float re = here * a_re[i] + next * b_re[i], im = here * a_im[i] + next * b_im[i];
@@ -91,8 +92,8 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
     for (std::size_t l = 0; l < lanes; ++l, ++at, ++next, w *= chip_turn)
       straighten(chips.re(static_cast<int>(q & 3), at), chips.im(static_cast<int>(q & 3), at),
                  chips.re(static_cast<int>((q + 1) & 3), next), chips.im(static_cast<int>((q + 1) & 3), next),
-                 here, behind, row_re, row_im, static_cast<float>(w.real()), static_cast<float>(w.imag()), count,
-                 re_[l].data() + row, im_[l].data() + row);
+                 here, behind, row_re, row_im, static_cast<float>(w.real()), static_cast<float>(w.imag()),
+                 count, re_[l].data() + row, im_[l].data() + row);
   }
 }
 

@@ -513,8 +513,8 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
   if (!window.empty()) oldest = window.front().first;
   oldest -= *std::max_element(leads.begin(), leads.end());
   if (end - oldest > 0) {
-    const double power =
-        chips.mean_power(static_cast<double>(std::max(oldest, chips.begin())), static_cast<std::size_t>(kStepChips));
+    const double power = chips.mean_power(static_cast<double>(std::max(oldest, chips.begin())),
+                                          static_cast<std::size_t>(kStepChips));
     floor = floor == 0      ? power
             : power < floor ? floor + 0.1 * (power - floor)
                             : floor + 0.01 * (power - floor);

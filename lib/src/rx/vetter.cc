@@ -60,7 +60,7 @@ Vetter::Vetter(const FrameEncoder& encoder, const OffsetRange& range) : reader_(
 }
 
 void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const SplitSequence& s,
-                          bool behind, std::size_t n, double low, double high, double a2) {
+                          bool behind, std::size_t n, double low, double high, const EvidenceAmplitude& a) {
   const std::size_t half = reader_.code_bits(hit.sequence) / 2;
   const std::size_t first =
       reader_.symbol_chip(hit.sequence, behind ? half + n * kBlockSymbols : half - (n + 1) * kBlockSymbols);
@@ -73,6 +73,7 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
   const auto drift = [time](double clock) { return static_cast<int>(std::lround(-4.0 * clock * time)); };
   const int from = std::min(drift(low), drift(high)), to = std::max(drift(low), drift(high));
   table_.rows.push_back({from, table_.re.size(), static_cast<std::size_t>(to - from + 1)});
+  const double a2 = a.squares_a2(weight);
   const double scale = a2 * weight * weight, expected = a2 * weight * static_cast<double>(count);
   float re[kBlockSymbols], im[kBlockSymbols];
   for (int o = from; o <= to; ++o) {
@@ -86,7 +87,7 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
   }
 }
 
-void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, double a2) {
+void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, const EvidenceAmplitude& a) {
   const Profile& p = reader_.profile();
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
   const auto span =
@@ -128,7 +129,7 @@ void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, d
   }
   found_.clear();
   for (std::size_t i = 0; i < n; ++i) {
-    CarrierSums total = sum_blocks(preamble_, t.turns[i], a2);
+    CarrierSums total = sum_blocks(preamble_, t.turns[i], a);
     total.squares += cf64(static_cast<double>(t.re[i]), static_cast<double>(t.im[i]));
     total.constant += static_cast<double>(t.constant[i]);
     const PhaseFit fit = fit_phase(total, t.turns[i]);
@@ -142,8 +143,7 @@ double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
   const SplitSequence& sequence =
       reader_.sequence(hit.sequence, range_.turns_by_chip() ? hit.carrier_offset_hz : 0, 0);
   const cf64 sum = correlate(chips, hit.chip, sequence, start, reader_.preamble_chips());
-  const double power =
-      chips.mean_power(hit.chip, reader_.preamble_chips());
+  const double power = chips.mean_power(hit.chip, reader_.preamble_chips());
   return std::norm(sum) / (std::max(power, 1e-30) * static_cast<double>(reader_.preamble_chips()));
 }
 
@@ -169,7 +169,8 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
   reader_.read_preamble(chips, hit.sequence, {start, (low + high) / 2, 0}, sequence, preamble_);
   const double hint = (hit.statistic - 1.0) / static_cast<double>(reader_.preamble_chips());
   const double nominal = nominal_a2_[static_cast<std::size_t>(hit.sequence)];
-  const double a2 = std::max(nominal, hint > 4 * nominal ? hint : 0.0) / preamble_.front().weight;
+  const EvidenceAmplitude a{std::max(nominal, hint > 4 * nominal ? hint : 0.0) / preamble_.front().weight,
+                            nominal};
 
   table_.rows.clear();
   for (auto* v : {&table_.re, &table_.im, &table_.constant}) v->clear();
@@ -178,10 +179,10 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
     const std::size_t end = std::min(blocks, stage.symbols / kBlockSymbols);
     while (table_.rows.size() < end)
       for (const bool behind : {false, true})
-        square_block(chips, hit, sequence, behind, table_.rows.size() / 2, low, high, a2);
+        square_block(chips, hit, sequence, behind, table_.rows.size() / 2, low, high, a);
     // A shorter span needs fewer steps.
     judge(hit, low, high,
-          end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1, a2);
+          end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1, a);
     std::sort(found_.begin(), found_.end(),
               [](const FrameHypothesis& a, const FrameHypothesis& b) { return a.evidence > b.evidence; });
     if (end == blocks || found_.front().evidence < stage.least_evidence) break;

@@ -25,7 +25,7 @@ class Demodulator {
  private:
   void find_paths(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s);
   PhaseFit fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s, std::size_t symbols,
-               double turns, double reach, double a2);
+               double turns, double reach);
 
   FrameReader reader_;
   OffsetRange range_;

@@ -48,8 +48,8 @@ constexpr std::size_t kBlockSymbols = 32;
 
 /// y[m] = sum_{i < sf} r(t + m sf + i) conj(c[first_chip + m sf + i]), m < count; sf is the number of lanes
 /// of both, count <= kBlockSymbols. r between the quarter-chip planes by linear interpolation with its gain,
-/// which costs no SNR at four samples a chip (the response is flat to 0.9 dB in band). The chips from floor(t) to
-/// ceil(t) + count sf lie in the buffer.
+/// which costs no SNR at four samples a chip (the response is flat to 0.9 dB in band). The chips from
+/// floor(t) to ceil(t) + count sf lie in the buffer.
 void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
               std::size_t count, float* y_re, float* y_im);
 

@@ -1,6 +1,7 @@
 // How likely a frame is at a carrier, its phase unknown.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "ngdsp/base/types.h"
@@ -24,14 +25,23 @@ struct PhaseFit {
   double evidence = -1e300;  ///< nats
 };
 
-/// `a2`: squared amplitude of a chip.
-CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, double a2);
+/// The amplitude for which evidence is computed. log cosh x = x^2/2 holds while a symbol is well below its
+/// noise; where it is not, as at the clean end of a frame whose other end is crowded, the parabola makes
+/// noise look like frames. There the amplitude is lowered to that of a frame at the decoding threshold in
+/// the noise of the block.
+struct EvidenceAmplitude {
+  double a2;          ///< squared amplitude of a chip
+  double most_ec_n0;  ///< of a chip in the squares
+  double squares_a2(double weight) const { return std::min(a2, most_ec_n0 / weight); }
+};
+
+CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, const EvidenceAmplitude& a);
 
 /// Maximum over the phase: a grid of 48, then a parabola.
 PhaseFit fit_phase(const CarrierSums& sums, double turns);
 
-inline PhaseFit fit_phase(const std::vector<FrameBlock>& blocks, double turns, double a2) {
-  return fit_phase(sum_blocks(blocks, turns, a2), turns);
+inline PhaseFit fit_phase(const std::vector<FrameBlock>& blocks, double turns, const EvidenceAmplitude& a) {
+  return fit_phase(sum_blocks(blocks, turns, a), turns);
 }
 
 }  // namespace ngdsp

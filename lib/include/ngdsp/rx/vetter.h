@@ -69,8 +69,8 @@ class Vetter {
     void resize(std::size_t n);
   };
   void square_block(const ChipBuffer& chips, const PreambleHit& hit, const SplitSequence& s, bool behind,
-                    std::size_t n, double low, double high, double a2);
-  void judge(const PreambleHit& hit, double low, double high, int steps, double a2);
+                    std::size_t n, double low, double high, const EvidenceAmplitude& a);
+  void judge(const PreambleHit& hit, double low, double high, int steps, const EvidenceAmplitude& a);
 
   FrameReader reader_;
   OffsetRange range_;

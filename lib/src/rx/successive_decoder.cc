@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
@@ -54,11 +55,13 @@ constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete o
 constexpr int kMaxPasses = 12;
 // Of one step: several times what 2 bit/chip need. What is left over waits for the next step.
 constexpr int kMaxVettings = 3000, kMaxDecodings = 500;
-constexpr double kStalePower = 0.995;  // of the power at the last vetting, below which it no longer serves
-constexpr double kPowerDrop = 0.97;    // of the power after which a search or vetting is worth repeating
-constexpr std::size_t kCrowdedHypotheses = 8;
+constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
+constexpr double kEvidenceScatter = 8;  // nats by which noise moves evidence between two vettings
+constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
+constexpr double kCrowdedPower = 1.25;  // of the noise floor: what else is there may go
+constexpr std::size_t kCrowdedHypotheses[] = {1, 4, 4};
 constexpr double kEstimateAgainPower = 0.4;  // of that at a frame's last estimate
-constexpr double kEvidenceRise = 1.03;       // of the evidence after which decoding is
+constexpr double kTryAgainPower = 0.9;       // of that at the last decoding
 
 }  // namespace
 
@@ -115,6 +118,8 @@ struct SuccessiveDecoder::Impl {
   struct Queued {
     SearchBlock* block;
     Candidate* candidate;
+    double evidence;  // expected
+    double power;     // under the frame
   };
   std::vector<Queued> queue;
 
@@ -139,6 +144,19 @@ struct SuccessiveDecoder::Impl {
     return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
              return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
            }) > crowded_hits;
+  }
+  // Evidence grows with 1/power^2 at most where a frame lies.
+  double expected_evidence(const Candidate& c, double power) const {
+    const double ratio = std::max(1.0, c.vetted_power / std::max(power, 1e-30));
+    return c.evidence * ratio * ratio;
+  }
+  // The power under a candidate at which vetting it (again) may let it pass: noise adds kEvidenceScatter.
+  double vetting_again_power(const Candidate& c) const {
+    if (c.vetted_power == 0) return std::numeric_limits<double>::infinity();
+    const double threshold = vetting_threshold(c);
+    if (c.evidence >= threshold) return 0;
+    return std::sqrt((std::max(c.evidence, 0.0) + kEvidenceScatter) / (threshold + kEvidenceScatter)) *
+           c.vetted_power;
   }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
@@ -265,7 +283,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
         const double power = power_under(chips, c);
-        if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) {
+        if (power < vetting_again_power(c)) {
           if (vettings == kMaxVettings) {
             ++counters.budget_dropped;
             continue;
@@ -273,21 +291,21 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
           ++vettings;
           vet(chips, c, power);
         }
-        c.busy = block.busy;
-        if (c.evidence >= vetting_threshold(c)) queue.push_back({&block, &c});
+        if (c.evidence >= vetting_threshold(c))
+          queue.push_back({&block, &c, expected_evidence(c, power), power});
       }
     if (queue.empty()) break;
     ++counters.passes;
-    std::stable_sort(queue.begin(), queue.end(), [](const Queued& a, const Queued& b) {
-      return a.candidate->evidence > b.candidate->evidence;
-    });
+    std::stable_sort(queue.begin(), queue.end(),
+                     [](const Queued& a, const Queued& b) { return a.evidence > b.evidence; });
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
-      for (const auto& [block, c] : queue) {
-        const bool crowded = c->busy && !last;
+      for (const auto& [block, c, evidence, power] : queue) {
+        const bool crowded = power > kCrowdedPower * floor && !last;
         const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
-        if (c->stage == Stage::kDecoded || c->evidence <= kEvidenceRise * c->tried_evidence[effort] ||
-            c->evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
+        if (c->stage == Stage::kDecoded ||
+            (c->tried_power[effort] > 0 && power > kTryAgainPower * c->tried_power[effort]) ||
+            evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (crowded && age < kEfforts[effort].age))
           continue;
         if (decodings == kMaxDecodings) {
@@ -370,7 +388,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
                                      std::size_t first_effort, bool crowded) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
-  if (const double power = power_under(chips, c); power < kStalePower * c.vetted_power) vet(chips, c, power);
+  const double power = power_under(chips, c);
+  if (power < kStalePower * c.vetted_power) vet(chips, c, power);
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);
@@ -380,18 +399,19 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   PolarDecodeResult decoded;
   if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
   const std::size_t last_effort = crowded ? first_effort : kEffortCount - 1;
-  const std::size_t limit = crowded ? kCrowdedHypotheses : Vetter::kMaxHypotheses;
   std::size_t made = 0;
   Attempt* right = nullptr;
   for (std::size_t e = first_effort; e <= last_effort && !right; ++e) {
     const Effort& effort = kEfforts[e];
-    c.tried_evidence[e] = c.evidence;
+    c.tried_power[e] = power;
     if (c.evidence < threshold + effort.margin) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
     const int list =
         std::min({effort.list, profile.list_size, c.evidence < threshold + kLongListMargin ? 32 : 128});
-    for (std::size_t k = 0; k < std::min({hypotheses.size(), effort.hypotheses, limit}) && !right; ++k) {
+    for (std::size_t k = 0;
+         k < std::min(hypotheses.size(), crowded ? kCrowdedHypotheses[e] : effort.hypotheses) && !right;
+         ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];
       if (k == made) {
@@ -449,7 +469,6 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   // Another frame may lie under this one: same sequence, same moment.
   Candidate again;
   again.hit = c.hit;
-  again.busy = c.busy;
   again.hit.statistic = vetter.statistic(chips, again.hit);
   if (again.hit.statistic >= kDetectionThreshold) {
     block.candidates.push_back(again);

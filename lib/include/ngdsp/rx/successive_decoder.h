@@ -27,8 +27,7 @@ struct Candidate {
   double frame_metric = 0;  ///< of the best code word found
   double vetted_power = 0;  ///< mean power under the frame at the last vetting; 0: never vetted
   std::vector<FrameHypothesis> hypotheses;  ///< of the last vetting, where it passed
-  bool busy = false;                        ///< among more candidates than noise makes
-  double tried_evidence[3] = {};            ///< at the last decoding of each effort
+  double tried_power[3] = {};               ///< under the frame at the last decoding of each effort; 0: none
 };
 
 struct DecodedFrame {

@@ -231,6 +231,11 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
 
 void SuccessiveDecoder::Impl::bury(const Candidate& c) {
   const char* reason = "";
+  if (c.waiting) {
+    ++counters.budget_dropped;
+    on_candidate(c, "too much to do before its turn came");
+    return;
+  }
   switch (c.stage) {
     case Stage::kDetection:
       ++counters.cut_off;
@@ -264,13 +269,13 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
+        c.waiting = false;
         const double power = power_under(chips, c);
         if (c.vetted_power == 0 || power < kPowerDrop * c.vetted_power) {
-          if (vettings == kMaxVettings) {
-            ++counters.budget_dropped;
-            continue;
-          }
+          c.waiting = vettings == kMaxVettings;
+          if (c.waiting) continue;
           ++vettings;
+          ++counters.vettings;
           vet(chips, c, power);
         }
         c.busy = block.busy;
@@ -290,10 +295,8 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
             c->evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (crowded && age < kEfforts[effort].age))
           continue;
-        if (decodings == kMaxDecodings) {
-          ++counters.budget_dropped;
-          continue;
-        }
+        c->waiting = decodings == kMaxDecodings;
+        if (c->waiting) continue;
         ++decodings;
         ++counters.decodings;
         found |= decode(chips, *block, *c, effort, crowded);

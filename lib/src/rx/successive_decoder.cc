@@ -430,6 +430,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (t.estimate.sequence == q &&
         std::abs(t.estimate.timing.chip - frame.estimate.timing.chip) < kDuplicateChips &&
         t.payload == frame.payload) {
+      // What is as strong as a frame hides others, told twice or not.
+      canceller.add(chips, frame.estimate, replica, -1);
       ++counters.duplicates;
       Candidate same = c;
       same.stage = Stage::kDetection;

@@ -63,7 +63,7 @@ struct ReceiverCounters {
   std::uint64_t decoder_failed = 0;   ///< no path passed the CRC
   std::uint64_t metric_rejected = 0;  ///< CRC passed, correlation with the frame did not
   std::uint64_t duplicates = 0;       ///< the same frame found again
-  std::uint64_t budget_dropped = 0;   ///< too old before there was time for it
+  std::uint64_t budget_dropped = 0;   ///< given up while waiting for their turn
   std::uint64_t cut_off = 0;          ///< candidates whose frame the stream does not hold whole
   std::uint64_t frames = 0;
 };

@@ -109,8 +109,13 @@ nlohmann::json to_json(const AccessConfig& c, const AccessPoint& p) {
                          {"cpu_per_channel_s", p.cpu_per_channel_s},
                          {"locked_after_frames", or_null(p.locked_after_frames)},
                          {"seed", c.traffic.seed}};
-  if (c.traffic.burst || c.traffic.overload)
+  if (c.traffic.burst || c.traffic.overload) {
     line["recovered_after_frames"] = or_null(p.recovered_after_frames);
+    for (const ngdsp::LossBin& bin : p.recovery) {
+      line["offered_after_fault"].push_back(bin.offered);
+      line["lost_after_fault"].push_back(bin.lost);
+    }
+  }
   return line;
 }
 

@@ -137,6 +137,7 @@ Result<AccessPoint> run(const AccessConfig& config, const std::function<void(dou
   point.cpu_per_channel_s = cpu_s / point.seconds;
   if (config.cold_start) point.locked_after_frames = totals.locked_after_frames;
   point.recovered_after_frames = totals.recovered_after_frames;
+  point.recovery = totals.recovery;
   return point;
 }
 

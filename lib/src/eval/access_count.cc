@@ -12,7 +12,15 @@ namespace {
 constexpr double kKeepFrames = 64;  // no receiver holds a frame back this long
 constexpr double kDelayBinsABlock = 20;
 constexpr std::size_t kMostDelayBins = 1 << 20;
-constexpr double kLockedLoss = 0.1, kRecoveredLoss = 0.01;
+constexpr double kLockedLoss = 0.1, kRecoveredLoss = 1e-3;
+constexpr double kChance = 1e-3;  // of a bin that loses more although nothing is wrong
+
+// P(X > k) of a Poisson variable.
+double poisson_above(double mean, std::uint32_t k) {
+  double term = std::exp(-mean), below = term;
+  for (std::uint32_t i = 1; i <= k; ++i) below += term *= mean / i;
+  return 1 - below;
+}
 
 }  // namespace
 
@@ -25,10 +33,21 @@ void LossBins::add(double start_samples, bool lost) {
   if (lost) ++bins_[bin].lost;
 }
 
-std::optional<double> LossBins::settled_after(double limit) const {
+template <typename Good>
+std::optional<double> LossBins::good_from(Good good) const {
   std::size_t from = bins_.size();
-  while (from > 0 && bins_[from - 1].lost <= limit * bins_[from - 1].offered) --from;
+  while (from > 0 && good(bins_[from - 1])) --from;
   return from == bins_.size() ? std::nullopt : std::optional(static_cast<double>(from));
+}
+
+std::optional<double> LossBins::settled_after(double limit) const {
+  return good_from([=](const LossBin& b) { return b.lost <= limit * b.offered; });
+}
+
+// Bad is what is lost so often, or more often, in at most one bin of a thousand.
+std::optional<double> LossBins::chance_after(double rate) const {
+  return good_from(
+      [=](const LossBin& b) { return b.lost == 0 || poisson_above(rate * b.offered, b.lost - 1) > kChance; });
 }
 
 AccessCount::AccessCount(const AccessCountConfig& config)
@@ -120,7 +139,10 @@ AccessTotals AccessCount::finish(double end_samples) {
   totals_.delay_s_median = delay_quantile(0.5);
   totals_.delay_s_99 = delay_quantile(0.99);
   totals_.locked_after_frames = bins_.settled_after(kLockedLoss);
-  if (config_.recovery_frames >= 0) totals_.recovered_after_frames = recovery_.settled_after(kRecoveredLoss);
+  if (config_.recovery_frames >= 0) {
+    totals_.recovered_after_frames = recovery_.chance_after(kRecoveredLoss);
+    totals_.recovery = recovery_.bins();
+  }
   return totals_;
 }
 

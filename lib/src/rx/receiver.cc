@@ -4,10 +4,21 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
+#include "ngdsp/base/rng.h"
 #include "ngdsp/rx/front_end.h"
 #include "ngdsp/waveform/frame_energy.h"
 
 namespace ngdsp {
+namespace {
+
+constexpr std::size_t kPiece = 65536;   // samples worked on at a time
+constexpr float kLargestSample = 1e9F;  // beyond it correlations of a block leave single precision
+constexpr double kLevelSeconds = 0.1;   // over which the level of the samples is known
+// Of the longest frame: what lost more is not decoded.
+constexpr double kBridgedFrames = 0.5;
+
+}  // namespace
+
 const char* to_string(Stage stage) {
   switch (stage) {
     case Stage::kDetection:
@@ -45,6 +56,8 @@ struct Receiver::Impl {
   std::uint64_t origin = 0;  // input sample of chip 0
   ReceiverCounters counters;
   double noise_power = 0;  // mean chip power, smoothed over about a second
+  double level = 0;        // mean square of the samples
+  Rng missing{0};
   std::vector<cf32> input;
 
   Impl(const ReceiverConfig& c, FrameHandler frame, TraceHandler trace, double fs, FrontEnd front,
@@ -53,6 +66,9 @@ struct Receiver::Impl {
   void report(const DecodedFrame& decoded);
   void trace(const Candidate& c, const char* reason);
   void restart(std::uint64_t sample_index);
+  cf32 stand_in();
+  void feed();
+  bool bridge(std::uint64_t sample_index);
   template <typename Sample>
   void process(Span<const Sample> samples);
 };
@@ -118,29 +134,56 @@ void Receiver::Impl::restart(std::uint64_t sample_index) {
   fed = 0;
 }
 
+// For a missing sample: noise as strong as what is received. Silence would be the surest part of every frame
+// it touches, and say that there is none.
+cf32 Receiver::Impl::stand_in() {
+  if (config.profile.real) return {static_cast<float>(std::sqrt(level) * missing.normal()), 0};
+  const double sigma = std::sqrt(0.5 * level);
+  const double re = missing.normal(), im = missing.normal();
+  return {static_cast<float>(sigma * re), static_cast<float>(sigma * im)};
+}
+
+void Receiver::Impl::feed() {
+  fed += input.size();
+  front_end.process(input, [this](Span<const cf32> block) { take(block); });
+}
+
 template <typename Sample>
 void Receiver::Impl::process(Span<const Sample> samples) {
-  constexpr std::size_t kPiece = 65536;
   const auto full = static_cast<float>(config.full_scale);
+  const double share = 1 / (kLevelSeconds * sample_rate_hz);
   for (std::size_t done = 0; done < samples.size(); done += kPiece) {
     const Span<const Sample> piece = samples.subspan(done, std::min(kPiece, samples.size() - done));
     input.assign(piece.begin(), piece.end());
     for (cf32& x : input) {
-      const float peak = std::max(std::abs(x.real()), std::abs(x.imag()));
-      // NaN fails every comparison, so it lands here with infinity.
-      if (!(peak < full)) {
-        if (!std::isfinite(x.real()) || !std::isfinite(x.imag())) {
-          ++counters.nonfinite_samples;
-          x = {};
-        } else {
-          ++counters.clipped_samples;
-        }
+      const float power = std::norm(x);
+      if (!(power <= kLargestSample * kLargestSample)) {  // NaN fails every comparison
+        ++counters.nonfinite_samples;
+        x = stand_in();
+        continue;
       }
+      if (std::max(std::abs(x.real()), std::abs(x.imag())) >= full) ++counters.clipped_samples;
+      level += share * (static_cast<double>(power) - level);
     }
     counters.samples += piece.size();
-    fed += piece.size();
-    front_end.process(input, [this](Span<const cf32> block) { take(block); });
+    feed();
   }
+}
+
+// A gap short enough for frames to survive it.
+bool Receiver::Impl::bridge(std::uint64_t sample_index) {
+  const std::uint64_t expected = origin + fed;
+  int longest = 0;
+  for (const PayloadClass& c : config.profile.classes)
+    longest = std::max(longest, config.profile.frame_chips(c));
+  const auto most = static_cast<std::uint64_t>(kBridgedFrames * longest * samples_per_chip);
+  if (fed == 0 || sample_index <= expected || sample_index - expected > most) return false;
+  for (std::uint64_t left = sample_index - expected; left > 0; left -= input.size()) {
+    input.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, left)));
+    for (cf32& x : input) x = stand_in();
+    feed();
+  }
+  return true;
 }
 
 void Receiver::Impl::take(Span<const cf32> block) {
@@ -213,8 +256,9 @@ void Receiver::flush() {
 }
 
 void Receiver::reset_at(std::uint64_t sample_index) {
-  flush();
   ++impl_->counters.gaps;
+  if (impl_->bridge(sample_index)) return;
+  flush();
   impl_->restart(sample_index);
 }
 

@@ -249,6 +249,11 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
 
 void SuccessiveDecoder::Impl::bury(const Candidate& c) {
   const char* reason = "";
+  if (c.waiting) {
+    ++counters.budget_dropped;
+    on_candidate(c, "too much to do before its turn came");
+    return;
+  }
   switch (c.stage) {
     case Stage::kDetection:
       ++counters.cut_off;
@@ -282,13 +287,13 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
+        c.waiting = false;
         const double power = power_under(chips, c);
         if (power < vetting_again_power(c)) {
-          if (vettings == kMaxVettings) {
-            ++counters.budget_dropped;
-            continue;
-          }
+          c.waiting = vettings == kMaxVettings;
+          if (c.waiting) continue;
           ++vettings;
+          ++counters.vettings;
           vet(chips, c, power);
         }
         if (c.evidence >= vetting_threshold(c))
@@ -308,10 +313,8 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (crowded && age < kEfforts[effort].age))
           continue;
-        if (decodings == kMaxDecodings) {
-          ++counters.budget_dropped;
-          continue;
-        }
+        c->waiting = decodings == kMaxDecodings;
+        if (c->waiting) continue;
         ++decodings;
         ++counters.decodings;
         found |= decode(chips, *block, *c, effort, crowded);
@@ -447,6 +450,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (t.estimate.sequence == q &&
         std::abs(t.estimate.timing.chip - frame.estimate.timing.chip) < kDuplicateChips &&
         t.payload == frame.payload) {
+      // What is as strong as a frame hides others, told twice or not.
+      canceller.add(chips, frame.estimate, replica, -1);
       ++counters.duplicates;
       Candidate same = c;
       same.stage = Stage::kDetection;

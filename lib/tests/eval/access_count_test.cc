@@ -41,6 +41,23 @@ TEST(LossBins, SettlesWhereEveryLaterBinIsGood) {
   EXPECT_EQ(bins.settled_after(1), 0.0);
 }
 
+// At a loss of 1e-3 a bin of 250 loses 0.25 on average: three or more of them in 2.2e-3 of all bins, four in
+// 1.3e-4. A bin of 10 loses one in 1e-2, two in 5e-5.
+TEST(LossBins, ChanceIsWhatALossOfOneInAThousandExplains) {
+  const auto after = [](int offered, int lost) {
+    LossBins bins(0, 1);
+    for (int i = 0; i < offered; ++i) bins.add(0.5, i < lost);
+    bins.add(1.5, false);
+    return bins.chance_after(1e-3);
+  };
+  EXPECT_EQ(after(250, 0), 0.0);
+  EXPECT_EQ(after(250, 3), 0.0);
+  EXPECT_EQ(after(250, 4), 1.0);
+  EXPECT_EQ(after(10, 1), 0.0);
+  EXPECT_EQ(after(10, 2), 1.0);
+  EXPECT_FALSE(LossBins(0, 1).chance_after(1e-3));
+}
+
 TEST(AccessCount, MatchesReceptionsToFrames) {
   AccessCount count(config());
   for (int i = 0; i < 10; ++i) count.sent(frame(2000 + 100 * i, i < 4 ? 3 : 5));
@@ -155,20 +172,25 @@ TEST(AccessCount, SettlingInBetweenChangesNothing) {
   EXPECT_EQ(a.locked_after_frames, b.locked_after_frames);
 }
 
-// Ten frames a duration. Until 5 durations after the warm-up none is heard, then all: locked after 5. A
-// disturbance ends at 20; of the next three durations one frame of ten each is lost: recovered after 3.
+// Forty frames a duration. Until 5 durations after the warm-up none is heard, then all: locked after 5. A
+// disturbance ends at 20; of the next three durations four frames of forty each are lost, which is as much as
+// a lock allows and more than chance: recovered after 3.
 TEST(AccessCount, LockAndRecovery) {
   AccessCountConfig c = config();
   c.recovery_frames = 20;
   AccessCount count(c);
-  for (int i = 0; i < 400; ++i) count.sent(frame(100.0 * i));
-  for (int i = 0; i < 400; ++i) {
-    const bool heard = i >= 70 && !(i >= 200 && i < 230 && i % 10 == 0);
-    if (heard) count.received(static_cast<std::uint64_t>(i), 100.0 * i + 1100, 0, 0);
+  for (int i = 0; i < 1600; ++i) count.sent(frame(25.0 * i));
+  for (int i = 0; i < 1600; ++i) {
+    const bool heard = i >= 280 && !(i >= 800 && i < 920 && i % 10 == 0);
+    if (heard) count.received(static_cast<std::uint64_t>(i), 25.0 * i + 1100, 0, 0);
   }
   const AccessTotals t = count.finish(50000);
   EXPECT_EQ(t.locked_after_frames, 5.0);
   EXPECT_EQ(t.recovered_after_frames, 3.0);
+  ASSERT_GE(t.recovery.size(), 4U);
+  EXPECT_EQ(t.recovery[2].offered, 40U);
+  EXPECT_EQ(t.recovery[2].lost, 4U);
+  EXPECT_EQ(t.recovery[3].lost, 0U);
 }
 
 TEST(AccessCount, NothingSentOrHeard) {

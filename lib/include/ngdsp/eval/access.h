@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "ngdsp/eval/access_count.h"
 #include "ngdsp/eval/traffic.h"
 
 namespace ngdsp {
@@ -39,8 +40,11 @@ struct AccessPoint {
   double cpu_per_channel_s = 0;               ///< seconds of CPU in the receiver for a second of stream
   std::optional<double> locked_after_frames;  ///< cold start: frame durations until the loss of every later
                                               ///< frame duration is at most 10 %; none: never
-  std::optional<double> recovered_after_frames;  ///< the same after the last disturbance, at most 1 %
-  double seconds = 0;                            ///< of stream
+  /// Frame durations from the end of the last disturbance until every later one loses no more than a loss
+  /// of 1e-3 explains; none: never.
+  std::optional<double> recovered_after_frames;
+  std::vector<LossBin> recovery;  ///< after the last disturbance, by frame duration in which a frame begins
+  double seconds = 0;             ///< of stream
 };
 
 /// Runs one stream on the calling thread. `progress` gets the done part, 0 ... 1.

@@ -10,6 +10,10 @@
 
 namespace ngdsp {
 
+struct LossBin {
+  std::uint32_t offered = 0, lost = 0;
+};
+
 /// Loss over time, in bins of one frame duration by the beginning of the frame.
 class LossBins {
  public:
@@ -19,13 +23,16 @@ class LossBins {
   /// The first bin from which on the loss stays at or below `limit` in every bin; none when the last bin,
   /// too, is above it, or there is no bin.
   std::optional<double> settled_after(double limit) const;
+  /// The same for bins that lose no more than a loss of `rate` explains: Poisson, one bin in a thousand
+  /// more.
+  std::optional<double> chance_after(double rate) const;
+  const std::vector<LossBin>& bins() const { return bins_; }
 
  private:
-  struct Bin {
-    std::uint32_t offered = 0, lost = 0;
-  };
+  template <typename Good>
+  std::optional<double> good_from(Good good) const;
   double origin_, width_;
-  std::vector<Bin> bins_;
+  std::vector<LossBin> bins_;
 };
 
 struct AccessCountConfig {
@@ -47,6 +54,7 @@ struct AccessTotals {
   double cancellation_db = 0;
   double delay_s_median = 0, delay_s_99 = 0;
   std::optional<double> locked_after_frames, recovered_after_frames;
+  std::vector<LossBin> recovery;  ///< by frame duration from recovery_frames on
 };
 
 /// sent() in order of the frames' indices 0, 1, 2 ..., before they can be received; received() at any time

@@ -54,7 +54,7 @@ struct CandidateTrace {
 /// Everything counted; nothing is dropped without a counter.
 struct ReceiverCounters {
   std::uint64_t samples = 0;
-  std::uint64_t nonfinite_samples = 0;  ///< NaN or infinite, taken as zero
+  std::uint64_t nonfinite_samples = 0;  ///< NaN, infinite or beyond 1e9: missing
   std::uint64_t clipped_samples = 0;    ///< at or beyond full scale of 1.0
   std::uint64_t gaps = 0;               ///< discontinuities announced by reset_at
   std::uint64_t candidates = 0;         ///< preamble statistics above the threshold
@@ -63,7 +63,7 @@ struct ReceiverCounters {
   std::uint64_t decoder_failed = 0;   ///< no path passed the CRC
   std::uint64_t metric_rejected = 0;  ///< CRC passed, correlation with the frame did not
   std::uint64_t duplicates = 0;       ///< the same frame found again
-  std::uint64_t budget_dropped = 0;   ///< times a candidate had to wait for the next step
+  std::uint64_t budget_dropped = 0;   ///< given up while waiting for their turn
   std::uint64_t cut_off = 0;          ///< candidates whose frame the stream does not hold whole
   std::uint64_t frames = 0;
 };
@@ -101,7 +101,9 @@ class Receiver {
   void process(Span<const cf32> samples);   ///< complex profiles
   /// The end of the stream: decides every frame that is complete, then the receiver is as new, counters kept.
   void flush();
-  /// A gap: flushes, then continues at `sample_index`.
+  /// A gap: continues at `sample_index`. Frames survive one of up to half of the longest frame. After a
+  /// longer one, or where `sample_index` does not say how many samples are missing (it is that of the next
+  /// sample or an earlier one), the receiver is flushed and starts anew.
   void reset_at(std::uint64_t sample_index);
 
   ReceiverCounters counters() const;

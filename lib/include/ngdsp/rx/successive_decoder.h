@@ -28,6 +28,7 @@ struct Candidate {
   double vetted_power = 0;  ///< mean power under the frame at the last vetting; 0: never vetted
   std::vector<FrameHypothesis> hypotheses;  ///< of the last vetting, where it passed
   double tried_power[3] = {};               ///< under the frame at the last decoding of each effort; 0: none
+  bool waiting = false;                     ///< the budget of the last step was spent when its turn came
 };
 
 struct DecodedFrame {
@@ -42,8 +43,8 @@ struct DecodedFrame {
 
 struct SuccessiveCounters {
   std::uint64_t candidates = 0, vetted = 0, vetting_rejected = 0, decoder_failed = 0, metric_rejected = 0;
-  std::uint64_t duplicates = 0, budget_dropped = 0, cut_off = 0, frames = 0, passes = 0, decodings = 0,
-                estimates = 0;
+  std::uint64_t duplicates = 0, budget_dropped = 0, cut_off = 0, frames = 0, passes = 0, vettings = 0,
+                decodings = 0, estimates = 0;
 };
 
 struct SuccessiveConfig {

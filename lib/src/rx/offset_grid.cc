@@ -12,7 +12,7 @@ namespace ngdsp {
 namespace {
 
 constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
-constexpr std::size_t kSumVectors = 4, kSumWidth = kSumVectors * kWidth;  // of segments summed at a time
+constexpr std::size_t kBatch = 4;  // phases whose segments are summed at a time
 constexpr std::size_t kLargestSegment = 64;
 // Of a turn within a segment, at the largest offset: 1.1 dB there, 0.4 on average, and in the grid alone.
 constexpr double kLargestTurn = 0.28;
@@ -34,31 +34,35 @@ double fine_cycles(std::size_t f) { return 0.125 * (static_cast<double>(f) - 3);
 
 std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
-// Sums of r c* over segments, `segment` lanes of both; `count` is a multiple of kSumWidth.
 struct Lane {
-  const float *r_re, *r_im, *c_re, *c_im;
+  const float *re, *im;
 };
-NGDSP_MULTIVERSION void sum_segments(const Lane* lanes, std::size_t segment, std::size_t count,
-                                     float* __restrict out_re, float* __restrict out_im) {
-  for (std::size_t m = 0; m < count; m += kSumWidth) {
-    Vector re[kSumVectors] = {}, im[kSumVectors] = {};
+
+// Sums of r c* over segments, for kBatch successive phases at once, so that the sequence is read from memory
+// but once for them. Phase j pairs lane i of the sequence with lane i + j of the chips; `count` is a multiple
+// of kWidth and the pitch of the output.
+NGDSP_MULTIVERSION void sum_segments(const Lane* chips, const Lane* sequence, std::size_t segment,
+                                     std::size_t count, float* __restrict out_re, float* __restrict out_im) {
+  for (std::size_t m = 0; m < count; m += kWidth) {
+    Vector re[kBatch] = {}, im[kBatch] = {};
     for (std::size_t i = 0; i < segment; ++i) {
-      const Lane x = lanes[i];
-      for (std::size_t v = 0; v < kSumVectors; ++v) {
-        const std::size_t at = m + v * kWidth;
-        Vector r_re, r_im, c_re, c_im;
-        load(x.r_re + at, r_re);
-        load(x.r_im + at, r_im);
-        load(x.c_re + at, c_re);
-        load(x.c_im + at, c_im);
-        re[v] += r_re * c_re;
-        im[v] += r_re * c_im;
-        re[v] -= r_im * c_im;
-        im[v] += r_im * c_re;
+      Vector c_re, c_im;
+      load(sequence[i].re + m, c_re);
+      load(sequence[i].im + m, c_im);
+      for (std::size_t j = 0; j < kBatch; ++j) {
+        Vector r_re, r_im;
+        load(chips[i + j].re + m, r_re);
+        load(chips[i + j].im + m, r_im);
+        re[j] += r_re * c_re;
+        im[j] += r_re * c_im;
+        re[j] -= r_im * c_im;
+        im[j] += r_im * c_re;
       }
     }
-    std::memcpy(out_re + m, re, sizeof re);
-    std::memcpy(out_im + m, im, sizeof im);
+    for (std::size_t j = 0; j < kBatch; ++j) {
+      std::memcpy(out_re + j * count + m, &re[j], sizeof re[j]);
+      std::memcpy(out_im + j * count + m, &im[j], sizeof im[j]);
+    }
   }
 }
 
@@ -158,10 +162,10 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases)
   levels_.resize(width);
   for (Row& row : rows_)
     for (auto* v : {&row.re, &row.im, &row.half_re, &row.half_im}) v->resize(width + kWidth);
-  sum_re_.resize(round_up(segments_, kSumWidth));
+  sum_re_.resize(kBatch * round_up(segments_, kWidth));
   sum_im_.resize(sum_re_.size());
   for (const auto& c : config.sequences) {
-    std::vector<cf32> turned(round_up(segments_, kSumWidth) * segment_);
+    std::vector<cf32> turned(round_up(segments_, kWidth) * segment_);
     for (std::size_t n = 0; n < length_; ++n)
       turned[n] =
           c[n] * cf32(std::polar(1.0, -2 * kPi * static_cast<double>((reach_ + 1) * (n / segment_)) / size));
@@ -174,7 +178,7 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases)
           1.0, -kPi * fine_cycles(f) * static_cast<double>(twice_middle) / static_cast<double>(length_)));
     }
   chips_.resize(phases_ + length_);
-  re_.assign(segment_, std::vector<float>(chips_.size() / segment_ + kSumWidth + 2));
+  re_.assign(segment_, std::vector<float>((chips_.size() + kBatch) / segment_ + kWidth + 2));
   im_ = re_;
   inverse_energy_.resize(phases_);
 }
@@ -199,7 +203,8 @@ void OffsetGrid::search(int sequence, double threshold, std::vector<PreambleHit>
   const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
   points_.clear();
   for (std::size_t n = 0; n <= phases_; ++n) {
-    transform(s.segments, n);
+    if (n % kBatch == 0) sum(s.segments, n);
+    transform(n);
     if (n >= 3) collect(n - 2, threshold);
   }
   for (std::size_t i = 0; i < points_.size(); ++i) {
@@ -214,20 +219,26 @@ void OffsetGrid::search(int sequence, double threshold, std::vector<PreambleHit>
   }
 }
 
-void OffsetGrid::transform(const SplitSequence& segments, std::size_t phase) {
-  Lane lanes[kLargestSegment];
-  LanePosition of(0, static_cast<int>(segment_));
-  for (std::size_t i = 0; i < segment_; ++i, ++of) {
+// Segments of kBatch phases.
+void OffsetGrid::sum(const SplitSequence& segments, std::size_t phase) {
+  Lane chips[kLargestSegment + kBatch], sequence[kLargestSegment];
+  for (std::size_t i = 0; i + 1 < segment_ + kBatch; ++i) {
     const std::size_t n = phase + i;
-    lanes[i] = {re_[n % segment_].data() + n / segment_, im_[n % segment_].data() + n / segment_,
-                segments.re(of), segments.im(of)};
+    chips[i] = {re_[n % segment_].data() + n / segment_, im_[n % segment_].data() + n / segment_};
   }
-  sum_segments(lanes, segment_, sum_re_.size(), sum_re_.data(), sum_im_.data());
+  LanePosition of(0, static_cast<int>(segment_));
+  for (std::size_t i = 0; i < segment_; ++i, ++of) sequence[i] = {segments.re(of), segments.im(of)};
+  sum_segments(chips, sequence, segment_, sum_re_.size() / kBatch, sum_re_.data(), sum_im_.data());
+}
+
+void OffsetGrid::transform(std::size_t phase) {
+  const std::size_t first = phase % kBatch * (sum_re_.size() / kBatch);
+  const float *re = sum_re_.data() + first, *im = sum_im_.data() + first;
   // Time zero is the preamble's middle: then neighbouring bins of one carrier have one phase.
   const std::size_t before = segments_ / 2;
   float* in = reinterpret_cast<float*>(fft_.input());
-  interleave(sum_re_.data(), sum_im_.data(), before, in + 2 * (fft_.size() - before));
-  interleave(sum_re_.data() + before, sum_im_.data() + before, segments_ - before, in);
+  interleave(re, im, before, in + 2 * (fft_.size() - before));
+  interleave(re + before, im + before, segments_ - before, in);
   fft_.execute();
   Row& row = rows_[phase % 4];
   split(reinterpret_cast<const float*>(fft_.output()), bins_ + 3, row.re.data(), row.im.data());

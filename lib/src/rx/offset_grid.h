@@ -32,14 +32,15 @@ class OffsetGrid : public PreambleSearch {
   };
   struct Sequence {
     std::vector<cf32> chips;
-    SplitSequence segments;  // turned segment by segment, so that bin 0 is the lowest carrier
+    SplitSequence segments;  // turned segment by segment: the lowest carrier lands in bin 1
     SplitSequence exact;     // in the lanes of the buffer
   };
   struct Row {
     std::vector<float> re, im, half_re, half_im;  // by bin, from one below the lowest; half a bin further
   };
 
-  void transform(const SplitSequence& segments, std::size_t phase);
+  void sum(const SplitSequence& segments, std::size_t phase);
+  void transform(std::size_t phase);
   void collect(std::size_t phase, double threshold);
   bool is_flank(std::size_t point) const;
   PreambleHit correlate_exactly(const SplitSequence& sequence, const Point& p, double threshold);
@@ -50,13 +51,12 @@ class OffsetGrid : public PreambleSearch {
   Fft fft_;
   const ChipBuffer* buffer_ = nullptr;
   std::int64_t first_chip_ = 0;
-  std::vector<cf32> chips_;  // from first_chip_ on
-  std::vector<std::vector<float>> re_,
-      im_;                              // the same in lanes: chip n in place n / segment_ of n % segment_
-  std::vector<float> inverse_energy_;   // by phase
-  std::vector<float> levels_, gain_;    // by bin; against the carrier's turn within a segment
-  std::vector<float> sum_re_, sum_im_;  // by segment
-  Row rows_[4];                         // of successive phases
+  std::vector<cf32> chips_;                  // from first_chip_ on
+  std::vector<std::vector<float>> re_, im_;  // the same: chip n in place n / segment_ of lane n % segment_
+  std::vector<float> inverse_energy_;        // by phase
+  std::vector<float> levels_, gain_;         // by bin; against the carrier's turn within a segment
+  std::vector<float> sum_re_, sum_im_;       // by phase of a batch, then segment
+  Row rows_[4];                              // of successive phases
   std::vector<Point> points_;
   SplitSequence turned_;          // of the exact correlation
   std::vector<cf64> part_turns_;  // by part of the preamble, then fine carrier

@@ -24,8 +24,11 @@
 namespace ngdsp {
 namespace {
 
-constexpr double kNoiseSeconds = 30;
+constexpr double kNoiseSeconds = 30, kRadioNoiseSeconds = 2;
 constexpr double kFrameEbn0Db = 5;
+// Radio: what the receiver searches at, and the segments of four chips that a preamble makes.
+constexpr double kRadioThreshold = 11.5;
+constexpr std::size_t kRadioSegments = 512;
 
 const Profile& profile_of(const benchmark::State& state) {
   return shipped_profiles()[static_cast<std::size_t>(state.range(0))];
@@ -51,7 +54,8 @@ void report_rate(benchmark::State& state, const Profile& p, std::size_t samples)
   state.SetLabel(p.name);
 }
 
-void run_receiver(benchmark::State& state, const Profile& p, const std::vector<float>& samples,
+template <typename Sample>
+void run_receiver(benchmark::State& state, const Profile& p, const std::vector<Sample>& samples,
                   std::uint64_t& frames) {
   ReceiverConfig config;
   config.profile = p;
@@ -60,7 +64,7 @@ void run_receiver(benchmark::State& state, const Profile& p, const std::vector<f
   constexpr std::size_t kBlock = 16384;
   for (auto _ : state) {
     for (std::size_t i = 0; i < samples.size(); i += kBlock)
-      receiver->process(Span<const float>(samples).subspan(i, std::min(kBlock, samples.size() - i)));
+      receiver->process(Span<const Sample>(samples).subspan(i, std::min(kBlock, samples.size() - i)));
   }
   report_rate(state, p, samples.size());
   const double seconds =
@@ -72,7 +76,14 @@ void run_receiver(benchmark::State& state, const Profile& p, const std::vector<f
 void receiver_on_noise(benchmark::State& state) {
   const Profile& p = profile_of(state);
   std::uint64_t frames = 0;
-  run_receiver(state, p, white_noise(p, kNoiseSeconds), frames);
+  if (p.real) {
+    run_receiver(state, p, white_noise(p, kNoiseSeconds), frames);
+  } else {
+    std::vector<cf32> x(static_cast<std::size_t>(p.sample_rate_hz * kRadioNoiseSeconds));
+    Rng rng(1);
+    rng.add_noise(Span<cf32>(x), 0.01);
+    run_receiver(state, p, x, frames);
+  }
   if (frames > 0) state.SkipWithError("noise passed as a frame");
 }
 
@@ -119,8 +130,9 @@ void front_end(benchmark::State& state) {
   report_rate(state, p, samples.size());
 }
 
-// The detector's transforms alone at FFTW's own speed: two forward (half-chip planes), two inverse a sequence
-// and carrier bin. Plans are measured, buffers aligned and warm. Returns CPU seconds of one call's worth.
+// The detector's transforms alone at FFTW's own speed. One carrier bin: two forward (half-chip planes) and
+// two inverse a sequence, as long as a block. Many: one forward over segments a sequence and code phase.
+// Plans are measured, buffers aligned and warm. Returns CPU seconds of one call's worth.
 double transforms_alone(std::size_t size, int forward, int inverse) {
   fftwf_complex* in = fftwf_alloc_complex(size);
   fftwf_complex* out = fftwf_alloc_complex(size);
@@ -148,7 +160,8 @@ void detector(benchmark::State& state) {
   const FrameEncoder encoder(p);
   PreambleDetectorConfig config;
   config.chip_rate_hz = p.chip_rate_hz;
-  config.threshold = 9;
+  config.threshold = p.real ? 9 : kRadioThreshold;
+  if (!p.real) config.max_carrier_offset_hz = p.max_clock_ppm * 1e-6 * p.carrier_crystal_hz;
   for (int q = 0; q < p.sequence_count(); ++q) {
     const auto preamble = encoder.preamble(q);
     config.sequences.emplace_back(preamble.begin(), preamble.end());
@@ -159,9 +172,11 @@ void detector(benchmark::State& state) {
   std::vector<cf32> noise(static_cast<std::size_t>(4 * (search.span_chips() + 4 * search.hop_chips())));
   rng.add_noise(Span<cf32>(noise), 1.0);
   chips.append(noise);
-  const int inverse = 2 * p.sequence_count() * search.carrier_bins();
-  const auto size = static_cast<std::size_t>(search.span_chips() + 4);
-  const double before = transforms_alone(size, 2, inverse);
+  const bool grid = search.carrier_bins() > 1;
+  const int forward = grid ? p.sequence_count() * search.hop_chips() : 2;
+  const int inverse = grid ? 0 : 2 * p.sequence_count();
+  const auto size = grid ? kRadioSegments : static_cast<std::size_t>(search.span_chips() + 4);
+  const double before = transforms_alone(size, forward, inverse);
   std::vector<PreambleHit> hits;
   std::int64_t at = 4;
   const double start = cpu_seconds();
@@ -173,7 +188,7 @@ void detector(benchmark::State& state) {
     benchmark::DoNotOptimize(hits.data());
   }
   const double each = (cpu_seconds() - start) / static_cast<double>(state.iterations());
-  const double alone = std::min(before, transforms_alone(size, 2, inverse));
+  const double alone = std::min(before, transforms_alone(size, forward, inverse));
   state.counters["fft_share"] = alone / each;
   state.counters["fftw_us"] = alone * 1e6;
   report_rate(state, p,
@@ -211,11 +226,11 @@ void decoder(benchmark::State& state) {
                  std::to_string(state.range(2) / 10) + " dB");
 }
 
-// Arguments: index of the shipped profile (0 cenelec-a, 1 cenelec-a-low, 2 fcc).
-BENCHMARK(receiver_on_noise)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+// Arguments: index of the shipped profile (0 cenelec-a, 1 cenelec-a-low, 2 fcc, 4 srd868).
+BENCHMARK(receiver_on_noise)->Arg(0)->Arg(1)->Arg(4)->Unit(benchmark::kMillisecond);
 BENCHMARK(receiver_on_frames)->Arg(0)->Unit(benchmark::kMillisecond);
 BENCHMARK(front_end)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
-BENCHMARK(detector)->Arg(0)->Unit(benchmark::kMicrosecond);
+BENCHMARK(detector)->Arg(0)->Arg(4)->Unit(benchmark::kMicrosecond);
 BENCHMARK(decoder)
     ->ArgsProduct({{0, 1, 2}, {8, 32, 128}, {50}})
     ->ArgsProduct({{0}, {8, 32, 128}, {20}})

@@ -122,8 +122,8 @@ Result<Receiver> Receiver::create(const ReceiverConfig& config, FrameHandler on_
   OffsetRange range;
   range.max_clock_ppm = clock_ppm;
   range.extra_carrier_hz = config.extra_carrier_hz;
-  // Half a bin is 0.19 cycles of the preamble, but noise may let the neighbour of the right bin win.
-  range.carrier_bin_hz = range_hz > coherent_hz ? 0.5 * p.chip_rate_hz / p.preamble_chips : 0;
+  // The search tells the carrier to 0.09 cycles a preamble rms at 2 dB; of 600 preambles none was 0.3 off.
+  range.carrier_bin_hz = range_hz > coherent_hz ? 0.3 * p.chip_rate_hz / p.preamble_chips : 0;
   return Receiver(std::unique_ptr<Impl>(
       new Impl(config, std::move(on_frame), std::move(on_trace), fs, std::move(*front_end), range)));
 }

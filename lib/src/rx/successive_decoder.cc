@@ -24,9 +24,7 @@ constexpr struct {
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
 constexpr double kDetectionThresholdBusy = 7;        // among frames that hide each other
-// Noise alone crosses a threshold T upwards 2 sqrt(pi) f sqrt(T) exp(-T) times a chip (Rice; f = 0.29 is the
-// rms bandwidth of the pulse's correlation, in chip rates). So many times more is traffic.
-constexpr double kCorrelationBandwidth = 0.29;
+// So many times more hits than noise has alone are traffic.
 constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
@@ -214,8 +212,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
         thresholds.back() = weak.threshold;
     crowded_thresholds.push_back(
         c.range.turns_by_chip() ? thresholds.back() : std::min(thresholds.back(), kDetectionThresholdBusy));
-    crowded_hits += kBusyExcess * 2 * std::sqrt(kPi * thresholds.back()) * kCorrelationBandwidth *
-                    std::exp(-thresholds.back()) * detector.hop_chips() * detector.carrier_bins();
+    crowded_hits += kBusyExcess * detector.noise_hits(thresholds.back());
   }
   crowded_hits += kBusyMargin;
 }

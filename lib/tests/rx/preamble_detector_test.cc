@@ -127,9 +127,9 @@ TEST(PreambleDetector, DetectionFollowsTheory) {
   }
 }
 
-// Bins are at most 3/8 cycle a preamble apart, so the carrier is at most 3/16 cycle off: sinc^2 = -0.51 dB;
-// quarter chips cost at most 0.2 dB (a chip an eighth off), together 0.85. Without noise the statistic is
-// then at least 0.85 of the preamble's length.
+// Carriers are told to an eighth of a cycle a preamble, times to a quarter chip, which costs at most 0.2 dB
+// (a chip an eighth off). Without noise the statistic is then at least 0.85 of the preamble's length, 0.1 of
+// that spare for the energy, which is taken at whole chips.
 TEST(PreambleDetector, CarrierBinsCoverTheRange) {
   const Profile p = *find_profile("srd433");
   PreambleDetectorConfig config;
@@ -138,10 +138,8 @@ TEST(PreambleDetector, CarrierBinsCoverTheRange) {
   config.max_carrier_offset_hz = 400;
   config.threshold = 1000;
   PreambleDetector detector(config);
-  // 3/8 cycle of 2048 chips is 22.9 Hz: at least 800/22.9 bins; steps are whole bins of the transform, at
-  // worst 1/4 cycle: at most 800/15.3 and one at each end.
-  EXPECT_GE(detector.carrier_bins(), 35);
-  EXPECT_LE(detector.carrier_bins(), 54);
+  // A cycle of 2048 chips is 61.0 Hz: 13.1 of them, and the whole bins that hold the ends.
+  EXPECT_EQ(detector.carrier_bins(), 15);
   const Modulator m(p);
   for (const double offset : {-400.0, -133.3, -11.4, 0.0, 5.0, 11.4, 215.7, 400.0})
     for (const double delay : {0.0, 0.125, 0.3}) {
@@ -156,9 +154,34 @@ TEST(PreambleDetector, CarrierBinsCoverTheRange) {
       ASSERT_EQ(hits.size(), 1U) << offset << ' ' << delay;
       EXPECT_EQ(hits[0].sequence, 1);
       EXPECT_NEAR(hits[0].chip, 300 + delay, 0.2);
-      EXPECT_NEAR(hits[0].carrier_offset_hz, offset, 11.5);
+      EXPECT_NEAR(hits[0].carrier_offset_hz, offset, 61.0 / 8);
       EXPECT_GT(hits[0].statistic, 0.85 * kLength) << offset << ' ' << delay;
     }
+}
+
+// Over carriers too the statistic of a cell is exponential(1) on noise. Cells of one chip and one cycle a
+// preamble are independent, so at least as many hits as these cells make; at most as many as the field has
+// peaks.
+TEST(PreambleDetector, FalseAlarmsOverCarriersFollowTheField) {
+  PreambleDetectorConfig config;
+  config.sequences = sequences(2);
+  config.chip_rate_hz = 125000;
+  config.max_carrier_offset_hz = 8678.4;  // 20 ppm of 433.92 MHz
+  config.threshold = 9;
+  PreambleDetector detector(config);
+  Rng rng(34);
+  std::vector<cf32> x(static_cast<std::size_t>(4 * (detector.span_chips() + 7 * detector.hop_chips())));
+  rng.add_noise(Span<cf32>(x), 0.01);
+  ChipBuffer chips;
+  fill(chips, x);
+  std::int64_t searched = 0;
+  const auto hits = search_all(detector, chips, &searched);
+  const double cycles = 2 * config.max_carrier_offset_hz * kLength / config.chip_rate_hz;
+  const double low = 2 * static_cast<double>(searched) * cycles * std::exp(-config.threshold);
+  const double high =
+      2 * static_cast<double>(searched) / detector.hop_chips() * detector.noise_hits(config.threshold);
+  EXPECT_GT(static_cast<double>(hits.size()), low - 5 * std::sqrt(low));
+  EXPECT_LT(static_cast<double>(hits.size()), high + 5 * std::sqrt(high));
 }
 
 // What the search finds does not depend on where its blocks begin.

@@ -24,7 +24,7 @@ struct FrameHypothesis {
 /// Where clock and carrier may be.
 struct OffsetRange {
   double max_clock_ppm = 100;
-  double carrier_bin_hz = 0;    ///< half width of the preamble search's carrier bin, 0 where it has but one
+  double carrier_bin_hz = 0;    ///< how far the preamble search may miss the carrier, 0 where it has one bin
   double extra_carrier_hz = 0;  ///< carrier offset not tied to the clock
 
   /// Several carrier bins: the carrier may turn within a block of symbols, so sequences are turned with it.

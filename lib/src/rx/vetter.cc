@@ -184,7 +184,7 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
     judge(hit, low, high,
           end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1, a);
     std::sort(found_.begin(), found_.end(),
-              [](const FrameHypothesis& a, const FrameHypothesis& b) { return a.evidence > b.evidence; });
+              [](const FrameHypothesis& x, const FrameHypothesis& y) { return x.evidence > y.evidence; });
     if (end == blocks || found_.front().evidence < stage.least_evidence) break;
   }
   std::size_t kept = 1;

@@ -16,10 +16,6 @@ constexpr int kCarrierReach = 8;           // steps of it
 
 }  // namespace
 
-struct FrameEstimator::Straight {
-  StraightFrame at[2];  // on the chip, half a chip later
-};
-
 double FrameEstimate::amplitude() const {
   double power = 0;
   for (const Finger& f : fingers) power += std::norm(f.gain);
@@ -38,7 +34,7 @@ double FrameEstimate::delay_spread_chips() const {
 }
 
 FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range)
-    : reader_(encoder), range_(range), straight_(new Straight) {}
+    : reader_(encoder), range_(range), straight_(new StraightFrame) {}
 FrameEstimator::~FrameEstimator() = default;
 
 const SplitSequence& FrameEstimator::replica(const FrameHypothesis& h, const std::vector<float>& symbols) {
@@ -88,15 +84,17 @@ double FrameEstimator::cancellation_db(const ChipBuffer& chips, const FrameEstim
 void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica) {
   weights_.clear();
   for (const Piece& p : pieces_) weights_.push_back(p.weight);
-  for (int h = 0; h < 2; ++h)
-    straight_->at[h].assign(chips, at.timing, 0.5 * h, at.turns, reader_.frame_chips(at.sequence), weights_,
-                            kPieceChips);
   response_.assign(kDelays, cf64{});
-  for (std::size_t d = 0; d < kDelays; d += 2) {
-    const int halves = static_cast<int>(d) / 2 + static_cast<int>(2 * kFirstDelay);
-    const int whole = halves >= 0 ? halves / 2 : -((1 - halves) / 2);
-    response_[d] = std::polar(1.0, 2.0 * kPi * at.turns * whole) *
-                   straight_->at[halves - 2 * whole].correlate(replica, whole);
+  const auto first = static_cast<int>(kFirstDelay);
+  for (std::size_t h = 0; h < 2; ++h) {
+    straight_->assign(chips, at.timing, 0.5 * static_cast<double>(h), at.turns,
+                      reader_.frame_chips(at.sequence), weights_, kPieceChips);
+    // Delays first + h/2, first + 1 + h/2 ... up to kLastDelay.
+    sums_.resize(static_cast<std::size_t>(kLastDelay - kFirstDelay) + 1 - h);
+    straight_->correlate(replica, first, sums_);
+    for (std::size_t i = 0; i < sums_.size(); ++i)
+      response_[4 * i + 2 * h] =
+          std::polar(1.0, 2.0 * kPi * at.turns * (first + static_cast<double>(i))) * sums_[i];
   }
   for (std::size_t d = 1; d < kDelays; d += 2) {
     const cf64 far = (d >= 3 ? response_[d - 3] : cf64{}) + (d + 3 < kDelays ? response_[d + 3] : cf64{});

@@ -25,34 +25,44 @@ NGDSP_MULTIVERSION void straighten(const float* a_re, const float* a_im, const f
   }
 }
 
-NGDSP_MULTIVERSION void add_products(const float* re, const float* im, const float* c_re, const float* c_im,
-                                     std::size_t n, float* sums) {
-  constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
+constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
+
+// Rows that stay in the nearest cache while all delays pass over them.
+constexpr std::size_t kNearRows = 128;
+
+// Rows of a lane, a whole number of vectors of them.
+std::size_t whole_rows(std::size_t chips, std::size_t lanes) {
+  return ((chips + lanes - 1) / lanes + kWidth - 1) / kWidth * kWidth;
+}
+
+// One lane's part of a sum.
+struct Pair {
+  const float *re, *im, *c_re, *c_im;
+};
+
+// sum += r conj(s) over `n` rows, a multiple of kWidth, of all lanes.
+NGDSP_MULTIVERSION void add_products(const Pair* lanes, std::size_t count, std::size_t n, float* sum_re,
+                                     float* sum_im) {
   Vector x[2] = {}, y[2] = {};
-  std::size_t i = 0;
-  for (; i + 2 * kWidth <= n; i += 2 * kWidth)
-    for (std::size_t v = 0; v < 2; ++v) {
+  for (std::size_t l = 0; l < count; ++l) {
+    const Pair& p = lanes[l];
+    for (std::size_t i = 0, v = 0; i < n; i += kWidth, v ^= 1) {
       Vector a, b, c, d;
-      load(re + i + v * kWidth, a);
-      load(im + i + v * kWidth, b);
-      load(c_re + i + v * kWidth, c);
-      load(c_im + i + v * kWidth, d);
+      load(p.re + i, a);
+      load(p.im + i, b);
+      load(p.c_re + i, c);
+      load(p.c_im + i, d);
       x[v] += a * c - b * d;
       y[v] += a * d + b * c;
     }
-  float rest_re = 0, rest_im = 0;
-  for (; i < n; ++i) {
-    rest_re += re[i] * c_re[i] - im[i] * c_im[i];
-    rest_im += re[i] * c_im[i] + im[i] * c_re[i];
   }
-  x[0] += x[1];
-  y[0] += y[1];
-  for (std::size_t k = 0; k < kWidth; ++k) {
-    rest_re += x[0][k];
-    rest_im += y[0][k];
-  }
-  sums[0] += rest_re;
-  sums[1] += rest_im;
+  Vector re, im;
+  load(sum_re, re);
+  load(sum_im, im);
+  re += x[0] + x[1];
+  im += y[0] + y[1];
+  std::memcpy(sum_re, &re, sizeof re);
+  std::memcpy(sum_im, &im, sizeof im);
 }
 
 }  // namespace
@@ -67,8 +77,12 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
   const std::size_t rows = (padding_ + frame_chips + kReach + lanes - 1) / lanes;
   re_.resize(lanes);
   im_.resize(lanes);
+  // Sums run over whole vectors; behind the frame the replica is 0, and so must be what it meets.
   for (auto* part : {&re_, &im_})
-    for (auto& lane : *part) lane.resize(rows);
+    for (auto& lane : *part) {
+      lane.resize((padding_ + kReach) / lanes + 1 + whole_rows(frame_chips, lanes));
+      std::fill(lane.begin() + static_cast<std::ptrdiff_t>(std::min(rows, lane.size())), lane.end(), 0.0F);
+    }
 
   float row_re[kBlockSymbols], row_im[kBlockSymbols];
   const cf64 row_turn = std::polar(1.0, -2.0 * kPi * turns * lanes_),
@@ -97,17 +111,33 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
   }
 }
 
-cf64 StraightFrame::correlate(const SplitSequence& replica, int delay) const {
-  float sums[2] = {};
+void StraightFrame::correlate(const SplitSequence& replica, int first_delay, std::vector<cf64>& sums) const {
+  struct Sum {
+    float re[kWidth] = {}, im[kWidth] = {};
+  };
+  std::vector<Sum> partial(sums.size());
   const auto lanes = static_cast<std::size_t>(lanes_);
-  LanePosition at(static_cast<std::int64_t>(padding_) + delay, lanes_);
-  LanePosition of(static_cast<std::int64_t>(replica.padding()), lanes_);
-  for (std::size_t l = 0; l < lanes; ++l, ++at, ++of) {
-    const auto lane = static_cast<std::size_t>(at.lane);
-    add_products(re_[lane].data() + at.row, im_[lane].data() + at.row, replica.re(of), replica.im(of),
-                 (chips_ - l + lanes - 1) / lanes, sums);
+  std::vector<Pair> pairs(lanes);
+  const std::size_t rows = whole_rows(chips_, lanes);
+  for (std::size_t row = 0; row < rows; row += kNearRows) {
+    for (std::size_t d = 0; d < sums.size(); ++d) {
+      LanePosition at(static_cast<std::int64_t>(padding_) + first_delay + static_cast<std::int64_t>(d),
+                      lanes_);
+      LanePosition of(static_cast<std::int64_t>(replica.padding()), lanes_);
+      for (std::size_t l = 0; l < lanes; ++l, ++at, ++of) {
+        const auto lane = static_cast<std::size_t>(at.lane);
+        const std::size_t from = static_cast<std::size_t>(at.row) + row;
+        pairs[l] = {re_[lane].data() + from, im_[lane].data() + from, replica.re(of) + row,
+                    replica.im(of) + row};
+      }
+      add_products(pairs.data(), lanes, std::min(kNearRows, rows - row), partial[d].re, partial[d].im);
+    }
   }
-  return {static_cast<double>(sums[0]), static_cast<double>(sums[1])};
+  for (std::size_t d = 0; d < sums.size(); ++d) {
+    sums[d] = {};
+    for (std::size_t k = 0; k < kWidth; ++k)
+      sums[d] += cf64(static_cast<double>(partial[d].re[k]), static_cast<double>(partial[d].im[k]));
+  }
 }
 
 }  // namespace ngdsp

@@ -15,8 +15,9 @@ class StraightFrame {
   void assign(const ChipBuffer& chips, FrameTiming t, double offset, double turns, std::size_t frame_chips,
               const std::vector<double>& weights, std::size_t piece_chips);
 
-  /// sum_n r[n + delay] conj(s[n]), |delay| <= kReach.
-  cf64 correlate(const SplitSequence& replica, int delay) const;
+  /// sums[d] = sum_n r[n + first_delay + d] conj(s[n]) for all d < sums.size(); delays from -kReach to
+  /// kReach.
+  void correlate(const SplitSequence& replica, int first_delay, std::vector<cf64>& sums) const;
 
   static constexpr int kReach = 16;
 

@@ -11,6 +11,8 @@
 
 namespace ngdsp {
 
+class StraightFrame;
+
 /// A decoded frame and its channel: chip n of its replica arrives by finger l delay_l after its timing says,
 /// with gain_l exp(j 2 pi turns (n - timing.reference)).
 struct FrameEstimate {
@@ -57,11 +59,10 @@ class FrameEstimator {
   FrameReader reader_;
   OffsetRange range_;
   SplitSequence replica_;
-  struct Straight;
-  std::unique_ptr<Straight> straight_;
+  std::unique_ptr<StraightFrame> straight_;
   std::vector<Piece> pieces_;
   std::vector<double> weights_;
-  std::vector<cf64> early_, middle_, late_, response_;
+  std::vector<cf64> early_, middle_, late_, response_, sums_;
   double energy_ = 0;  // of the last estimated frame, over its noise
 };
 

@@ -49,7 +49,7 @@ PhaseFit Demodulator::fit(const ChipBuffer& chips, int q, FrameTiming t, const S
   reader_.read_symbols(chips, q, t, s, symbols, path_);
   reader_.add_symbol_blocks(chips, q, t, symbols, path_, blocks_);
   const double nominal = nominal_a2_[static_cast<std::size_t>(q)];
-  const EvidenceAmplitude a{nominal / blocks_.front().weight, nominal};
+  const EvidenceAmplitude a{nominal / blocks_.front().weight, kMostEcN0 * nominal};
   if (reach == 0) return fit_phase(blocks_, turns, a);
   PhaseFit best;
   const auto span = static_cast<double>(reader_.span_chips(symbols));
@@ -123,7 +123,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     b.squares /= power;
     b.energy /= power;
   }
-  const PhaseFit last = fit_phase(sum_, turns, {nominal / sum_.front().weight, nominal});
+  const PhaseFit last = fit_phase(sum_, turns, {nominal / sum_.front().weight, kMostEcN0 * nominal});
   h.carrier_offset_hz = turns * rate + base_hz;
   h.clock_ppm = clock * 1e6;
   h.phase_rad = last.phase;

@@ -74,6 +74,8 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
   const int from = std::min(drift(low), drift(high)), to = std::max(drift(low), drift(high));
   table_.rows.push_back({from, table_.re.size(), static_cast<std::size_t>(to - from + 1)});
   const double a2 = a.squares_a2(weight);
+  const double symbol = a2 * weight * static_cast<double>(reader_.spreading_factor());
+  variance_ += 2 * static_cast<double>(kBlockSymbols) * symbol * symbol;
   const double scale = a2 * weight * weight, expected = a2 * weight * static_cast<double>(count);
   float re[kBlockSymbols], im[kBlockSymbols];
   for (int o = from; o <= to; ++o) {
@@ -170,8 +172,12 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
   const double hint = (hit.statistic - 1.0) / static_cast<double>(reader_.preamble_chips());
   const double nominal = nominal_a2_[static_cast<std::size_t>(hit.sequence)];
   const EvidenceAmplitude a{std::max(nominal, hint > 4 * nominal ? hint : 0.0) / preamble_.front().weight,
-                            nominal};
+                            kMostEcN0 * nominal};
 
+  // Variance that noise gives the preamble's part; that of the squares is added block by block.
+  const double preamble_variance = 2 * nominal * static_cast<double>(reader_.preamble_chips());
+  const double nominal_symbol = nominal * static_cast<double>(reader_.spreading_factor());
+  variance_ = preamble_variance;
   table_.rows.clear();
   for (auto* v : {&table_.re, &table_.im, &table_.constant}) v->clear();
   const std::size_t blocks = count / (2 * kBlockSymbols) * 2;
@@ -185,6 +191,11 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
           end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1, a);
     std::sort(found_.begin(), found_.end(),
               [](const FrameHypothesis& x, const FrameHypothesis& y) { return x.evidence > y.evidence; });
+    // Blocks that count for more than others make it noisier.
+    const double even =
+        preamble_variance + 2 * static_cast<double>(end * kBlockSymbols) * nominal_symbol * nominal_symbol;
+    const double scale = std::sqrt(std::min(1.0, even / variance_));
+    for (FrameHypothesis& h : found_) h.evidence *= scale;
     if (end == blocks || found_.front().evidence < stage.least_evidence) break;
   }
   std::size_t kept = 1;

@@ -18,7 +18,8 @@ struct FrameHypothesis {
   double carrier_offset_hz = 0;
   double clock_ppm = 0;
   double phase_rad = 0;  ///< in the middle of the preamble
-  double evidence = 0;   ///< log-likelihood ratio against noise, nats
+  double evidence =
+      0;  ///< log-likelihood ratio against noise, nats; scaled to the noise that even blocks give
 };
 
 /// Where clock and carrier may be.
@@ -77,11 +78,14 @@ class Vetter {
   std::vector<double> nominal_a2_;  // E_c/N0 of a frame at the decoding threshold, by sequence
   std::vector<FrameBlock> preamble_;
   DriftTable table_;
+  double variance_ = 0;  // that noise gives the evidence
   Trial trial_;
   std::vector<FrameHypothesis> found_;
 };
 
 /// E_b/N0 near which frames are lost: evidence is computed for the amplitude that belongs to it.
 constexpr double kNominalEbn0Db = 2.0;
+/// Times a frame's E_c/N0 there: the most that squares are taken for. A symbol then has 0.17 of its noise.
+constexpr double kMostEcN0 = 2.0;
 
 }  // namespace ngdsp

@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kPieceChips = 448;
 constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
+// |response|^2 over noise is exponential(1) on noise; about 30 independent delays: 1 in 700 frames.
+constexpr double kFingerStatistic = 10;
+constexpr double kFingerCost = 4;  // nats off the metric for the choice of a further path
 
 }  // namespace
 
@@ -152,7 +155,11 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
     out.timing.chip += std::clamp(0.5 * (early - late) / bend, -1.0, 1.0) * 0.25;
 
   respond(chips, out, replica);
-  find_fingers(response_, weighted_chips, weighted_chips, p.rolloff, out.fingers);
+  left_ = response_;
+  find_fingers(left_, weighted_chips, kFingerStatistic * weighted_chips, p.rolloff, out.fingers);
+  for (std::size_t l = 1; l < out.fingers.size(); ++l)
+    out.metric += std::norm(out.fingers[l].gain) * weighted_chips - kFingerCost;
+  fit_fingers(response_, weighted_chips, p.rolloff, out.fingers);
   out.timing.chip += out.fingers.front().delay_chips;
   const double strongest = out.fingers.front().delay_chips;
   for (Finger& f : out.fingers) f.delay_chips -= strongest;

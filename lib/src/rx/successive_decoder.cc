@@ -389,21 +389,22 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.evidence < threshold + effort.margin) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
-    const int list =
-        std::min({effort.list, profile.list_size, c.evidence < threshold + kLongListMargin ? 32 : 128});
     for (std::size_t k = 0; k < std::min({hypotheses.size(), effort.hypotheses, limit}) && !right; ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];
       if (k == made) {
         a.hypothesis = hypotheses[k];
+        a.list = 0;
         a.first_chip = start(c) + demodulator.demodulate(chips, a.hypothesis, llr).front().delay_chips;
         a.code_llr.resize(llr.size());
         for (std::size_t m = 0; m < llr.size(); ++m)
           a.code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
         ++made;
-      } else if (a.list >= list) {
-        continue;
       }
+      // With all paths a frame may show more than the vetting saw of the strongest.
+      const bool likely = std::max(c.evidence, a.hypothesis.evidence) >= threshold + kLongListMargin;
+      const int list = std::min({effort.list, profile.list_size, likely ? 128 : 32});
+      if (a.list >= list) continue;
       a.list = list;
       decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
       if (decoded.crc_ok) right = &a;

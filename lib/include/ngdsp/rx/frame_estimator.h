@@ -61,7 +61,7 @@ class FrameEstimator {
   std::unique_ptr<Straight> straight_;
   std::vector<Piece> pieces_;
   std::vector<double> weights_;
-  std::vector<cf64> early_, middle_, late_, response_;
+  std::vector<cf64> early_, middle_, late_, response_, left_;
   double energy_ = 0;  // of the last estimated frame, over its noise
 };
 

@@ -23,6 +23,14 @@ struct FrameEstimator::Straight {
   StraightFrame at[2];  // on the chip, half a chip later
 };
 
+cf32 FrameGain::at(double chip) const {
+  if (values.empty()) return 1;
+  const double x = std::clamp((chip - first_chip) / step_chips, 0.0, static_cast<double>(values.size() - 1));
+  const auto k = std::min(static_cast<std::size_t>(x), values.size() - 1);
+  const auto mu = static_cast<float>(x - static_cast<double>(k));
+  return values[k] + mu * (values[std::min(k + 1, values.size() - 1)] - values[k]);
+}
+
 double FrameEstimate::amplitude() const {
   double power = 0;
   for (const Finger& f : fingers) power += std::norm(f.gain);
@@ -113,6 +121,8 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   const std::size_t frame_chips = reader_.frame_chips(h.sequence);
   const double untied_hz = h.carrier_offset_hz - h.clock_ppm * 1e-6 * p.carrier_crystal_hz;
   out.sequence = h.sequence;
+  out.rest.clear();
+  out.gain = {};
   out.base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
   out.turns = (h.carrier_offset_hz - out.base_hz) / p.chip_rate_hz;
   const auto reference = static_cast<double>(reader_.reference(h.sequence));

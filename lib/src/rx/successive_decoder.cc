@@ -9,6 +9,7 @@
 #include "ngdsp/fec/polar_decoder.h"
 #include "ngdsp/rx/canceller.h"
 #include "ngdsp/rx/demodulator.h"
+#include "ngdsp/rx/strong_frame.h"
 
 namespace ngdsp {
 namespace {
@@ -73,6 +74,7 @@ struct SuccessiveDecoder::Impl {
   Demodulator demodulator;
   FrameEstimator estimator;
   Canceller canceller;
+  StrongFrame strong_frame;
   struct ClassDecoder {
     PolarDecoder decoder;
     Interleaver interleaver;
@@ -145,6 +147,7 @@ struct SuccessiveDecoder::Impl {
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
   bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, bool crowded);
+  double take_out(ChipBuffer& chips, FrameEstimate& frame, const SplitSequence& replica);
   void estimate_again(ChipBuffer& chips);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
@@ -436,9 +439,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       return false;
     }
 
-  const auto extent = canceller.add(chips, frame.estimate, replica, -1);
-  const auto count = static_cast<std::size_t>(extent.last - extent.first);
-  frame.noise_variance = std::max(chips.mean_power(extent.first, count), 1e-30);
+  frame.noise_variance = take_out(chips, frame.estimate, replica);
   frame.cancellation_db = estimator.cancellation_db(chips, frame.estimate, replica);
   frame.residual_db = floor > 0 ? to_db(frame.noise_variance / floor) : 0;
   c.stage = Stage::kDecoded;
@@ -464,6 +465,20 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   return true;
 }
 
+// Returns the power left.
+double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame,
+                                         const SplitSequence& replica) {
+  const auto extent = canceller.add(chips, frame, replica, -1);
+  const auto power = [&] {
+    return std::max(chips.mean_power(extent.first, static_cast<std::size_t>(extent.last - extent.first)),
+                    1e-30);
+  };
+  const double amplitude = frame.amplitude();
+  if (amplitude * amplitude > StrongFrame::kLeastChipEcN0 * power())
+    strong_frame.take_out_rest(chips, canceller, replica, frame);
+  return power();
+}
+
 // An estimate is as good as the interference was weak; what it leaves of its frame is interference in turn.
 void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
   for (Taken& t : taken) {
@@ -484,7 +499,7 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     canceller.add(chips, t.estimate, estimator.replica(before, t.symbols), +1);
     const SplitSequence& replica = estimator.replica(h, t.symbols);
     estimator.estimate(chips, h, h.chip, replica, t.estimate);
-    canceller.add(chips, t.estimate, replica, -1);
+    take_out(chips, t.estimate, replica);
     ++counters.estimates;
   }
 }

@@ -134,8 +134,7 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
     for (int j = 0; j < w.count; ++j) {
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
         cf64 g;
-        for (const Finger& f : paths)
-          g += f.gain * pulse(w.first + j + 0.25 * k - part - f.delay_chips);
+        for (const Finger& f : paths) g += f.gain * pulse(w.first + j + 0.25 * k - part - f.delay_chips);
         g *= back[j];
         w.re[j][k] = static_cast<float>(g.real());
         w.im[j][k] = static_cast<float>(g.imag());

@@ -234,7 +234,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     add_path(static_cast<float>(gain.real()), static_cast<float>(gain.imag()), paths_[l].symbols.re.data(),
              paths_[l].symbols.im.data(), code_bits, sum.re.data(), sum.im.data());
     for (const Finger& f : fingers_)
-      power += (gain * std::conj(f.gain)).real() * rc_pulse(fingers_[l].delay_chips - f.delay_chips, p.rolloff);
+      power +=
+          (gain * std::conj(f.gain)).real() * rc_pulse(fingers_[l].delay_chips - f.delay_chips, p.rolloff);
   }
   power = std::max(power, 1e-30);
   reader_.add_symbol_blocks(chips, h.sequence, {first_chip, clock, 0}, code_bits, sum, blocks_);

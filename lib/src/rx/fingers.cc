@@ -12,9 +12,9 @@ namespace {
 constexpr std::size_t kMaxFingers = 8;
 constexpr double kFingerRangeDb = -20;
 constexpr int kFitSteps = 2;
-constexpr double kLargestStep = 0.1;      // chips
-constexpr double kRidge = 1e-2;           // of the Gram matrix's diagonal: keeps paths on top of each other apart
-constexpr double kSlopeStep = 1.0 / 64;   // chips, of the derivative
+constexpr double kLargestStep = 0.1;  // chips
+constexpr double kRidge = 1e-2;       // of the Gram matrix's diagonal: keeps paths on top of each other apart
+constexpr double kSlopeStep = 1.0 / 64;  // chips, of the derivative
 
 // Solves a x = b in place, a symmetric and positive, n x n by rows, by Gauss without pivots.
 void solve(std::vector<double>& a, std::vector<cf64>& b) {
@@ -97,8 +97,7 @@ void fit_fingers(const std::vector<cf64>& response, double length, double rollof
     for (std::size_t l = 0; l < paths; ++l) {
       fingers[l].gain = fit[l] / length;
       if (step < kFitSteps)
-        fingers[l].delay_chips -=
-            std::clamp((fit[paths + l] / fit[l]).real(), -kLargestStep, kLargestStep);
+        fingers[l].delay_chips -= std::clamp((fit[paths + l] / fit[l]).real(), -kLargestStep, kLargestStep);
     }
   }
 }

@@ -93,8 +93,7 @@ void StrongFrame::take_out_gain(ChipBuffer& chips, Canceller& canceller, const S
   canceller.add(work_->model, part, replica, 1);
   part.timing.chip += static_cast<double>(base);
 
-  const auto piece_rows =
-      std::max<std::int64_t>(1, std::lround(kPieceChips / static_cast<double>(lanes)));
+  const auto piece_rows = std::max<std::int64_t>(1, std::lround(kPieceChips / static_cast<double>(lanes)));
   const auto pieces = static_cast<std::size_t>(rows / piece_rows);
   part.gain.step_chips = static_cast<double>(piece_rows * lanes);
   part.gain.first_chip = static_cast<double>(base) - frame.timing.chip + 0.5 * part.gain.step_chips;

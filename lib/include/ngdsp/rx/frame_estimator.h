@@ -11,8 +11,8 @@
 
 namespace ngdsp {
 
-/// A factor that varies along a frame: values[k] at its chip first_chip + k step_chips, linear between, constant
-/// beyond both ends. Without values it is 1.
+/// A factor that varies along a frame: values[k] at its chip first_chip + k step_chips, linear between,
+/// constant beyond both ends. Without values it is 1.
 struct FrameGain {
   double first_chip = 0, step_chips = 1;
   std::vector<cf32> values;

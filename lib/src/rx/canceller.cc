@@ -13,8 +13,9 @@ namespace ngdsp {
 namespace {
 
 constexpr int kPulseReach = 8;    // chips; what is left of the pulse there is 50 dB below its peak
+constexpr int kFarReach = 16;     // for strong frames: 68 dB
 constexpr int kPulseSteps = 256;  // a chip: an error of 75 dB below the peak by linear interpolation
-constexpr int kMaxTaps = 2 * kPulseReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
+constexpr int kMaxTaps = 2 * kFarReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
 
 constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
 
@@ -80,7 +81,7 @@ void add_part_of_lane(const LaneBlock& b, const Taps& w, const float* row_re, co
 
 }  // namespace
 
-Canceller::Canceller(double rolloff) : table_(kPulseReach * kPulseSteps + 2) {
+Canceller::Canceller(double rolloff) : rolloff_(rolloff), table_(kFarReach * kPulseSteps + 2) {
   for (std::size_t i = 0; i < table_.size(); ++i)
     table_[i] = static_cast<float>(rc_pulse(static_cast<double>(i) / kPulseSteps, rolloff));
 }
@@ -103,9 +104,10 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
     first_delay = std::min(first_delay, f.delay_chips);
     last_delay = std::max(last_delay, f.delay_chips);
   }
+  const int reach = frame.rest.empty() ? kPulseReach : kFarReach;
   Taps w;
-  w.first = static_cast<int>(std::floor(first_delay)) - kPulseReach;
-  w.count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + kPulseReach + 1 - w.first + 1);
+  w.first = static_cast<int>(std::floor(first_delay)) - reach;
+  w.count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + reach + 1 - w.first + 1);
   const auto frame_chips = static_cast<double>(replica.chips());
   const auto row_of = [lanes](double chip) { return static_cast<std::int64_t>(std::floor(chip / lanes)); };
   const std::int64_t first_row =

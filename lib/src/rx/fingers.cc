@@ -5,6 +5,7 @@
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/waveform/pulse.h"
+#include "rx/solve.h"
 
 namespace ngdsp {
 namespace {
@@ -15,21 +16,6 @@ constexpr int kFitSteps = 2;
 constexpr double kLargestStep = 0.1;  // chips
 constexpr double kRidge = 1e-2;       // of the Gram matrix's diagonal: keeps paths on top of each other apart
 constexpr double kSlopeStep = 1.0 / 64;  // chips, of the derivative
-
-// Solves a x = b in place, a symmetric and positive, n x n by rows, by Gauss without pivots.
-void solve(std::vector<double>& a, std::vector<cf64>& b) {
-  const std::size_t n = b.size();
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t k = i + 1; k < n; ++k) {
-      const double f = a[k * n + i] / a[i * n + i];
-      for (std::size_t j = i; j < n; ++j) a[k * n + j] -= f * a[i * n + j];
-      b[k] -= f * b[i];
-    }
-  for (std::size_t i = n; i-- > 0;) {
-    for (std::size_t j = i + 1; j < n; ++j) b[i] -= a[i * n + j] * b[j];
-    b[i] /= a[i * n + i];
-  }
-}
 
 }  // namespace
 

@@ -4,12 +4,17 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
+#include "ngdsp/waveform/pulse.h"
+#include "rx/solve.h"
 #include "rx/straight_frame.h"
 
 namespace ngdsp {
 namespace {
 
 constexpr int kRounds = 3;
+constexpr double kRidge =
+    0.02;  // of 2, the spectrum of the pulse on half chips: what lies out of band stays 0
+constexpr std::size_t kHalves = (kDelays + 1) / 2;
 constexpr double kPieceChips = 64;  // of the gain: 7 to a period of 100 Hz at 48 kchip/s
 constexpr double kGainShows = 2;    // nats a piece that a gain must explain; noise alone gives 1
 
@@ -43,37 +48,42 @@ StrongFrame::~StrongFrame() = default;
 
 void StrongFrame::take_out_rest(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
                                 FrameEstimate& frame) {
+  // With a response of its own, as yet nothing, it is drawn with longer pulses.
+  canceller.add(chips, frame, replica, +1);
+  frame.rest.resize(kHalves);
+  for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d] = {kFirstDelay + 0.5 * static_cast<double>(d), {}};
+  canceller.add(chips, frame, replica, -1);
   for (int round = 0; round < kRounds; ++round) {
     take_out_response(chips, canceller, replica, frame);
     take_out_gain(chips, canceller, replica, frame);
   }
 }
 
-// At two samples a chip the pulse's band is half of all: a response r is that of paths r/2 on half chips.
 void StrongFrame::take_out_response(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
                                     FrameEstimate& frame) {
-  constexpr std::size_t kHalves = (kDelays + 1) / 2;
-  const double scale = 0.5 / static_cast<double>(replica.chips());
+  std::vector<cf64> response(kHalves);
   FrameEstimate& part = work_->part;
   part = frame;
   part.fingers.clear();
-  part.rest.resize(kHalves);
   for (int h = 0; h < 2; ++h) {
     work_->straight.assign(chips, frame.timing, 0.5 * h, frame.turns, replica.chips(), {1.0},
                            replica.chips());
     for (std::size_t d = static_cast<std::size_t>(h); d < kHalves; d += 2) {
-      const double delay = kFirstDelay + 0.5 * static_cast<double>(d);
-      const int whole = static_cast<int>(std::floor(delay));
-      part.rest[d] = {delay, scale * std::polar(1.0, 2.0 * kPi * frame.turns * whole) *
-                                 work_->straight.correlate(replica, whole)};
+      const int whole = static_cast<int>(std::floor(part.rest[d].delay_chips));
+      response[d] = std::polar(1.0 / static_cast<double>(replica.chips()), 2.0 * kPi * frame.turns * whole) *
+                    work_->straight.correlate(replica, whole);
     }
   }
+  std::vector<double> gram(kHalves * kHalves);
+  for (std::size_t i = 0; i < kHalves; ++i)
+    for (std::size_t j = 0; j < kHalves; ++j)
+      gram[i * kHalves + j] =
+          rc_pulse(0.5 * (static_cast<double>(i) - static_cast<double>(j)), canceller.rolloff()) +
+          (i == j ? kRidge : 0);
+  solve(gram, response);
+  for (std::size_t d = 0; d < kHalves; ++d) part.rest[d].gain = response[d];
   canceller.add(chips, part, replica, -1);
-  if (frame.rest.empty()) {
-    frame.rest = part.rest;
-  } else {
-    for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d].gain += part.rest[d].gain;
-  }
+  for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d].gain += part.rest[d].gain;
 }
 
 void StrongFrame::take_out_gain(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,

@@ -33,6 +33,8 @@ po::options_description sweep_options() {
       ("cfo-hz", po::value<double>()->default_value(0, "0"), "carrier offset drawn within +- this, beside the clock's, Hz")
       ("clock-ppm", po::value<double>()->default_value(0, "0"), "clock offset drawn within +- this, the carrier follows, ppm")
       ("taps", po::value<std::string>(), "paths GAIN_DB@DELAY_CHIPS,...; phases are drawn for every frame")
+      ("interferer", po::value<double>(), "a second frame over the first, so much above it, dB")
+      ("gain-modulation", po::value<std::string>(), "gain of the line over time, DEPTH@HZ, e.g. 0.1@100")
       ("noise", po::value<std::string>(), "real SigMF recording as noise, scaled to the same power in the occupied band")
       ("carrier-hz", po::value<double>(), "carrier inside that recording, Hz (the profile's)")
       ("plot", po::value<std::string>(), "draw the curve into FILE.png")
@@ -43,18 +45,23 @@ po::options_description sweep_options() {
 }
 
 nlohmann::json to_json(const PacketErrorConfig& c, const PacketErrorPoint& p) {
-  return {{"profile", c.profile.name},
-          {"payload_bytes", c.payload_bytes},
-          {"ebn0_db", p.ebn0_db},
-          {"snr_db", p.snr_db},
-          {"sent", p.sent},
-          {"ok", p.ok},
-          {"per", p.per},
-          {"per_low", p.per_low},
-          {"per_high", p.per_high},
-          {"false_frames", p.false_frames},
-          {"seconds", p.seconds},
-          {"seed", c.seed}};
+  nlohmann::json line = {{"profile", c.profile.name},
+                         {"payload_bytes", c.payload_bytes},
+                         {"ebn0_db", p.ebn0_db},
+                         {"snr_db", p.snr_db},
+                         {"sent", p.sent},
+                         {"ok", p.ok},
+                         {"per", p.per},
+                         {"per_low", p.per_low},
+                         {"per_high", p.per_high},
+                         {"false_frames", p.false_frames},
+                         {"seconds", p.seconds},
+                         {"seed", c.seed}};
+  if (c.interferer_db) {
+    line["interferer_db"] = *c.interferer_db;
+    line["interferers_ok"] = p.interferers_ok;
+  }
+  return line;
 }
 
 int fail(const std::string& text) {
@@ -124,6 +131,13 @@ int run_sweep(const Arguments& args) {
     const auto taps = ngdsp::parse_taps(values["taps"].as<std::string>());
     if (!taps) throw UsageError("--taps: " + taps.error());
     c.taps = *taps;
+  }
+  if (values.count("interferer"))
+    c.interferer_db = in_range("interferer", values["interferer"].as<double>(), -80, 80, "dB");
+  if (values.count("gain-modulation")) {
+    const auto modulation = ngdsp::parse_gain_modulation(values["gain-modulation"].as<std::string>());
+    if (!modulation) throw UsageError("--gain-modulation: " + modulation.error());
+    c.modulation = *modulation;
   }
   const auto ebn0_db = parse_values("ebn0", values["ebn0"].as<std::string>());
   const auto payloads = parse_values("payload", values["payload"].as<std::string>());

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <mutex>
+#include <sstream>
 
 #include "eval/recorded_noise.h"
 #include "eval/workers.h"
@@ -22,8 +23,10 @@ namespace {
 constexpr double kGuardChips = 64;          // quiet chips before the earliest and after the latest frame
 constexpr double kDelaySpreadChips = 4096;  // the frame begins anywhere within this many chips
 
+constexpr double kInterfererChips = 1024;  // an interferer begins within so many of the frame
+
 struct Trial {
-  std::vector<std::uint8_t> payload;
+  std::vector<std::uint8_t> payload, interferer;
   double start_samples = 0;
 };
 
@@ -67,10 +70,20 @@ class Link {
       if (t.gain_db > strongest) strongest = t.gain_db, strongest_delay = t.delay_chips;
     }
     trial.start_samples = a.start_samples + strongest_delay * spc;
-    out.assign(
-        static_cast<std::size_t>((2 * kGuardChips + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
-        Sample{});
+    const double beside = config_.interferer_db ? kInterfererChips : 0;
+    a.start_samples += beside * spc;
+    trial.start_samples += beside * spc;
+    out.assign(static_cast<std::size_t>(
+                   (2 * (kGuardChips + beside) + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
+               Sample{});
     add_multipath(modulator_, encoder_.encode(trial.payload, q), a, taps, p.chip_rate_hz, Span<Sample>(out));
+    if (config_.interferer_db) add_interferer(rng, q, a.start_samples, trial, out);
+    if (config_.modulation.depth > 0) {
+      const double phase = rng.uniform(0, 2 * kPi), turn = 2 * kPi * config_.modulation.hz / fs_;
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] *= static_cast<float>(1 + config_.modulation.depth *
+                                             std::cos(turn * static_cast<double>(i) + phase));
+    }
     const double variance = noise_variance(p, fs_, 1.0, chip_ec_n0_from_ebn0_db(p, c, config_.ebn0_db));
     if constexpr (std::is_same_v<Sample, float>) {
       if (config_.noise.empty())
@@ -85,6 +98,27 @@ class Link {
   }
 
  private:
+  void add_interferer(Rng& rng, int other, double start_samples, Trial& trial, std::vector<Sample>& out) {
+    const Profile& p = encoder_.profile();
+    const int first = p.first_sequence(config_.payload_bytes);
+    const auto sequences = static_cast<std::uint32_t>(p.class_of(first).sequences);
+    const int q = first + (other - first + 1 + static_cast<int>(rng.below(sequences - 1))) %
+                              static_cast<int>(sequences);
+    trial.interferer.resize(static_cast<std::size_t>(config_.payload_bytes));
+    for (auto& b : trial.interferer) b = static_cast<std::uint8_t>(rng.below(256));
+    Arrival a;
+    a.start_samples = start_samples + rng.uniform(-kInterfererChips, kInterfererChips) * fs_ / p.chip_rate_hz;
+    a.phase_rad = rng.uniform(0, 2 * kPi);
+    a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
+    a.carrier_offset_hz =
+        a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
+    a.amplitude = std::sqrt(from_db(*config_.interferer_db));
+    std::vector<Tap> taps = config_.taps;
+    for (Tap& t : taps) t.phase_rad += rng.uniform(0, 2 * kPi);
+    add_multipath(modulator_, encoder_.encode(trial.interferer, q), a, taps, p.chip_rate_hz,
+                  Span<Sample>(out));
+  }
+
   const PacketErrorConfig& config_;
   double fs_, noise_gain_;
   FrameEncoder encoder_;
@@ -106,7 +140,7 @@ ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
 template <typename Sample>
 PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_gain,
                      const std::function<void(std::uint64_t)>& progress) {
-  std::atomic<std::uint64_t> next{0}, done{0}, ok{0}, extra{0}, errors{0};
+  std::atomic<std::uint64_t> next{0}, done{0}, ok{0}, extra{0}, errors{0}, interferers{0};
   std::atomic<std::uint64_t> candidates{0}, vetted{0}, decoder_failed{0}, metric_rejected{0};
   std::mutex mutex;
   std::vector<double> metrics;
@@ -143,6 +177,8 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
         const double at = static_cast<double>(f.sample_index) + f.sample_fraction;
         if (!found && f.payload == trial.payload && std::abs(at - trial.start_samples) < chip_samples)
           found = true;
+        else if (config.interferer_db && f.payload == trial.interferer)
+          ++interferers;
         else
           ++extra;
       }
@@ -163,6 +199,7 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
   point.sent = done;
   point.ok = ok;
   point.false_frames = extra;
+  point.interferers_ok = interferers;
   point.per = point.sent ? static_cast<double>(point.sent - point.ok) / static_cast<double>(point.sent) : 0;
   clopper_pearson(point.sent - point.ok, point.sent, point.per_low, point.per_high);
   point.candidates = candidates;
@@ -176,6 +213,15 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
 }
 
 }  // namespace
+
+Result<GainModulation> parse_gain_modulation(const std::string& text) {
+  std::istringstream in(text);
+  GainModulation m;
+  char at = 0, more = 0;
+  if (!(in >> m.depth >> at >> m.hz) || at != '@' || in >> more)
+    return Error{"\"" + text + "\" is not DEPTH@HZ, expected e.g. 0.1@100"};
+  return m;
+}
 
 void clopper_pearson(std::uint64_t k, std::uint64_t n, double& low, double& high) {
   using Binomial = boost::math::binomial_distribution<double>;
@@ -192,6 +238,14 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
                  std::to_string(config.payload_bytes) + " bytes"};
   if (config.frames < 1) return Error{"frames is " + std::to_string(config.frames) + ", expected at least 1"};
   if (!std::isfinite(config.ebn0_db)) return Error{"ebn0_db must be finite"};
+  if (!(config.modulation.depth >= 0 && config.modulation.depth <= 0.9 && config.modulation.hz >= 0 &&
+        config.modulation.hz <= 1000))
+    return Error{"gain modulation: expected a depth of 0 to 0.9 at 0 to 1000 Hz"};
+  if (config.interferer_db) {
+    if (!(std::abs(*config.interferer_db) <= 80)) return Error{"interferer must be within +-80 dB"};
+    if (config.profile.class_of(config.profile.first_sequence(config.payload_bytes)).sequences < 2)
+      return Error{"an interferer needs a payload class of two sequences or more"};
+  }
   if (!config.noise.empty() && !config.profile.real)
     return Error{"a noise recording of real samples needs a real profile, " + config.profile.name +
                  " is complex"};

@@ -13,8 +13,9 @@ namespace ngdsp {
 namespace {
 
 constexpr int kPulseReach = 8;    // chips; what is left of the pulse there is 50 dB below its peak
+constexpr int kFarReach = 16;     // for strong frames: 68 dB
 constexpr int kPulseSteps = 256;  // a chip: an error of 75 dB below the peak by linear interpolation
-constexpr int kMaxTaps = 2 * kPulseReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
+constexpr int kMaxTaps = 2 * kFarReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
 
 constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
 
@@ -80,7 +81,7 @@ void add_part_of_lane(const LaneBlock& b, const Taps& w, const float* row_re, co
 
 }  // namespace
 
-Canceller::Canceller(double rolloff) : table_(kPulseReach * kPulseSteps + 2) {
+Canceller::Canceller(double rolloff) : rolloff_(rolloff), table_(kFarReach * kPulseSteps + 2) {
   for (std::size_t i = 0; i < table_.size(); ++i)
     table_[i] = static_cast<float>(rc_pulse(static_cast<double>(i) / kPulseSteps, rolloff));
 }
@@ -97,13 +98,16 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
                                  double scale) {
   const int lanes = chips.lanes();
   double first_delay = 0, last_delay = 0;
-  for (const Finger& f : frame.fingers) {
+  std::vector<Finger> paths = frame.fingers;
+  paths.insert(paths.end(), frame.rest.begin(), frame.rest.end());
+  for (const Finger& f : paths) {
     first_delay = std::min(first_delay, f.delay_chips);
     last_delay = std::max(last_delay, f.delay_chips);
   }
+  const int reach = frame.rest.empty() ? kPulseReach : kFarReach;
   Taps w;
-  w.first = static_cast<int>(std::floor(first_delay)) - kPulseReach;
-  w.count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + kPulseReach + 1 - w.first + 1);
+  w.first = static_cast<int>(std::floor(first_delay)) - reach;
+  w.count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + reach + 1 - w.first + 1);
   const auto frame_chips = static_cast<double>(replica.chips());
   const auto row_of = [lanes](double chip) { return static_cast<std::int64_t>(std::floor(chip / lanes)); };
   const std::int64_t first_row =
@@ -115,11 +119,11 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
              row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);
   cf64 back[kMaxTaps];  // the turn that a tap's chip lags behind, and the sign
   for (int j = 0; j < w.count; ++j) back[j] = std::polar(scale, -2 * kPi * frame.turns * (w.first + j));
-  float row_re[kBlockSymbols], row_im[kBlockSymbols];
+  float row_re[kBlockSymbols], row_im[kBlockSymbols], still_re[kBlockSymbols], still_im[kBlockSymbols];
   cf64 turn(1, 0);
   for (std::size_t i = 0; i < kBlockSymbols; ++i, turn *= row_turn) {
-    row_re[i] = static_cast<float>(turn.real());
-    row_im[i] = static_cast<float>(turn.imag());
+    row_re[i] = still_re[i] = static_cast<float>(turn.real());
+    row_im[i] = still_im[i] = static_cast<float>(turn.imag());
   }
   for (std::int64_t row = first_row; row < last_row; row += block_rows) {
     const std::int64_t rows = std::min(block_rows, last_row - row), chip = row * lanes;
@@ -132,8 +136,7 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
     for (int j = 0; j < w.count; ++j) {
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
         cf64 g;
-        for (const Finger& f : frame.fingers)
-          g += f.gain * pulse(w.first + j + 0.25 * k - part - f.delay_chips);
+        for (const Finger& f : paths) g += f.gain * pulse(w.first + j + 0.25 * k - part - f.delay_chips);
         g *= back[j];
         w.re[j][k] = static_cast<float>(g.real());
         w.im[j][k] = static_cast<float>(g.imag());
@@ -155,6 +158,15 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
         b.r_re[k] = chips.re(k, at);
         b.r_im[k] = chips.im(k, at);
+      }
+      if (!frame.gain.values.empty()) {
+        // The gain in place of the one that holds still.
+        for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
+          const double at_chip = static_cast<double>(chip + l + static_cast<std::int64_t>(i) * lanes);
+          const cf32 g = frame.gain.at(at_chip - frame.timing.chip) * cf32(still_re[i], still_im[i]);
+          row_re[i] = g.real();
+          row_im[i] = g.imag();
+        }
       }
       if (rows == block_rows)
         add_lane(b, w, row_re, row_im, turn_re, turn_im);

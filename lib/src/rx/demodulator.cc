@@ -4,12 +4,61 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
+#include "ngdsp/base/multiversion.h"
 #include "ngdsp/waveform/frame_energy.h"
+#include "ngdsp/waveform/pulse.h"
 
 namespace ngdsp {
 namespace {
 
 constexpr double kTimingStep = 0.15;  // chips, of the timing search
+// |response to the preamble|^2 over noise, exponential(1) on noise, from which a delay is looked at with the
+// symbols' help, and what noise may give the best of a few: a path's gain is lowered by its share.
+constexpr double kFingerStatistic = 1.5, kFingerNoise = 3;
+
+// y *= turn.
+NGDSP_MULTIVERSION void turn_symbols(const float* turn_re, const float* turn_im, std::size_t n,
+                                     float* __restrict re, float* __restrict im) {
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < n; ++i) {
+    const float x = re[i] * turn_re[i] - im[i] * turn_im[i];
+    im[i] = re[i] * turn_im[i] + im[i] * turn_re[i];
+    re[i] = x;
+  }
+}
+
+// soft = tanh(Re(g* y)), to 2 % (Pade); returns the sum of its squares.
+NGDSP_MULTIVERSION float decide_softly(float g_re, float g_im, const float* re, const float* im,
+                                       std::size_t n, float* soft) {
+  float squares = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float x = std::min(3.0F, std::max(-3.0F, g_re * re[i] + g_im * im[i]));
+    soft[i] = x * (27 + x * x) / (27 + 9 * x * x);
+    squares += soft[i] * soft[i];
+  }
+  return squares;
+}
+
+NGDSP_MULTIVERSION void add_soft_products(const float* soft, const float* re, const float* im, std::size_t n,
+                                          float* sums) {
+  float a = 0, b = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    a += soft[i] * re[i];
+    b += soft[i] * im[i];
+  }
+  sums[0] = a;
+  sums[1] = b;
+}
+
+// sum += conj(g) y
+NGDSP_MULTIVERSION void add_path(float g_re, float g_im, const float* re, const float* im, std::size_t n,
+                                 float* __restrict sum_re, float* __restrict sum_im) {
+#pragma GCC ivdep
+  for (std::size_t i = 0; i < n; ++i) {
+    sum_re[i] += g_re * re[i] + g_im * im[i];
+    sum_im[i] += g_re * im[i] - g_im * re[i];
+  }
+}
 
 }  // namespace
 
@@ -37,8 +86,8 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
           turn * correlate(chips, at + kFirstDelay + static_cast<double>(d) * kDelayStep, s, first, count);
     noise += static_cast<double>(count) / reader_.weight(chips, at, count);
   }
-  find_fingers(response_, static_cast<double>(reader_.preamble_chips()), noise, reader_.profile().rolloff,
-               fingers_);
+  find_fingers(response_, static_cast<double>(reader_.preamble_chips()), kFingerStatistic * noise,
+               reader_.profile().rolloff, fingers_);
 }
 
 // The best of nine carriers within `reach` cycles a span of `turns`, from the preamble and the symbols around
@@ -57,6 +106,80 @@ PhaseFit Demodulator::fit(const ChipBuffer& chips, int q, FrameTiming t, const S
     if (const PhaseFit f = fit_phase(blocks_, turns + i * reach / 4 / span, a); f.evidence > best.evidence)
       best = f;
   return best;
+}
+
+// Preamble and symbols of every finger, the carrier taken out.
+void Demodulator::read_paths(const ChipBuffer& chips, const FrameHypothesis& h, double clock, double turns,
+                             const SplitSequence& s) {
+  const std::size_t code_bits = reader_.code_bits(h.sequence);
+  turn_.resize(code_bits);
+  const double middle = 0.5 * static_cast<double>(reader_.spreading_factor()) -
+                        static_cast<double>(reader_.reference(h.sequence));
+  const cf64 symbol_turn =
+      std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(reader_.spreading_factor()));
+  for (std::size_t m = 0, n; m < code_bits; m += n) {
+    n = reader_.block_symbols(h.sequence, m, code_bits);
+    const double t = static_cast<double>(reader_.symbol_chip(h.sequence, m)) + middle;
+    cf64 w = std::polar(1.0, -2.0 * kPi * turns * t);
+    for (std::size_t i = m; i < m + n; ++i, w *= symbol_turn) {
+      turn_.re[i] = static_cast<float>(w.real());
+      turn_.im[i] = static_cast<float>(w.imag());
+    }
+  }
+  if (paths_.size() < fingers_.size()) paths_.resize(fingers_.size());
+  for (std::size_t l = 0; l < fingers_.size(); ++l) {
+    const FrameTiming t{h.chip + fingers_[l].delay_chips, clock, 0};
+    reader_.read_preamble(chips, h.sequence, t, s, paths_[l].preamble);
+    for (FrameBlock& b : paths_[l].preamble) b.known *= std::polar(1.0, -2.0 * kPi * turns * b.time);
+    reader_.read_symbols(chips, h.sequence, t, s, code_bits, paths_[l].symbols);
+    turn_symbols(turn_.re.data(), turn_.im.data(), code_bits, paths_[l].symbols.re.data(),
+                 paths_[l].symbols.im.data());
+  }
+}
+
+// Gains of the paths, the first of which has `phase` and decides softly on the symbols. What a path holds of
+// the first one's pulse is taken off, with the noise they share: so that
+//   a_l = sum_b P_l,b/s_b^2 + sum_m soft_m y_l,m/s_b^2
+// has the gain times e, the energy of what is known, and noise e. Weights of the symbol blocks in `blocks_`.
+void Demodulator::weigh_paths(double phase) {
+  const auto overlap = [this](std::size_t k, std::size_t l) {
+    return rc_pulse(fingers_[k].delay_chips - fingers_[l].delay_chips, reader_.profile().rolloff);
+  };
+  const std::vector<FrameBlock>& preamble = paths_.front().preamble;
+  double e = 0;
+  std::vector<cf64> a(fingers_.size());
+  for (std::size_t b = 0; b < preamble.size(); ++b) {
+    e += preamble[b].weight * preamble[b].chips;
+    for (std::size_t l = 0; l < a.size(); ++l) a[l] += paths_[l].preamble[b].known * preamble[b].weight;
+  }
+  const cf64 first = std::polar(std::abs(a[0]) / e, phase);
+  soft_.resize(kBlockSymbols);
+  const auto sf = static_cast<double>(reader_.spreading_factor());
+  std::size_t m = 0;
+  for (auto b = blocks_.begin() + FrameReader::kPreambleParts; b != blocks_.end(); ++b) {
+    const auto n = static_cast<std::size_t>(std::lround(b->chips / sf));
+    const cf64 g = first * (2 * b->weight);
+    e += b->weight * sf *
+         static_cast<double>(decide_softly(static_cast<float>(g.real()), static_cast<float>(g.imag()),
+                                           paths_[0].symbols.re.data() + m, paths_[0].symbols.im.data() + m,
+                                           n, soft_.data()));
+    for (std::size_t l = 0; l < a.size(); ++l) {
+      float sums[2];
+      add_soft_products(soft_.data(), paths_[l].symbols.re.data() + m, paths_[l].symbols.im.data() + m, n,
+                        sums);
+      a[l] += b->weight * cf64(static_cast<double>(sums[0]), static_cast<double>(sums[1]));
+    }
+    m += n;
+  }
+  fingers_[0].gain = first;
+  for (std::size_t l = 1; l < fingers_.size(); ++l) {
+    const double shared = overlap(l, 0), left = std::max(1 - shared * shared, 0.02);
+    cf64 g = (a[l] - shared * a[0]) / e;
+    for (std::size_t k = 1; k < l; ++k) g -= fingers_[k].gain * (overlap(k, l) - shared * overlap(k, 0));
+    const double statistic = std::norm(g) * e / left;
+    fingers_[l].gain = g / left * std::max(0.0, 1 - kFingerNoise / std::max(statistic, 1e-30));
+    fingers_[0].gain -= shared * fingers_[l].gain;
+  }
 }
 
 const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, FrameHypothesis& h,
@@ -86,62 +209,56 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   }
   // Clock and carrier over longer and longer spans, from the strongest path.
   const double first_chip = h.chip + fingers_.front().delay_chips;
+  PhaseFit first;
   for (std::size_t count = vetted;; count = std::min(2 * count, code_bits)) {
     const double reach = (count <= kVettedSymbols ? 0.5 : 1.5) * kHypothesisStep;
-    turns = fit(chips, h.sequence, {first_chip, clock, 0}, sequence, count, turns, reach).turns;
+    first = fit(chips, h.sequence, {first_chip, clock, 0}, sequence, count, turns, reach);
+    turns = first.turns;
     clock = (turns * rate + base_hz - untied_hz) / crystal;
     if (count == code_bits) break;
   }
 
   // All paths at the final clock, combined by their gains; then the phase of the sum.
-  combined_.re.assign(code_bits, 0.0F);
-  combined_.im.assign(code_bits, 0.0F);
-  sum_.clear();
-  double power = 0;
-  for (const Finger& f : fingers_) {
-    const FrameTiming t{h.chip + f.delay_chips, clock, 0};
-    reader_.read_preamble(chips, h.sequence, t, sequence, blocks_);
-    if (sum_.empty()) {
-      sum_ = blocks_;
-      for (FrameBlock& b : sum_) b.known = 0;
-    }
-    for (std::size_t b = 0; b < sum_.size(); ++b) sum_[b].known += std::conj(f.gain) * blocks_[b].known;
-    reader_.read_symbols(chips, h.sequence, t, sequence, code_bits, path_);
-    const auto g_re = static_cast<float>(f.gain.real()), g_im = static_cast<float>(f.gain.imag());
-    for (std::size_t m = 0; m < code_bits; ++m) {
-      combined_.re[m] += g_re * path_.re[m] + g_im * path_.im[m];
-      combined_.im[m] += g_re * path_.im[m] - g_im * path_.re[m];
-    }
-    power += std::norm(f.gain);
+  read_paths(chips, h, clock, turns, sequence);
+  weigh_paths(first.phase);
+  SplitSymbols& sum = path_;
+  sum.re.assign(code_bits, 0.0F);
+  sum.im.assign(code_bits, 0.0F);
+  blocks_ = paths_.front().preamble;
+  for (FrameBlock& b : blocks_) b.known = 0;
+  double power = 0;  // of the noise in the sum, over that of a path
+  for (std::size_t l = 0; l < fingers_.size(); ++l) {
+    const cf64 gain = fingers_[l].gain;
+    if (gain == 0.0) continue;
+    for (std::size_t b = 0; b < blocks_.size(); ++b)
+      blocks_[b].known += std::conj(gain) * paths_[l].preamble[b].known;
+    add_path(static_cast<float>(gain.real()), static_cast<float>(gain.imag()), paths_[l].symbols.re.data(),
+             paths_[l].symbols.im.data(), code_bits, sum.re.data(), sum.im.data());
+    for (const Finger& f : fingers_)
+      power +=
+          (gain * std::conj(f.gain)).real() * rc_pulse(fingers_[l].delay_chips - f.delay_chips, p.rolloff);
   }
   power = std::max(power, 1e-30);
-  reader_.add_symbol_blocks(chips, h.sequence, {first_chip, clock, 0}, code_bits, combined_, sum_);
-  // Combined symbols have amplitude `power` a chip and noise variance power s^2: scaled, the evidence formula
-  // holds.
-  for (FrameBlock& b : sum_) {
+  reader_.add_symbol_blocks(chips, h.sequence, {first_chip, clock, 0}, code_bits, sum, blocks_);
+  // Scaled to the noise of one path the evidence formula holds.
+  for (FrameBlock& b : blocks_) {
     b.known /= std::sqrt(power);
     b.squares /= power;
     b.energy /= power;
   }
-  const PhaseFit last = fit_phase(sum_, turns, {nominal / sum_.front().weight, kMostEcN0 * nominal});
+  const PhaseFit last = fit_phase(blocks_, 0, {nominal / blocks_.front().weight, kMostEcN0 * nominal});
   h.carrier_offset_hz = turns * rate + base_hz;
   h.clock_ppm = clock * 1e6;
   h.phase_rad = last.phase;
   h.evidence = last.evidence;
 
   llr.resize(code_bits);
-  const double middle = 0.5 * static_cast<double>(reader_.spreading_factor()) -
-                        static_cast<double>(reader_.reference(h.sequence));
-  const cf64 symbol_turn =
-      std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(reader_.spreading_factor()));
-  auto block = sum_.begin() + FrameReader::kPreambleParts;
+  auto block = blocks_.begin() + FrameReader::kPreambleParts;
   for (std::size_t m = 0, n; m < code_bits; m += n, ++block) {
     n = reader_.block_symbols(h.sequence, m, code_bits);
-    const double t = static_cast<double>(reader_.symbol_chip(h.sequence, m)) + middle;
-    cf64 w = std::polar(4.0 * block->weight, -2.0 * kPi * turns * t - last.phase);
-    for (std::size_t i = m; i < m + n; ++i, w *= symbol_turn)
-      llr[i] = static_cast<float>(static_cast<double>(combined_.re[i]) * w.real() -
-                                  static_cast<double>(combined_.im[i]) * w.imag());
+    const auto re = static_cast<float>(4.0 * block->weight * std::cos(last.phase)),
+               im = static_cast<float>(4.0 * block->weight * std::sin(last.phase));
+    for (std::size_t i = m; i < m + n; ++i) llr[i] = sum.re[i] * re + sum.im[i] * im;
   }
   return fingers_;
 }

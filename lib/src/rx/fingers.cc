@@ -5,18 +5,21 @@
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/waveform/pulse.h"
+#include "rx/solve.h"
 
 namespace ngdsp {
 namespace {
 
 constexpr std::size_t kMaxFingers = 8;
-// |response|^2/noise is exponential(1) on noise; about 30 independent delays: 1 in 700 frames.
-constexpr double kFingerStatistic = 10;
 constexpr double kFingerRangeDb = -20;
+constexpr int kFitSteps = 2;
+constexpr double kLargestStep = 0.1;  // chips
+constexpr double kRidge = 1e-2;       // of the Gram matrix's diagonal: keeps paths on top of each other apart
+constexpr double kSlopeStep = 1.0 / 64;  // chips, of the derivative
 
 }  // namespace
 
-void find_fingers(std::vector<cf64>& response, double length, double noise, double rolloff,
+void find_fingers(std::vector<cf64>& response, double length, double least, double rolloff,
                   std::vector<Finger>& fingers) {
   fingers.clear();
   double strongest = 0;
@@ -27,7 +30,7 @@ void find_fingers(std::vector<cf64>& response, double length, double noise, doub
     const double left = std::abs(response[peak - 1]), mid = std::abs(response[peak]),
                  right = std::abs(response[peak + 1]);
     const double power = mid * mid;
-    if (k > 0 && (power < kFingerStatistic * noise || power < strongest * from_db(kFingerRangeDb))) break;
+    if (k > 0 && (power < least || power < strongest * from_db(kFingerRangeDb))) break;
     if (k == 0) strongest = power;
     const double bend = left - 2 * mid + right;
     const double shift = bend < 0 ? std::clamp(0.5 * (left - right) / bend, -0.5, 0.5) * kDelayStep : 0.0;
@@ -38,6 +41,50 @@ void find_fingers(std::vector<cf64>& response, double length, double noise, doub
       response[d] -= f.gain * length *
                      rc_pulse(kFirstDelay + static_cast<double>(d) * kDelayStep - f.delay_chips, rolloff);
     fingers.push_back(f);
+  }
+}
+
+void fit_fingers(const std::vector<cf64>& response, double length, double rolloff,
+                 std::vector<Finger>& fingers) {
+  // Basis: of every path its pulse, and the slope of that.
+  const std::size_t paths = fingers.size(), n = 2 * paths;
+  std::vector<double> gram(n * n), row(n);
+  std::vector<cf64> fit(n);
+  for (int step = 0; step <= kFitSteps; ++step) {
+    std::fill(gram.begin(), gram.end(), 0.0);
+    std::fill(fit.begin(), fit.end(), cf64{});
+    for (std::size_t d = 0; d < response.size(); d += 2) {
+      const double t = kFirstDelay + static_cast<double>(d) * kDelayStep;
+      for (std::size_t l = 0; l < paths; ++l) {
+        const double before = rc_pulse(t - fingers[l].delay_chips - kSlopeStep, rolloff),
+                     after = rc_pulse(t - fingers[l].delay_chips + kSlopeStep, rolloff);
+        row[l] = 0.5 * (before + after);
+        row[paths + l] = (after - before) / (2 * kSlopeStep);
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        fit[i] += row[i] * response[d];
+        for (std::size_t j = 0; j <= i; ++j) gram[i * n + j] += row[i] * row[j];
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      gram[i * n + i] *= 1 + (i < paths ? 0 : kRidge);
+      for (std::size_t j = 0; j < i; ++j) gram[j * n + i] = gram[i * n + j];
+    }
+    if (step == kFitSteps) {  // the gains alone, at the final delays
+      std::vector<double> rest(paths * paths);
+      for (std::size_t i = 0; i < paths; ++i)
+        std::copy_n(gram.begin() + static_cast<std::ptrdiff_t>(i * n), paths,
+                    rest.begin() + static_cast<std::ptrdiff_t>(i * paths));
+      for (std::size_t i = 0; i < paths; ++i) rest[i * paths + i] *= 1 + kRidge * 1e-2;
+      gram.swap(rest);
+      fit.resize(paths);
+    }
+    solve(gram, fit);
+    for (std::size_t l = 0; l < paths; ++l) {
+      fingers[l].gain = fit[l] / length;
+      if (step < kFitSteps)
+        fingers[l].delay_chips -= std::clamp((fit[paths + l] / fit[l]).real(), -kLargestStep, kLargestStep);
+    }
   }
 }
 

@@ -13,8 +13,19 @@ namespace {
 constexpr std::size_t kPieceChips = 448;
 constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
+// |response|^2 over noise is exponential(1) on noise; about 30 independent delays: 1 in 700 frames.
+constexpr double kFingerStatistic = 10;
+constexpr double kFingerCost = 4;  // nats off the metric for the choice of a further path
 
 }  // namespace
+
+cf32 FrameGain::at(double chip) const {
+  if (values.empty()) return 1;
+  const double x = std::clamp((chip - first_chip) / step_chips, 0.0, static_cast<double>(values.size() - 1));
+  const auto k = std::min(static_cast<std::size_t>(x), values.size() - 1);
+  const auto mu = static_cast<float>(x - static_cast<double>(k));
+  return values[k] + mu * (values[std::min(k + 1, values.size() - 1)] - values[k]);
+}
 
 double FrameEstimate::amplitude() const {
   double power = 0;
@@ -84,18 +95,9 @@ double FrameEstimator::cancellation_db(const ChipBuffer& chips, const FrameEstim
 void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica) {
   weights_.clear();
   for (const Piece& p : pieces_) weights_.push_back(p.weight);
+  straight_->respond(chips, at.timing, at.turns, replica, weights_, kPieceChips, halves_);
   response_.assign(kDelays, cf64{});
-  const auto first = static_cast<int>(kFirstDelay);
-  for (std::size_t h = 0; h < 2; ++h) {
-    straight_->assign(chips, at.timing, 0.5 * static_cast<double>(h), at.turns,
-                      reader_.frame_chips(at.sequence), weights_, kPieceChips);
-    // Delays first + h/2, first + 1 + h/2 ... up to kLastDelay.
-    sums_.resize(static_cast<std::size_t>(kLastDelay - kFirstDelay) + 1 - h);
-    straight_->correlate(replica, first, sums_);
-    for (std::size_t i = 0; i < sums_.size(); ++i)
-      response_[4 * i + 2 * h] =
-          std::polar(1.0, 2.0 * kPi * at.turns * (first + static_cast<double>(i))) * sums_[i];
-  }
+  for (std::size_t i = 0; i < halves_.size(); ++i) response_[2 * i] = halves_[i];
   for (std::size_t d = 1; d < kDelays; d += 2) {
     const cf64 far = (d >= 3 ? response_[d - 3] : cf64{}) + (d + 3 < kDelays ? response_[d + 3] : cf64{});
     response_[d] = 0.5625 * (response_[d - 1] + response_[d + 1]) - 0.0625 * far;
@@ -108,6 +110,8 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
   const std::size_t frame_chips = reader_.frame_chips(h.sequence);
   const double untied_hz = h.carrier_offset_hz - h.clock_ppm * 1e-6 * p.carrier_crystal_hz;
   out.sequence = h.sequence;
+  out.rest.clear();
+  out.gain = {};
   out.base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
   out.turns = (h.carrier_offset_hz - out.base_hz) / p.chip_rate_hz;
   const auto reference = static_cast<double>(reader_.reference(h.sequence));
@@ -150,7 +154,11 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
     out.timing.chip += std::clamp(0.5 * (early - late) / bend, -1.0, 1.0) * 0.25;
 
   respond(chips, out, replica);
-  find_fingers(response_, weighted_chips, weighted_chips, p.rolloff, out.fingers);
+  left_ = response_;
+  find_fingers(left_, weighted_chips, kFingerStatistic * weighted_chips, p.rolloff, out.fingers);
+  for (std::size_t l = 1; l < out.fingers.size(); ++l)
+    out.metric += std::norm(out.fingers[l].gain) * weighted_chips - kFingerCost;
+  fit_fingers(response_, weighted_chips, p.rolloff, out.fingers);
   out.timing.chip += out.fingers.front().delay_chips;
   const double strongest = out.fingers.front().delay_chips;
   for (Finger& f : out.fingers) f.delay_chips -= strongest;

@@ -10,6 +10,7 @@
 #include "ngdsp/fec/polar_decoder.h"
 #include "ngdsp/rx/canceller.h"
 #include "ngdsp/rx/demodulator.h"
+#include "ngdsp/rx/strong_frame.h"
 
 namespace ngdsp {
 namespace {
@@ -74,6 +75,7 @@ struct SuccessiveDecoder::Impl {
   Demodulator demodulator;
   FrameEstimator estimator;
   Canceller canceller;
+  StrongFrame strong_frame;
   struct ClassDecoder {
     PolarDecoder decoder;
     Interleaver interleaver;
@@ -161,6 +163,7 @@ struct SuccessiveDecoder::Impl {
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
   bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, bool crowded);
+  double take_out(ChipBuffer& chips, FrameEstimate& frame, const SplitSequence& replica);
   void estimate_again(ChipBuffer& chips);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
@@ -407,8 +410,6 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.evidence < threshold + effort.margin) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
-    const int list =
-        std::min({effort.list, profile.list_size, c.evidence < threshold + kLongListMargin ? 32 : 128});
     for (std::size_t k = 0;
          k < std::min(hypotheses.size(), crowded ? kCrowdedHypotheses[e] : effort.hypotheses) && !right;
          ++k) {
@@ -416,14 +417,17 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       Attempt& a = attempts[k];
       if (k == made) {
         a.hypothesis = hypotheses[k];
+        a.list = 0;
         a.first_chip = start(c) + demodulator.demodulate(chips, a.hypothesis, llr).front().delay_chips;
         a.code_llr.resize(llr.size());
         for (std::size_t m = 0; m < llr.size(); ++m)
           a.code_llr[static_cast<std::size_t>(d.interleaver[static_cast<int>(m)])] = llr[m];
         ++made;
-      } else if (a.list >= list) {
-        continue;
       }
+      // With all paths a frame may show more than the vetting saw of the strongest.
+      const bool likely = std::max(c.evidence, a.hypothesis.evidence) >= threshold + kLongListMargin;
+      const int list = std::min({effort.list, profile.list_size, likely ? 128 : 32});
+      if (a.list >= list) continue;
       a.list = list;
       decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
       if (decoded.crc_ok) right = &a;
@@ -457,9 +461,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       return false;
     }
 
-  const auto extent = canceller.add(chips, frame.estimate, replica, -1);
-  const auto count = static_cast<std::size_t>(extent.last - extent.first);
-  frame.noise_variance = std::max(chips.mean_power(static_cast<double>(extent.first), count), 1e-30);
+  frame.noise_variance = take_out(chips, frame.estimate, replica);
   frame.cancellation_db = estimator.cancellation_db(chips, frame.estimate, replica);
   frame.residual_db = floor > 0 ? to_db(frame.noise_variance / floor) : 0;
   c.stage = Stage::kDecoded;
@@ -484,6 +486,21 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   return true;
 }
 
+// Returns the power left.
+double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame,
+                                         const SplitSequence& replica) {
+  const auto extent = canceller.add(chips, frame, replica, -1);
+  const auto power = [&] {
+    return std::max(chips.mean_power(static_cast<double>(extent.first),
+                                     static_cast<std::size_t>(extent.last - extent.first)),
+                    1e-30);
+  };
+  const double amplitude = frame.amplitude();
+  if (amplitude * amplitude > StrongFrame::kLeastChipEcN0 * power())
+    strong_frame.take_out_rest(chips, canceller, replica, frame);
+  return power();
+}
+
 // An estimate is as good as the interference was weak; what it leaves of its frame is interference in turn.
 void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
   for (Taken& t : taken) {
@@ -504,7 +521,7 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     canceller.add(chips, t.estimate, estimator.replica(before, t.symbols), +1);
     const SplitSequence& replica = estimator.replica(h, t.symbols);
     estimator.estimate(chips, h, h.chip, replica, t.estimate);
-    canceller.add(chips, t.estimate, replica, -1);
+    take_out(chips, t.estimate, replica);
     ++counters.estimates;
   }
 }

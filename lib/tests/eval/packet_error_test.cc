@@ -49,6 +49,23 @@ PacketErrorPoint measure(const PacketErrorConfig& c) {
   return r ? *r : PacketErrorPoint{};
 }
 
+TEST(PacketError, InterfererIsHeardAndNoFalseFrame) {
+  PacketErrorConfig c = config(8, 4);
+  c.clock_ppm = 20;
+  c.interferer_db = 30;
+  c.modulation = *parse_gain_modulation("0.1@100");
+  const PacketErrorPoint p = measure(c);
+  EXPECT_EQ(p.ok, 4U);
+  EXPECT_EQ(p.interferers_ok, 4U);
+  EXPECT_EQ(p.false_frames, 0U);
+}
+
+TEST(PacketError, GainModulationText) {
+  EXPECT_EQ(parse_gain_modulation("0.2@50")->hz, 50);
+  for (const char* wrong : {"", "0.1", "0.1@", "0.1@100x", "@100"})
+    EXPECT_FALSE(static_cast<bool>(parse_gain_modulation(wrong))) << wrong;
+}
+
 TEST(PacketError, NoneAtHighSnr) {
   PacketErrorConfig c = config(10, 10);
   c.clock_ppm = 50;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,14 @@
 #include "ngdsp/waveform/profile.h"
 
 namespace ngdsp {
+
+/// What the mains does to the gain of a line: 1 + depth cos(2 pi hz t + a phase drawn for every frame).
+struct GainModulation {
+  double depth = 0;  ///< 0 ... 0.9
+  double hz = 100;   ///< 0 ... 1000, twice the mains' usually
+};
+/// "DEPTH@HZ", e.g. "0.1@100".
+Result<GainModulation> parse_gain_modulation(const std::string& text);
 
 struct PacketErrorConfig {
   Profile profile;
@@ -22,6 +31,10 @@ struct PacketErrorConfig {
   double cfo_hz = 0;      ///< extra carrier offset, uniform in +-cfo_hz a frame, not tied to the clock
   double clock_ppm = 0;   ///< clock offset uniform in +-clock_ppm a frame; the carrier follows (one crystal)
   std::vector<Tap> taps;  ///< phases of taps are drawn anew for every frame
+  GainModulation modulation;            ///< of all that is sent
+  std::optional<double> interferer_db;  ///< a second frame of the class lies over the first, so much above it
+                                        ///< and begun within +-1024 chips of it: another sequence, its own
+                                        ///< clock and phases
   std::vector<float> noise;   ///< real recording used instead of white noise (real profiles), scaled to the
                               ///< power in the occupied band that white noise of this E_b/N0 would have
   double sample_rate_hz = 0;  ///< 0 = the profile's
@@ -33,6 +46,7 @@ struct PacketErrorConfig {
 struct PacketErrorPoint {
   double ebn0_db = 0, snr_db = 0;
   std::uint64_t sent = 0, ok = 0, false_frames = 0;
+  std::uint64_t interferers_ok = 0;           ///< of as many as sent
   double per = 0, per_low = 0, per_high = 0;  ///< 95 % Clopper-Pearson interval
   double seconds = 0;
   std::uint64_t candidates = 0, vetted = 0, decoder_failed = 0, metric_rejected = 0;  ///< receiver's counters

@@ -16,6 +16,7 @@ namespace ngdsp {
 class Canceller {
  public:
   explicit Canceller(double rolloff);
+  double rolloff() const { return rolloff_; }
 
   /// `scale` -1 takes the frame out, +1 puts it back. Returns the first chip touched and the one behind the
   /// last.
@@ -26,6 +27,7 @@ class Canceller {
 
  private:
   double pulse(double t) const;
+  double rolloff_;
   std::vector<float> table_;  // the raised cosine, kPulseSteps a chip
 };
 

@@ -18,12 +18,16 @@ class Demodulator {
   Demodulator(const FrameEncoder& encoder, const OffsetRange& range);
 
   /// Refines the hypothesis over the whole frame, finds the paths, combines them and writes the LLRs of the
-  /// symbols in order of transmission: 4 Re(sum_l g_l* y_l)/s_b^2 (positive: +1). Returns the fingers.
+  /// symbols in order of transmission: 4 Re(sum_l g_l* y_l)/s_b^2 (positive: +1). Returns the fingers, the
+  /// strongest of the preamble first.
   const std::vector<Finger>& demodulate(const ChipBuffer& chips, FrameHypothesis& hypothesis,
                                         std::vector<float>& llr);
 
  private:
   void find_paths(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s);
+  void read_paths(const ChipBuffer& chips, const FrameHypothesis& h, double clock, double turns,
+                  const SplitSequence& s);
+  void weigh_paths(double phase);
   PhaseFit fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s, std::size_t symbols,
                double turns, double reach);
 
@@ -32,8 +36,14 @@ class Demodulator {
   std::vector<double> nominal_a2_;
   std::vector<cf64> response_;
   std::vector<Finger> fingers_;
-  std::vector<FrameBlock> blocks_, sum_;
-  SplitSymbols path_, combined_;
+  struct Path {
+    std::vector<FrameBlock> preamble;
+    SplitSymbols symbols;
+  };
+  std::vector<Path> paths_;  // of the fingers, the carrier taken out
+  std::vector<FrameBlock> blocks_;
+  SplitSymbols path_, turn_;
+  std::vector<float> soft_;
 };
 
 }  // namespace ngdsp

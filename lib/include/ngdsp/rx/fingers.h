@@ -18,9 +18,14 @@ constexpr double kFirstDelay = -3, kLastDelay = 12, kDelayStep = 0.25;
 constexpr std::size_t kDelays = static_cast<std::size_t>((kLastDelay - kFirstDelay) / kDelayStep) + 1;
 
 /// CLEAN: the strongest delay of `response` (kDelays values, a path of gain g gives `length` g times the
-/// raised-cosine pulse), then the strongest of what its pulse leaves, while a path stands out of noise of
-/// variance `noise` per value and of the range that matters. At least one finger.
-void find_fingers(std::vector<cf64>& response, double length, double noise, double rolloff,
+/// raised-cosine pulse), then the strongest of what its pulse leaves, while a path's |response|^2 is at least
+/// `least`, the range that matters. At least one finger.
+void find_fingers(std::vector<cf64>& response, double length, double least, double rolloff,
                   std::vector<Finger>& fingers);
+
+/// Delays and gains of all paths together, by least squares on the half chips of `response`: paths closer
+/// than the pulse is wide disturb each other in CLEAN.
+void fit_fingers(const std::vector<cf64>& response, double length, double rolloff,
+                 std::vector<Finger>& fingers);
 
 }  // namespace ngdsp

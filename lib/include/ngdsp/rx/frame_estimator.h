@@ -13,6 +13,15 @@ namespace ngdsp {
 
 class StraightFrame;
 
+/// A factor that varies along a frame: values[k] at its chip first_chip + k step_chips, linear between,
+/// constant beyond both ends. Without values it is 1.
+struct FrameGain {
+  double first_chip = 0, step_chips = 1;
+  std::vector<cf32> values;
+
+  cf32 at(double chip) const;
+};
+
 /// A decoded frame and its channel: chip n of its replica arrives by finger l delay_l after its timing says,
 /// with gain_l exp(j 2 pi turns (n - timing.reference)).
 struct FrameEstimate {
@@ -21,6 +30,8 @@ struct FrameEstimate {
   double turns = 0;    ///< carrier left beside that of the replica, cycles a chip
   double base_hz = 0;  ///< carrier the replica is turned by
   std::vector<Finger> fingers;
+  std::vector<Finger> rest;  ///< of strong frames: what the fingers leave of the response, on half chips
+  FrameGain gain;            ///< of strong frames, on all of them
   double metric = 0;  ///< |weighted correlation with all chips|^2 over its noise: E_frame/N0 of a true frame
 
   double amplitude() const;  ///< all paths together
@@ -62,7 +73,7 @@ class FrameEstimator {
   std::unique_ptr<StraightFrame> straight_;
   std::vector<Piece> pieces_;
   std::vector<double> weights_;
-  std::vector<cf64> early_, middle_, late_, response_, sums_;
+  std::vector<cf64> early_, middle_, late_, response_, halves_, left_;
   double energy_ = 0;  // of the last estimated frame, over its noise
 };
 

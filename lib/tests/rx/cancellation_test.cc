@@ -1,0 +1,216 @@
+// How deep a known frame is taken out of the chips, and what lies under it.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/base/rng.h"
+#include "ngdsp/channel/multipath.h"
+#include "ngdsp/channel/noise_level.h"
+#include "ngdsp/rx/canceller.h"
+#include "ngdsp/rx/front_end.h"
+#include "ngdsp/rx/receiver.h"
+#include "ngdsp/rx/strong_frame.h"
+#include "ngdsp/waveform/pulse.h"
+
+namespace ngdsp {
+namespace {
+
+struct Channel {
+  double ebn0_db, clock_ppm;
+  const char* taps;   // nullptr: one path
+  double modulation;  // of the gain, at 100 Hz
+};
+
+constexpr const char* kThreeTaps = "0@0,-6@0.7,-10@2.3";
+constexpr double kFirstChip = 600.3;
+
+// One 16-byte frame of `cenelec-a` and its noise, apart: both behind the matched filter, which is linear.
+class Line {
+ public:
+  explicit Line(const Channel& channel, std::uint64_t seed)
+      : profile_(*find_profile("cenelec-a")), encoder_(profile_), rng_(seed) {
+    const PayloadClass& c = profile_.classes[0];
+    const double per_chip = profile_.samples_per_chip();
+    std::vector<float> frame(static_cast<std::size_t>((profile_.frame_chips(c) + 2000) * per_chip));
+    std::vector<float> noise(frame.size());
+    rng_.add_noise(Span<float>(noise),
+                   std::sqrt(noise_variance(profile_, profile_.sample_rate_hz, 1.0, 1.0)));
+    payload.resize(16);
+    for (auto& byte : payload) byte = static_cast<std::uint8_t>(rng_.below(256));
+    Arrival a;
+    a.start_samples = kFirstChip * per_chip;
+    a.clock_ppm = channel.clock_ppm;
+    a.carrier_offset_hz = a.clock_ppm * 1e-6 * profile_.carrier_crystal_hz;
+    a.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(profile_, c, channel.ebn0_db));
+    std::vector<Tap> taps;
+    if (channel.taps) taps = *parse_taps(channel.taps);
+    for (Tap& t : taps) t.phase_rad = rng_.uniform(0, 2 * kPi);
+    add_multipath(Modulator(profile_), encoder_.encode(payload, 0), a, taps, profile_.chip_rate_hz,
+                  Span<float>(frame));
+    for (std::size_t i = 0; i < frame.size(); ++i)
+      frame[i] *= static_cast<float>(
+          1 + channel.modulation *
+                  std::cos(2 * kPi * 100 / profile_.sample_rate_hz * static_cast<double>(i) + 1));
+    alone = filtered(noise);
+    for (std::size_t i = 0; i < frame.size(); ++i) noise[i] += frame[i];
+    chips = filtered(noise);
+  }
+
+  // Estimates and takes out, as the receiver does. Returns the power of what is left of the frame, over that
+  // of the noise: at the best half a parameter of the channel a frame.
+  double residual_db(FrameEstimate& estimate) {
+    FrameEstimator estimator(encoder_, OffsetRange{});
+    Canceller canceller(profile_.rolloff);
+    std::vector<float> symbols;
+    encoder_.encode_symbols(payload, 0, symbols);
+    FrameHypothesis h;
+    h.clock_ppm = estimate.timing.clock * 1e6;
+    h.carrier_offset_hz = h.clock_ppm * 1e-6 * profile_.carrier_crystal_hz;
+    const SplitSequence& replica = estimator.replica(h, symbols);
+    estimator.estimate(chips, h, kFirstChip, replica, estimate);
+    canceller.add(chips, estimate, replica, -1);
+    const double amplitude = estimate.amplitude();
+    if (amplitude * amplitude > StrongFrame::kLeastChipEcN0)
+      StrongFrame().take_out_rest(chips, canceller, replica, estimate);
+    double power = 0;
+    std::int64_t count = 0;
+    for (std::int64_t n = 500; n < 600 + static_cast<std::int64_t>(replica.chips()) + 100; ++n)
+      for (int k = 0; k < ChipBuffer::kPlanes; ++k, ++count) {
+        const double re = *chips.re(k, n) - *alone.re(k, n), im = *chips.im(k, n) - *alone.im(k, n);
+        power += re * re + im * im;
+      }
+    return to_db(power / static_cast<double>(count));
+  }
+
+  ChipBuffer chips, alone;
+  std::vector<std::uint8_t> payload;
+
+ private:
+  ChipBuffer filtered(const std::vector<float>& samples) const {
+    auto front_end = FrontEnd::create(profile_, profile_.sample_rate_hz, profile_.carrier_hz);
+    ChipBuffer out(profile_.spreading_factor);
+    const auto sink = [&](Span<const cf32> block) { out.append(block); };
+    front_end->process(std::vector<cf32>(samples.begin(), samples.end()), sink);
+    front_end->flush(sink);
+    return out;
+  }
+
+  Profile profile_;
+  FrameEncoder encoder_;
+  Rng rng_;
+};
+
+// What a frame leaves must not be seen by others: -16 dB of the noise costs them 0.1 dB. A plain estimate has
+// nine parameters with three paths, half a nat each, so -35 dB at the best at 10 dB; a gain in pieces of 63
+// chips costs 1/63, -18 dB.
+TEST(Cancellation, WhatIsLeftIsFarBelowTheNoise) {
+  const struct {
+    Channel channel;
+    double most_db;
+  } cases[] = {
+      {{10, 20, nullptr, 0}, -33},      {{10, 50, kThreeTaps, 0}, -27},   {{20, 50, kThreeTaps, 0}, -24},
+      {{40, 0, nullptr, 0}, -22},       {{40, 50, nullptr, 0}, -16},      {{40, 0, kThreeTaps, 0}, -17},
+      {{40, -20, kThreeTaps, 0}, -17},  {{40, 50, kThreeTaps, 0}, -14},   {{40, 0, nullptr, 0.1}, -14},
+      {{40, 20, kThreeTaps, 0.1}, -13}, {{40, -50, kThreeTaps, 0.1}, -12}};
+  for (const auto& [channel, most_db] : cases) {
+    double power = 0;
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      Line line(channel, seed);
+      FrameEstimate estimate;
+      estimate.timing.clock = (channel.clock_ppm + 0.4) * 1e-6;
+      power += from_db(line.residual_db(estimate)) / 3;
+    }
+    EXPECT_LT(to_db(power), most_db) << channel.ebn0_db << " dB, " << channel.clock_ppm << " ppm, "
+                                     << (channel.taps ? channel.taps : "one path") << ", "
+                                     << channel.modulation;
+  }
+}
+
+// A gain in pieces is worth its noise where it shows, and nowhere else.
+TEST(Cancellation, GainFollowedOnlyWhereItShows) {
+  for (const bool modulated : {false, true}) {
+    Line line({40, 20, nullptr, modulated ? 0.1 : 0.0}, 5);
+    FrameEstimate estimate;
+    estimate.timing.clock = 20e-6;
+    line.residual_db(estimate);
+    EXPECT_EQ(!estimate.gain.values.empty(), modulated);
+  }
+}
+
+TEST(Cancellation, PathsCloserThanThePulseAreToldApart) {
+  const double rolloff = 1.0 / 6;
+  const std::vector<Finger> paths = {{0.1, {1, 0}}, {0.85, {-0.3, 0.4}}, {2.4, {0, 0.3}}};
+  std::vector<cf64> response(kDelays);
+  for (std::size_t d = 0; d < kDelays; ++d)
+    for (const Finger& f : paths)
+      response[d] += 100.0 * f.gain *
+                     rc_pulse(kFirstDelay + kDelayStep * static_cast<double>(d) - f.delay_chips, rolloff);
+  std::vector<cf64> left = response;
+  std::vector<Finger> found;
+  find_fingers(left, 100, 100, rolloff, found);
+  fit_fingers(response, 100, rolloff, found);
+  double worst = 0;
+  for (std::size_t d = 0; d < kDelays; ++d) {
+    for (const Finger& f : found)
+      response[d] -= 100.0 * f.gain *
+                     rc_pulse(kFirstDelay + kDelayStep * static_cast<double>(d) - f.delay_chips, rolloff);
+    worst = std::max(worst, std::abs(response[d]));
+  }
+  EXPECT_LT(worst, 3);  // of 100: CLEAN alone leaves 10
+}
+
+TEST(Cancellation, GainIsLinearBetweenItsValues) {
+  FrameGain gain;
+  EXPECT_EQ(gain.at(17), cf32(1, 0));
+  gain.first_chip = 10;
+  gain.step_chips = 20;
+  gain.values = {{1, 0}, {2, 2}};
+  EXPECT_EQ(gain.at(-5), cf32(1, 0));
+  EXPECT_EQ(gain.at(15), cf32(1.25F, 0.5F));
+  EXPECT_EQ(gain.at(90), cf32(2, 2));
+}
+
+// 40 dB below another frame that covers it, three paths each, 10 % gain modulation: the weak one has 3.5 dB,
+// where a single link loses about one in a hundred.
+TEST(Cancellation, WeakFrameUnderStrongOneDecodes) {
+  const Profile profile = *find_profile("cenelec-a");
+  const FrameEncoder encoder(profile);
+  const Modulator modulator(profile);
+  const PayloadClass& c = profile.classes[0];
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    Rng rng(seed);
+    std::vector<float> samples(
+        static_cast<std::size_t>((profile.frame_chips(c) + 4000) * profile.samples_per_chip()));
+    std::vector<std::vector<std::uint8_t>> sent;
+    for (const double ebn0_db : {43.5, 3.5}) {
+      sent.emplace_back(16);
+      for (auto& byte : sent.back()) byte = static_cast<std::uint8_t>(rng.below(256));
+      Arrival a;
+      a.start_samples = rng.uniform(1000, 2000) * profile.samples_per_chip();
+      a.clock_ppm = rng.uniform(-20, 20);
+      a.carrier_offset_hz = a.clock_ppm * 1e-6 * profile.carrier_crystal_hz;
+      a.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(profile, c, ebn0_db));
+      std::vector<Tap> taps = *parse_taps(kThreeTaps);
+      for (Tap& t : taps) t.phase_rad = rng.uniform(0, 2 * kPi);
+      add_multipath(modulator, encoder.encode(sent.back(), ebn0_db > 20 ? 1 : 2), a, taps,
+                    profile.chip_rate_hz, Span<float>(samples));
+    }
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      samples[i] *= static_cast<float>(
+          1 + 0.1 * std::cos(2 * kPi * 100 / profile.sample_rate_hz * static_cast<double>(i)));
+    rng.add_noise(Span<float>(samples), std::sqrt(noise_variance(profile, profile.sample_rate_hz, 1.0, 1.0)));
+    ReceiverConfig config;
+    config.profile = profile;
+    config.full_scale = 1e9;
+    std::vector<std::vector<std::uint8_t>> heard;
+    auto receiver = Receiver::create(config, [&](const ReceivedFrame& f) { heard.push_back(f.payload); });
+    receiver->process(Span<const float>(samples));
+    receiver->flush();
+    EXPECT_EQ(heard, sent) << seed;
+  }
+}
+
+}  // namespace
+}  // namespace ngdsp

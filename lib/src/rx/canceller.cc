@@ -96,13 +96,36 @@ double Canceller::pulse(double t) const {
 
 Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
                                  double scale) {
+  paths_.clear();
+  add_paths(frame, frame, scale);
+  return draw(chips, frame, replica);
+}
+
+void Canceller::replace(ChipBuffer& chips, const FrameEstimate& before, const FrameEstimate& after,
+                        const SplitSequence& replica) {
+  paths_.clear();
+  add_paths(before, after, 1);
+  add_paths(after, after, -1);
+  draw(chips, after, replica);
+}
+
+// The paths of a frame as they look against the timing and carrier of `reference`, another estimate of it.
+void Canceller::add_paths(const FrameEstimate& frame, const FrameEstimate& reference, double scale) {
+  const double slip = reference.timing.clock - frame.timing.clock, turns = frame.turns - reference.turns;
+  for (const auto* fingers : {&frame.fingers, &frame.rest})
+    for (const Finger& f : *fingers)
+      paths_.push_back(
+          {frame.timing.chip - reference.timing.chip + f.delay_chips, scale * f.gain, slip, turns});
+}
+
+Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
+                                  const SplitSequence& replica) {
   const int lanes = chips.lanes();
   double first_delay = 0, last_delay = 0;
-  std::vector<Finger> paths = frame.fingers;
-  paths.insert(paths.end(), frame.rest.begin(), frame.rest.end());
-  for (const Finger& f : paths) {
-    first_delay = std::min(first_delay, f.delay_chips);
-    last_delay = std::max(last_delay, f.delay_chips);
+  for (const Path& f : paths_) {
+    const double slipped = std::abs(f.slip) * static_cast<double>(replica.chips());
+    first_delay = std::min(first_delay, f.delay - slipped);
+    last_delay = std::max(last_delay, f.delay + slipped);
   }
   const int reach = frame.rest.empty() ? kPulseReach : kFarReach;
   Taps w;
@@ -117,8 +140,8 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
   const auto block_rows = static_cast<std::int64_t>(kBlockSymbols);
   const cf64 chip_turn = std::polar(1.0, 2 * kPi * frame.turns),
              row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);
-  cf64 back[kMaxTaps];  // the turn that a tap's chip lags behind, and the sign
-  for (int j = 0; j < w.count; ++j) back[j] = std::polar(scale, -2 * kPi * frame.turns * (w.first + j));
+  cf64 back[kMaxTaps];  // the turn that a tap's chip lags behind
+  for (int j = 0; j < w.count; ++j) back[j] = std::polar(1.0, -2 * kPi * frame.turns * (w.first + j));
   float row_re[kBlockSymbols], row_im[kBlockSymbols], still_re[kBlockSymbols], still_im[kBlockSymbols];
   cf64 turn(1, 0);
   for (std::size_t i = 0; i < kBlockSymbols; ++i, turn *= row_turn) {
@@ -133,10 +156,14 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
     const double shift = frame.timing.chip - frame.timing.clock * middle * (1 + frame.timing.clock);
     const auto whole = static_cast<std::int64_t>(std::floor(shift));
     const double part = shift - static_cast<double>(whole);
+    for (Path& f : paths_) {
+      f.delay_here = f.delay + f.slip * middle;
+      f.gain_here = f.gain * std::polar(1.0, 2 * kPi * f.turns * middle);
+    }
     for (int j = 0; j < w.count; ++j) {
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
         cf64 g;
-        for (const Finger& f : paths) g += f.gain * pulse(w.first + j + 0.25 * k - part - f.delay_chips);
+        for (const Path& f : paths_) g += f.gain_here * pulse(w.first + j + 0.25 * k - part - f.delay_here);
         g *= back[j];
         w.re[j][k] = static_cast<float>(g.real());
         w.im[j][k] = static_cast<float>(g.imag());

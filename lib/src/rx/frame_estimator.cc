@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
+#include "ngdsp/waveform/pulse.h"
 #include "rx/straight_frame.h"
 
 namespace ngdsp {
@@ -65,6 +66,22 @@ void FrameEstimator::correlate_pieces(const ChipBuffer& chips, FrameTiming t, co
                             first + replica.padding(), count));
     first += count;
   }
+  if (taken_.fingers.empty()) return;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    const Piece& p = pieces_[i];
+    const double delay = t.chip - taken_.timing.chip - (t.clock - taken_.timing.clock) * p.time;
+    const double turn = kPi * taken_.turns * p.chips;  // half of that within the piece
+    const double kept = std::abs(turn) > 1e-6 ? std::sin(turn) / turn : 1;
+    out[i] += std::polar(kept * p.chips, 2 * kPi * taken_.turns * p.time) * taken_response(delay);
+  }
+}
+
+// What a chip of the taken frame gives at a delay against its timing.
+cf64 FrameEstimator::taken_response(double delay) const {
+  cf64 sum;
+  for (const Finger& f : taken_.fingers)
+    sum += f.gain * rc_pulse(delay - f.delay_chips, reader_.profile().rolloff);
+  return sum;
 }
 
 cf64 FrameEstimator::sum(const std::vector<cf64>& values, double turns) const {
@@ -96,6 +113,14 @@ void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, c
   weights_.clear();
   for (const Piece& p : pieces_) weights_.push_back(p.weight);
   straight_->respond(chips, at.timing, at.turns, replica, weights_, kPieceChips, halves_);
+  if (!taken_.fingers.empty()) {
+    cf64 all;
+    for (const Piece& p : pieces_)
+      all += std::polar(p.weight * p.chips, 2 * kPi * (taken_.turns - at.turns) * p.time);
+    for (std::size_t i = 0; i < halves_.size(); ++i)
+      halves_[i] += all * taken_response(kFirstDelay + 0.5 * static_cast<double>(i) + at.timing.chip -
+                                         taken_.timing.chip);
+  }
   response_.assign(kDelays, cf64{});
   for (std::size_t i = 0; i < halves_.size(); ++i) response_[2 * i] = halves_[i];
   for (std::size_t d = 1; d < kDelays; d += 2) {
@@ -106,13 +131,29 @@ void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, c
 
 void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
                               const SplitSequence& replica, FrameEstimate& out) {
+  taken_.fingers.clear();
+  out.base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
+  estimate_from(chips, h, first_chip, replica, out);
+}
+
+void FrameEstimator::estimate_again(const ChipBuffer& chips, const SplitSequence& replica,
+                                    FrameEstimate& frame) {
+  taken_ = frame;
+  FrameHypothesis h;
+  h.sequence = frame.sequence;
+  h.carrier_offset_hz = frame.turns * reader_.profile().chip_rate_hz + frame.base_hz;
+  h.clock_ppm = frame.timing.clock * 1e6;
+  estimate_from(chips, h, frame.timing.chip, replica, frame);
+}
+
+void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
+                                   const SplitSequence& replica, FrameEstimate& out) {
   const Profile& p = reader_.profile();
   const std::size_t frame_chips = reader_.frame_chips(h.sequence);
   const double untied_hz = h.carrier_offset_hz - h.clock_ppm * 1e-6 * p.carrier_crystal_hz;
   out.sequence = h.sequence;
   out.rest.clear();
   out.gain = {};
-  out.base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
   out.turns = (h.carrier_offset_hz - out.base_hz) / p.chip_rate_hz;
   const auto reference = static_cast<double>(reader_.reference(h.sequence));
   out.timing = {first_chip, h.clock_ppm * 1e-6, reference};

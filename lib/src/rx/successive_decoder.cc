@@ -516,13 +516,20 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     h.clock_ppm = t.estimate.timing.clock * 1e6;
     const double base_hz = t.estimate.base_hz;
     h.chip = t.estimate.timing.chip;
+    ++counters.estimates;
     FrameHypothesis before = h;
     before.carrier_offset_hz = base_hz;
-    canceller.add(chips, t.estimate, estimator.replica(before, t.symbols), +1);
-    const SplitSequence& replica = estimator.replica(h, t.symbols);
-    estimator.estimate(chips, h, h.chip, replica, t.estimate);
-    take_out(chips, t.estimate, replica);
-    ++counters.estimates;
+    const SplitSequence& replica = estimator.replica(before, t.symbols);
+    if (t.estimate.rest.empty()) {
+      const FrameEstimate taken_out = t.estimate;
+      estimator.estimate_again(chips, replica, t.estimate);
+      canceller.replace(chips, taken_out, t.estimate, replica);
+    } else {
+      canceller.add(chips, t.estimate, replica, +1);
+      const SplitSequence& turned = estimator.replica(h, t.symbols);
+      estimator.estimate(chips, h, h.chip, turned, t.estimate);
+      take_out(chips, t.estimate, turned);
+    }
   }
 }
 

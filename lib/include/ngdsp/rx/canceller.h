@@ -24,9 +24,23 @@ class Canceller {
     std::int64_t first, last;
   };
   Extent add(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica, double scale);
+  /// Puts `before` back and takes `after` out, two estimates of one frame, in one pass. The carrier between
+  /// them stands still over a block of rows. For estimates without `gain`.
+  void replace(ChipBuffer& chips, const FrameEstimate& before, const FrameEstimate& after,
+               const SplitSequence& replica);
 
  private:
+  struct Path {
+    double delay;
+    cf64 gain;
+    double slip, turns;  // how delay and phase move along the frame, a chip
+    double delay_here = 0;
+    cf64 gain_here = {};
+  };
+  void add_paths(const FrameEstimate& frame, const FrameEstimate& reference, double scale);
+  Extent draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica);
   double pulse(double t) const;
+  std::vector<Path> paths_;  // of what is drawn
   double rolloff_;
   std::vector<float> table_;  // the raised cosine, kPulseSteps a chip
 };

@@ -52,6 +52,9 @@ class FrameEstimator {
   /// `first_chip`: of the strongest path, to a quarter chip or so.
   void estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
                 const SplitSequence& replica, FrameEstimate& out);
+  /// The same for a frame that was taken out of `chips`: estimated from what is left of it and what `frame`
+  /// says was taken. `replica`: turned by its base_hz. For frames without `rest` and `gain`.
+  void estimate_again(const ChipBuffer& chips, const SplitSequence& replica, FrameEstimate& frame);
   /// Energy of the last estimated frame that the chips still hold, piece by piece so that no wrong phase
   /// hides it, against that of the estimate: how deep it was cancelled, dB. What noise alone would hold is
   /// taken off; at most what one nat of it allows.
@@ -66,6 +69,9 @@ class FrameEstimator {
                         std::vector<cf64>& out) const;
   cf64 sum(const std::vector<cf64>& pieces, double turns) const;
   void respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica);
+  void estimate_from(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
+                     const SplitSequence& replica, FrameEstimate& out);
+  cf64 taken_response(double delay) const;
 
   FrameReader reader_;
   OffsetRange range_;
@@ -74,7 +80,8 @@ class FrameEstimator {
   std::vector<Piece> pieces_;
   std::vector<double> weights_;
   std::vector<cf64> early_, middle_, late_, response_, halves_, left_;
-  double energy_ = 0;  // of the last estimated frame, over its noise
+  FrameEstimate taken_;  // what was taken out of the chips and counts as there; no fingers: nothing
+  double energy_ = 0;    // of the last estimated frame, over its noise
 };
 
 }  // namespace ngdsp

@@ -81,11 +81,12 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
                           static_cast<double>(reader_.reference(h.sequence));
     const double at = h.chip + static_cast<double>(first) - h.clock_ppm * 1e-6 * middle;
     const cf64 turn = std::polar(1.0, -2.0 * kPi * turns * middle);
-    for (std::size_t d = 0; d < kDelays; ++d)
+    for (std::size_t d = 0; d < kDelays; d += 2)
       response_[d] +=
           turn * correlate(chips, at + kFirstDelay + static_cast<double>(d) * kDelayStep, s, first, count);
     noise += static_cast<double>(count) / reader_.weight(chips, at, count);
   }
+  fill_quarters(response_);
   find_fingers(response_, static_cast<double>(reader_.preamble_chips()), kFingerStatistic * noise,
                reader_.profile().rolloff, fingers_);
 }
@@ -117,13 +118,19 @@ void Demodulator::read_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
                         static_cast<double>(reader_.reference(h.sequence));
   const cf64 symbol_turn =
       std::polar(1.0, -2.0 * kPi * turns * static_cast<double>(reader_.spreading_factor()));
+  cf32 block_turn[kBlockSymbols];
+  cf64 within(1, 0);
+  for (cf32& w : block_turn) {
+    w = cf32(within);
+    within *= symbol_turn;
+  }
   for (std::size_t m = 0, n; m < code_bits; m += n) {
     n = reader_.block_symbols(h.sequence, m, code_bits);
     const double t = static_cast<double>(reader_.symbol_chip(h.sequence, m)) + middle;
-    cf64 w = std::polar(1.0, -2.0 * kPi * turns * t);
-    for (std::size_t i = m; i < m + n; ++i, w *= symbol_turn) {
-      turn_.re[i] = static_cast<float>(w.real());
-      turn_.im[i] = static_cast<float>(w.imag());
+    const cf32 w(std::polar(1.0, -2.0 * kPi * turns * t));
+    for (std::size_t i = 0; i < n; ++i) {
+      turn_.re[m + i] = w.real() * block_turn[i].real() - w.imag() * block_turn[i].imag();
+      turn_.im[m + i] = w.real() * block_turn[i].imag() + w.imag() * block_turn[i].real();
     }
   }
   if (paths_.size() < fingers_.size()) paths_.resize(fingers_.size());

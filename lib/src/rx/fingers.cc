@@ -19,6 +19,14 @@ constexpr double kSlopeStep = 1.0 / 64;  // chips, of the derivative
 
 }  // namespace
 
+void fill_quarters(std::vector<cf64>& response) {
+  for (std::size_t d = 1; d + 1 < response.size(); d += 2) {
+    const cf64 far =
+        (d >= 3 ? response[d - 3] : cf64{}) + (d + 3 < response.size() ? response[d + 3] : cf64{});
+    response[d] = 0.5625 * (response[d - 1] + response[d + 1]) - 0.0625 * far;
+  }
+}
+
 void find_fingers(std::vector<cf64>& response, double length, double least, double rolloff,
                   std::vector<Finger>& fingers) {
   fingers.clear();

@@ -123,10 +123,7 @@ void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, c
   }
   response_.assign(kDelays, cf64{});
   for (std::size_t i = 0; i < halves_.size(); ++i) response_[2 * i] = halves_[i];
-  for (std::size_t d = 1; d < kDelays; d += 2) {
-    const cf64 far = (d >= 3 ? response_[d - 3] : cf64{}) + (d + 3 < kDelays ? response_[d + 3] : cf64{});
-    response_[d] = 0.5625 * (response_[d - 1] + response_[d + 1]) - 0.0625 * far;
-  }
+  fill_quarters(response_);
 }
 
 void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,

@@ -163,6 +163,9 @@ struct SuccessiveDecoder::Impl {
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power);
   bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, bool crowded);
+  static bool strong(const FrameEstimate& frame, double power) {
+    return frame.amplitude() * frame.amplitude() > StrongFrame::kLeastChipEcN0 * power;
+  }
   double take_out(ChipBuffer& chips, FrameEstimate& frame, const SplitSequence& replica);
   void estimate_again(ChipBuffer& chips);
   void forget(ChipBuffer& chips, std::int64_t end);
@@ -495,9 +498,7 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
                                      static_cast<std::size_t>(extent.last - extent.first)),
                     1e-30);
   };
-  const double amplitude = frame.amplitude();
-  if (amplitude * amplitude > StrongFrame::kLeastChipEcN0 * power())
-    strong_frame.take_out_rest(chips, canceller, replica, frame);
+  if (strong(frame, power())) strong_frame.take_out_rest(chips, canceller, replica, frame);
   return power();
 }
 
@@ -524,6 +525,7 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
       const FrameEstimate taken_out = t.estimate;
       estimator.estimate_again(chips, replica, t.estimate);
       canceller.replace(chips, taken_out, t.estimate, replica);
+      if (strong(t.estimate, power)) strong_frame.take_out_rest(chips, canceller, replica, t.estimate);
     } else {
       canceller.add(chips, t.estimate, replica, +1);
       const SplitSequence& turned = estimator.replica(h, t.symbols);

@@ -17,6 +17,9 @@ struct Finger {
 constexpr double kFirstDelay = -3, kLastDelay = 12, kDelayStep = 0.25;
 constexpr std::size_t kDelays = static_cast<std::size_t>((kLastDelay - kFirstDelay) / kDelayStep) + 1;
 
+/// Fills the quarter chips of a response whose half chips (even indices) are there: cubic interpolation.
+void fill_quarters(std::vector<cf64>& response);
+
 /// CLEAN: the strongest delay of `response` (kDelays values, a path of gain g gives `length` g times the
 /// raised-cosine pulse), then the strongest of what its pulse leaves, while a path's |response|^2 is at least
 /// `least`, the range that matters. At least one finger.

@@ -35,34 +35,45 @@ std::size_t whole_rows(std::size_t chips, std::size_t lanes) {
   return ((chips + lanes - 1) / lanes + kWidth - 1) / kWidth * kWidth;
 }
 
-// One lane's part of a sum.
-struct Pair {
-  const float *re, *im, *c_re, *c_im;
+// Delays summed at a time: they share what is loaded of the replica.
+constexpr std::size_t kDelayGroup = 4;
+
+struct Sum {
+  float re[kWidth] = {}, im[kWidth] = {};
 };
 
-// sum += r conj(s) over `n` rows, a multiple of kWidth, of all lanes.
-NGDSP_MULTIVERSION void add_products(const Pair* lanes, std::size_t count, std::size_t n, float* sum_re,
-                                     float* sum_im) {
-  Vector x[2] = {}, y[2] = {};
-  for (std::size_t l = 0; l < count; ++l) {
-    const Pair& p = lanes[l];
-    for (std::size_t i = 0, v = 0; i < n; i += kWidth, v ^= 1) {
-      Vector a, b, c, d;
-      load(p.re + i, a);
-      load(p.im + i, b);
-      load(p.c_re + i, c);
-      load(p.c_im + i, d);
-      x[v] += a * c - b * d;
-      y[v] += a * d + b * c;
+// Where a run of rows begins in every position, delay + lane, of the frame and in every lane of the replica.
+struct Rows {
+  const float *re, *im;
+};
+
+// sums[d] += r conj(s) over `n` rows, a multiple of kWidth, of all lanes; position d + lane of r meets that
+// lane of s.
+NGDSP_MULTIVERSION void add_products(const Rows* r, const Rows* s, std::size_t lanes, std::size_t n,
+                                     Sum* sums) {
+  Vector x[kDelayGroup] = {}, y[kDelayGroup] = {};
+  for (std::size_t i = 0; i < n; i += kWidth)
+    for (std::size_t l = 0; l < lanes; ++l) {
+      Vector c, d;
+      load(s[l].re + i, c);
+      load(s[l].im + i, d);
+      for (std::size_t k = 0; k < kDelayGroup; ++k) {
+        Vector a, b;
+        load(r[l + k].re + i, a);
+        load(r[l + k].im + i, b);
+        x[k] += a * c - b * d;
+        y[k] += a * d + b * c;
+      }
     }
+  for (std::size_t k = 0; k < kDelayGroup; ++k) {
+    Vector re, im;
+    load(sums[k].re, re);
+    load(sums[k].im, im);
+    re += x[k];
+    im += y[k];
+    std::memcpy(sums[k].re, &re, sizeof re);
+    std::memcpy(sums[k].im, &im, sizeof im);
   }
-  Vector re, im;
-  load(sum_re, re);
-  load(sum_im, im);
-  re += x[0] + x[1];
-  im += y[0] + y[1];
-  std::memcpy(sum_re, &re, sizeof re);
-  std::memcpy(sum_im, &im, sizeof im);
 }
 
 }  // namespace
@@ -80,7 +91,7 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
   // Sums run over whole vectors; behind the frame the replica is 0, and so must be what it meets.
   for (auto* part : {&re_, &im_})
     for (auto& lane : *part) {
-      lane.resize((padding_ + kReach) / lanes + 1 + whole_rows(frame_chips, lanes));
+      lane.resize((padding_ + kReach + kDelayGroup) / lanes + 2 + whole_rows(frame_chips, lanes));
       std::fill(lane.begin() + static_cast<std::ptrdiff_t>(std::min(rows, lane.size())), lane.end(), 0.0F);
     }
 
@@ -112,26 +123,26 @@ void StraightFrame::assign(const ChipBuffer& chips, FrameTiming t, double offset
 }
 
 void StraightFrame::correlate(const SplitSequence& replica, int first_delay, std::vector<cf64>& sums) const {
-  struct Sum {
-    float re[kWidth] = {}, im[kWidth] = {};
-  };
-  std::vector<Sum> partial(sums.size());
   const auto lanes = static_cast<std::size_t>(lanes_);
-  std::vector<Pair> pairs(lanes);
-  const std::size_t rows = whole_rows(chips_, lanes);
+  const std::size_t groups = (sums.size() + kDelayGroup - 1) / kDelayGroup, rows = whole_rows(chips_, lanes);
+  std::vector<Sum> partial(groups * kDelayGroup);
+  std::vector<Rows> r(partial.size() + lanes), s(lanes);
   for (std::size_t row = 0; row < rows; row += kNearRows) {
-    for (std::size_t d = 0; d < sums.size(); ++d) {
-      LanePosition at(static_cast<std::int64_t>(padding_) + first_delay + static_cast<std::int64_t>(d),
-                      lanes_);
-      LanePosition of(static_cast<std::int64_t>(replica.padding()), lanes_);
-      for (std::size_t l = 0; l < lanes; ++l, ++at, ++of) {
-        const auto lane = static_cast<std::size_t>(at.lane);
-        const std::size_t from = static_cast<std::size_t>(at.row) + row;
-        pairs[l] = {re_[lane].data() + from, im_[lane].data() + from, replica.re(of) + row,
-                    replica.im(of) + row};
-      }
-      add_products(pairs.data(), lanes, std::min(kNearRows, rows - row), partial[d].re, partial[d].im);
+    LanePosition at(static_cast<std::int64_t>(padding_) + first_delay, lanes_);
+    for (Rows& x : r) {
+      const auto lane = static_cast<std::size_t>(at.lane);
+      const std::size_t from = static_cast<std::size_t>(at.row) + row;
+      x = {re_[lane].data() + from, im_[lane].data() + from};
+      ++at;
     }
+    LanePosition of(static_cast<std::int64_t>(replica.padding()), lanes_);
+    for (Rows& x : s) {
+      x = {replica.re(of) + row, replica.im(of) + row};
+      ++of;
+    }
+    for (std::size_t g = 0; g < groups; ++g)
+      add_products(r.data() + g * kDelayGroup, s.data(), lanes, std::min(kNearRows, rows - row),
+                   partial.data() + g * kDelayGroup);
   }
   for (std::size_t d = 0; d < sums.size(); ++d) {
     sums[d] = {};

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kPieceChips = 448;
 constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
+constexpr int kNearHalves = 3;             // half chips beside the paths that are known
 // |response|^2 over noise is exponential(1) on noise; about 30 independent delays: 1 in 700 frames.
 constexpr double kFingerStatistic = 10;
 constexpr double kFingerCost = 4;  // nats off the metric for the choice of a further path
@@ -112,7 +113,21 @@ double FrameEstimator::cancellation_db(const ChipBuffer& chips, const FrameEstim
 void FrameEstimator::respond(const ChipBuffer& chips, const FrameEstimate& at, const SplitSequence& replica) {
   weights_.clear();
   for (const Piece& p : pieces_) weights_.push_back(p.weight);
-  straight_->respond(chips, at.timing, at.turns, replica, weights_, kPieceChips, halves_);
+  halves_.assign(StraightFrame::kHalves, cf64{});
+  // Of a frame estimated before only the neighbourhood of its paths is looked at.
+  int first = 0, last = static_cast<int>(halves_.size()) - 1;
+  if (!taken_.fingers.empty()) {
+    const auto by_delay = [](const Finger& a, const Finger& b) { return a.delay_chips < b.delay_chips; };
+    const auto ends = std::minmax_element(taken_.fingers.begin(), taken_.fingers.end(), by_delay);
+    first = std::max(first, static_cast<int>(std::floor(2 * ends.first->delay_chips)) -
+                                StraightFrame::kFirstHalf - kNearHalves);
+    last = std::min(last, static_cast<int>(std::ceil(2 * ends.second->delay_chips)) -
+                              StraightFrame::kFirstHalf + kNearHalves);
+  }
+  straight_->respond(chips, at.timing, at.turns, replica, weights_, kPieceChips,
+                     StraightFrame::kFirstHalf + first,
+                     Span<cf64>(halves_).subspan(static_cast<std::size_t>(first),
+                                                 static_cast<std::size_t>(last - first + 1)));
   if (!taken_.fingers.empty()) {
     cf64 all;
     for (const Piece& p : pieces_)

@@ -153,15 +153,15 @@ void StraightFrame::correlate(const SplitSequence& replica, int first_delay, std
 
 void StraightFrame::respond(const ChipBuffer& chips, FrameTiming t, double turns,
                             const SplitSequence& replica, const std::vector<double>& weights,
-                            std::size_t piece_chips, std::vector<cf64>& halves) {
-  halves.resize(kHalves);
-  const auto first = static_cast<int>(kFirstDelay);
-  for (std::size_t h = 0; h < 2; ++h) {
-    assign(chips, t, 0.5 * static_cast<double>(h), turns, replica.chips(), weights, piece_chips);
-    sums_.resize((kHalves + 1 - h) / 2);
-    correlate(replica, first, sums_);
+                            std::size_t piece_chips, int first_half, Span<cf64> halves) {
+  for (int h = 0; h < 2; ++h) {
+    const int half = first_half + h, whole = half >= 0 ? half / 2 : -((1 - half) / 2);
+    assign(chips, t, 0.5 * (half - 2 * whole), turns, replica.chips(), weights, piece_chips);
+    sums_.resize((halves.size() + 1 - static_cast<std::size_t>(h)) / 2);
+    correlate(replica, whole, sums_);
     for (std::size_t i = 0; i < sums_.size(); ++i)
-      halves[2 * i + h] = std::polar(1.0, 2.0 * kPi * turns * (first + static_cast<double>(i))) * sums_[i];
+      halves[2 * i + static_cast<std::size_t>(h)] =
+          std::polar(1.0, 2.0 * kPi * turns * (whole + static_cast<double>(i))) * sums_[i];
   }
 }
 

@@ -12,11 +12,14 @@ namespace ngdsp {
 class StraightFrame {
  public:
   static constexpr std::size_t kHalves = (kDelays + 1) / 2;
+  static constexpr int kFirstHalf = static_cast<int>(2 * kFirstDelay);
 
-  /// halves[i] = sum_n w(n) r(t_n + d_i) conj(s[n]) exp(-j 2 pi turns (n - t.reference)), d_i = kFirstDelay +
-  /// i/2 chips up to kLastDelay, t_n the time of chip n. `weights`: w, one for each `piece_chips` chips.
+  /// halves[i] = sum_n w(n) r(t_n + d_i) conj(s[n]) exp(-j 2 pi turns (n - t.reference)), d_i = (first_half +
+  /// i)/2 chips within kFirstDelay ... kLastDelay, t_n the time of chip n. `weights`: w, one for each
+  /// `piece_chips` chips.
   void respond(const ChipBuffer& chips, FrameTiming t, double turns, const SplitSequence& replica,
-               const std::vector<double>& weights, std::size_t piece_chips, std::vector<cf64>& halves);
+               const std::vector<double>& weights, std::size_t piece_chips, int first_half,
+               Span<cf64> halves);
 
  private:
   // r[n] = weight(n) exp(-j 2 pi turns (n - t.reference)) times the chips at the time of chip n, `offset`

@@ -61,11 +61,12 @@ void StrongFrame::take_out_rest(ChipBuffer& chips, Canceller& canceller, const S
 
 void StrongFrame::take_out_response(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
                                     FrameEstimate& frame) {
-  std::vector<cf64> response;
+  std::vector<cf64> response(kHalves);
   FrameEstimate& part = work_->part;
   part = frame;
   part.fingers.clear();
-  work_->straight.respond(chips, frame.timing, frame.turns, replica, {1.0}, replica.chips(), response);
+  work_->straight.respond(chips, frame.timing, frame.turns, replica, {1.0}, replica.chips(),
+                          StraightFrame::kFirstHalf, response);
   for (cf64& r : response) r /= static_cast<double>(replica.chips());
   std::vector<double> gram(kHalves * kHalves);
   for (std::size_t i = 0; i < kHalves; ++i)

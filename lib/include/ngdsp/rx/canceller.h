@@ -26,9 +26,10 @@ class Canceller {
   Extent add(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica, double scale);
 
  private:
-  double pulse(double t) const;
+  // Adds gain rc(t + m) to tap m < count.
+  void add_pulse(double t, cf64 gain, int count, float* re, float* im) const;
   double rolloff_;
-  std::vector<float> table_;  // the raised cosine, kPulseSteps a chip
+  std::vector<float> pulses_;  // the raised cosine at whole chips, in a row for every phase
 };
 
 }  // namespace ngdsp

@@ -14,6 +14,7 @@
 #include "ngdsp/channel/noise_level.h"
 #include "ngdsp/fec/interleaver.h"
 #include "ngdsp/fec/polar_decoder.h"
+#include "ngdsp/rx/canceller.h"
 #include "ngdsp/rx/chip_buffer.h"
 #include "ngdsp/rx/front_end.h"
 #include "ngdsp/rx/preamble_detector.h"
@@ -226,6 +227,31 @@ void decoder(benchmark::State& state) {
                  std::to_string(state.range(2) / 10) + " dB");
 }
 
+// One frame of 16 bytes out of the stream, on so many paths.
+void canceller(benchmark::State& state) {
+  const Profile& p = shipped_profiles().front();
+  const FrameEncoder encoder(p);
+  FrameEstimator estimator(encoder, OffsetRange{});
+  std::vector<float> symbols;
+  encoder.encode_symbols(std::vector<std::uint8_t>(16), 0, symbols);
+  const SplitSequence& replica = estimator.replica(FrameHypothesis{}, symbols);
+  ChipBuffer chips(p.spreading_factor);
+  chips.append(std::vector<cf32>(ChipBuffer::kPlanes * (replica.chips() + 2000)));
+  FrameEstimate frame;
+  frame.timing.chip = 600.3;
+  frame.timing.clock = 20e-6;
+  frame.timing.reference = 0.5 * static_cast<double>(replica.chips());
+  frame.turns = 1e-5;
+  for (int i = 0; i < state.range(0); ++i) frame.fingers.push_back({1.6 * i, {0.7, 0.7}});
+  Canceller canceller(p.rolloff);
+  double scale = 1;
+  for (auto _ : state) {
+    canceller.add(chips, frame, replica, scale);
+    scale = -scale;
+  }
+  state.SetLabel(std::to_string(state.range(0)) + (state.range(0) == 1 ? " path" : " paths"));
+}
+
 // Arguments: index of the shipped profile (0 cenelec-a, 1 cenelec-a-low, 2 fcc, 4 srd868).
 BENCHMARK(receiver_on_noise)->Arg(0)->Arg(1)->Arg(4)->Unit(benchmark::kMillisecond);
 BENCHMARK(receiver_on_frames)->Arg(0)->Unit(benchmark::kMillisecond);
@@ -235,6 +261,7 @@ BENCHMARK(decoder)
     ->ArgsProduct({{0, 1, 2}, {8, 32, 128}, {50}})
     ->ArgsProduct({{0}, {8, 32, 128}, {20}})
     ->Unit(benchmark::kMicrosecond);
+BENCHMARK(canceller)->Arg(1)->Arg(3)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace ngdsp

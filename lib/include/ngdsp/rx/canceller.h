@@ -34,15 +34,14 @@ class Canceller {
     double delay;
     cf64 gain;
     double slip, turns;  // how delay and phase move along the frame, a chip
-    double delay_here = 0;
-    cf64 gain_here = {};
   };
   void add_paths(const FrameEstimate& frame, const FrameEstimate& reference, double scale);
   Extent draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica);
-  double pulse(double t) const;
-  std::vector<Path> paths_;  // of what is drawn
+  // Adds gain rc(t + m) to tap m < count.
+  void add_pulse(double t, cf64 gain, int count, float* re, float* im) const;
   double rolloff_;
-  std::vector<float> table_;  // the raised cosine, kPulseSteps a chip
+  std::vector<Path> paths_;    // of what is drawn
+  std::vector<float> pulses_;  // the raised cosine at whole chips, in a row for every phase
 };
 
 }  // namespace ngdsp

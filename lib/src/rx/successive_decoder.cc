@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <limits>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
@@ -55,7 +54,7 @@ constexpr int kMaxPasses = 12;
 // Of one step: several times what 2 bit/chip need. What is left over waits for the next step.
 constexpr int kMaxVettings = 3000, kMaxDecodings = 500;
 constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
-constexpr double kEvidenceScatter = 8;  // nats by which noise moves evidence between two vettings
+constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kCrowdedPower = 1.25;  // of the noise floor: what else is there may go
 constexpr std::size_t kCrowdedHypotheses[] = {1, 4, 4};
@@ -150,13 +149,9 @@ struct SuccessiveDecoder::Impl {
     const double ratio = std::max(1.0, c.vetted_power / std::max(power, 1e-30));
     return c.evidence * ratio * ratio;
   }
-  // The power under a candidate at which vetting it (again) may let it pass: noise adds kEvidenceScatter.
-  double vetting_again_power(const Candidate& c) const {
-    if (c.vetted_power == 0) return std::numeric_limits<double>::infinity();
-    const double threshold = vetting_threshold(c);
-    if (c.evidence >= threshold) return 0;
-    return std::sqrt((std::max(c.evidence, 0.0) + kEvidenceScatter) / (threshold + kEvidenceScatter)) *
-           c.vetted_power;
+  bool worth_vetting(const Candidate& c, double power) const {
+    if (c.vetted_power == 0) return true;
+    return c.evidence < vetting_threshold(c) && power < kVetAgainPower * c.vetted_power;
   }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
@@ -292,7 +287,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
         c.waiting = false;
         const double power = power_under(chips, c);
-        if (power < vetting_again_power(c)) {
+        if (worth_vetting(c, power)) {
           c.waiting = vettings == kMaxVettings;
           if (c.waiting) continue;
           ++vettings;

@@ -83,6 +83,7 @@ json counters_json(const ngdsp::ReceiverCounters& c) {
           {"metric_rejected", c.metric_rejected},
           {"duplicates", c.duplicates},
           {"budget_dropped", c.budget_dropped},
+          {"strained_steps", c.strained_steps},
           {"cut_off", c.cut_off},
           {"frames", c.frames}};
 }

@@ -24,7 +24,8 @@ struct Between {
 Between between_planes(double t) {
   const double quarters = t * ChipBuffer::kPlanes, whole = std::floor(quarters);
   const auto q = static_cast<std::int64_t>(whole);
-  const double mu = quarters - whole < 1e-6 ? 0.0 : quarters - whole, gain = interpolation_gain(mu);
+  const double mu = quarters - whole < 1e-6 ? 0.0 : quarters - whole,
+               gain = mu == 0 ? 1.0 : interpolation_gain(mu);
   return {q >> 2,
           (q + 1) >> 2,
           static_cast<int>(q & 3),

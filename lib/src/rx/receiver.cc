@@ -273,6 +273,7 @@ ReceiverCounters Receiver::counters() const {
   c.duplicates = d.duplicates;
   c.budget_dropped = d.budget_dropped;
   c.cut_off = d.cut_off;
+  c.strained_steps = d.strained_steps;
   c.frames = d.frames;
   return c;
 }

@@ -51,11 +51,15 @@ constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete one
 constexpr int kMaxPasses = 12;
-// Of one step: several times what 2 bit/chip need. What is left over waits for the next step.
-constexpr int kMaxVettings = 3000, kMaxDecodings = 500;
+// Of one step, several times what 2 bit/chip need: decodings counted in paths of their lists. What is left
+// over waits for the next step.
+constexpr int kMaxVettings = 3000;
+constexpr std::uint64_t kMaxPaths = 64000;
 constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
+constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
+constexpr double kStrainedPower = 3;    // of the noise floor, where all frames should be gone
 constexpr double kCrowdedPower = 1.25;  // of the noise floor: what else is there may go
 constexpr std::size_t kCrowdedHypotheses[] = {1, 4, 4};
 constexpr double kEstimateAgainPower = 0.4;  // of that at a frame's last estimate
@@ -100,7 +104,8 @@ struct SuccessiveDecoder::Impl {
     double power;  // under the frame when it was estimated
   };
   std::deque<Taken> taken;
-  double floor = 0;  // noise power per chip
+  double floor = 0;       // noise power per chip
+  bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
 
   std::vector<double> thresholds, crowded_thresholds;  // by sequence
@@ -151,7 +156,8 @@ struct SuccessiveDecoder::Impl {
   }
   bool worth_vetting(const Candidate& c, double power) const {
     if (c.vetted_power == 0) return true;
-    return c.evidence < vetting_threshold(c) && power < kVetAgainPower * c.vetted_power;
+    return c.evidence < vetting_threshold(c) &&
+           power < (strained ? kPowerDrop : kVetAgainPower) * c.vetted_power;
   }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
@@ -278,7 +284,15 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, false, {}});
-  int vettings = 0, decodings = 0;
+  int vettings = 0;
+  const std::uint64_t paths_before = counters.paths;
+  // One length behind the newest chips every frame was complete a while ago.
+  const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
+  const std::int64_t settled = end - shortest - shortest / 2;
+  strained = settled > chips.begin() &&
+             chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
+                 kStrainedPower * floor;
+  counters.strained_steps += strained;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
     queue.clear();
@@ -304,17 +318,16 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c, evidence, power] : queue) {
-        const bool crowded = power > kCrowdedPower * floor && !last;
+        const bool crowded = power > kCrowdedPower * floor && !strained && !last;
         const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
         if (c->stage == Stage::kDecoded ||
-            (c->tried_power[effort] > 0 && power > kTryAgainPower * c->tried_power[effort]) ||
+            (c->tried_power[effort] > 0 &&
+             power > (strained ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (crowded && age < kEfforts[effort].age))
           continue;
-        c->waiting = decodings == kMaxDecodings;
+        c->waiting = counters.paths - paths_before >= kMaxPaths;
         if (c->waiting) continue;
-        ++decodings;
-        ++counters.decodings;
         found |= decode(chips, *block, *c, effort, crowded);
         if (found && effort > 0) break;
       }
@@ -333,12 +346,13 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
     // Where there is more than noise makes, frames hide each other, and a lower threshold finds them.
-    if (!block.busy) {
+    const bool hidden = power > kHiddenPower * floor;
+    if (!block.busy || !hidden) {
       hits.clear();
       detector.search(chips, block.first, thresholds, hits);
       block.busy = crowded(hits);
     }
-    if (block.busy) {
+    if (block.busy && hidden) {
       hits.clear();
       detector.search(chips, block.first, crowded_thresholds, hits);
       block.busy = crowded(hits);
@@ -428,6 +442,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       if (a.list >= list) continue;
       a.list = list;
       decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
+      counters.paths += static_cast<std::uint64_t>(list);
+      ++counters.decodings;
       if (decoded.crc_ok) right = &a;
     }
   }

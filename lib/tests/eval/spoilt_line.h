@@ -139,11 +139,12 @@ void expect_accounts(const Counters& c) {
             c.vetted + c.vetting_rejected + c.cut_off + c.budget_dropped + (c.duplicates - decoded_again));
 }
 
-// Every step vets and decodes no more than its budget (kMaxVettings, kMaxDecodings), and the chips kept are
+// Every step vets and decodes no more than its budget (kMaxVettings, kMaxPaths), and the chips kept are
 // those of the longest frame, 1.5 times as many that wait behind it, and a few blocks. Returns the candidates
 // that were given up for lack of time.
 inline std::uint64_t expect_bounded_work(const SpoiltLine& line) {
-  constexpr std::uint64_t kMaxVettings = 3000, kMaxDecodings = 500;
+  constexpr std::uint64_t kMaxVettings = 3000, kMaxPaths = 64000;
+  constexpr std::uint64_t kMostOfOne = 20 * (8 + 32 + 128);  // a candidate's decoding is not broken off
   constexpr std::int64_t kStepChips = 2048, kMostChips = 59392 * 5 / 2 + 3 * 6136;
   const Profile& p = line.config.profile;
   SuccessiveConfig config;
@@ -160,7 +161,7 @@ inline std::uint64_t expect_bounded_work(const SpoiltLine& line) {
       chips.append(block.subspan(i, std::min(kSamples, block.size() - i)));
       decoder.advance(chips);
       EXPECT_LE(decoder.counters().vettings - before.vettings, kMaxVettings);
-      EXPECT_LE(decoder.counters().decodings - before.decodings, kMaxDecodings);
+      EXPECT_LE(decoder.counters().paths - before.paths, kMaxPaths + kMostOfOne);
       EXPECT_LE(chips.end() - chips.begin(), kMostChips);
     }
   };

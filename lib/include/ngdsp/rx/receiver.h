@@ -65,6 +65,7 @@ struct ReceiverCounters {
   std::uint64_t duplicates = 0;       ///< the same frame found again
   std::uint64_t budget_dropped = 0;   ///< given up while waiting for their turn
   std::uint64_t cut_off = 0;          ///< candidates whose frame the stream does not hold whole
+  std::uint64_t strained_steps = 0;   ///< of 2048 chips, with frames left where all should have been decoded
   std::uint64_t frames = 0;
 };
 

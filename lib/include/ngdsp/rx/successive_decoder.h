@@ -44,7 +44,7 @@ struct DecodedFrame {
 struct SuccessiveCounters {
   std::uint64_t candidates = 0, vetted = 0, vetting_rejected = 0, decoder_failed = 0, metric_rejected = 0;
   std::uint64_t duplicates = 0, budget_dropped = 0, cut_off = 0, frames = 0, passes = 0, vettings = 0,
-                decodings = 0, estimates = 0;
+                decodings = 0, paths = 0, estimates = 0, strained_steps = 0;
 };
 
 struct SuccessiveConfig {

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kPieceChips = 448;
 constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
-constexpr int kNearHalves = 3;             // half chips beside the paths that are known
+constexpr int kNearHalves = 8;             // half chips beside the paths that are known
 // |response|^2 over noise is exponential(1) on noise; about 30 independent delays: 1 in 700 frames.
 constexpr double kFingerStatistic = 10;
 constexpr double kFingerCost = 4;  // nats off the metric for the choice of a further path

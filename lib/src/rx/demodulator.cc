@@ -14,7 +14,7 @@ namespace {
 constexpr double kTimingStep = 0.15;  // chips, of the timing search
 // |response to the preamble|^2 over noise, exponential(1) on noise, from which a delay is looked at with the
 // symbols' help, and what noise may give the best of a few: a path's gain is lowered by its share.
-constexpr double kFingerStatistic = 1.5, kFingerNoise = 3;
+constexpr double kFingerStatistic = 6, kFingerNoise = 3;
 
 // y *= turn.
 NGDSP_MULTIVERSION void turn_symbols(const float* turn_re, const float* turn_im, std::size_t n,

@@ -44,8 +44,9 @@ constexpr double kLongListMargin = 8;  // nats above the vetting threshold that 
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 constexpr double kMetricMargin = 14;
-// A frame found again: its own correlation has sidelobes and paths within this many chips.
-constexpr double kDuplicateChips = 24;
+// A frame found again: what a strong one leaves beyond the longest delay and pulse lies within this many
+// chips, and no node sends the same frame anew so soon.
+constexpr double kDuplicateChips = 64;
 
 constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;

@@ -35,6 +35,15 @@ double FrameEstimate::amplitude() const {
   return std::sqrt(power);
 }
 
+FrameHypothesis FrameEstimate::hypothesis(const Profile& profile) const {
+  FrameHypothesis h;
+  h.sequence = sequence;
+  h.chip = timing.chip;
+  h.carrier_offset_hz = turns * profile.chip_rate_hz + base_hz;
+  h.clock_ppm = timing.clock * 1e6;
+  return h;
+}
+
 double FrameEstimate::delay_spread_chips() const {
   double power = 1e-30, first = 0, second = 0;
   for (const Finger& f : fingers) {
@@ -151,11 +160,7 @@ void FrameEstimator::estimate(const ChipBuffer& chips, const FrameHypothesis& h,
 void FrameEstimator::estimate_again(const ChipBuffer& chips, const SplitSequence& replica,
                                     FrameEstimate& frame) {
   taken_ = frame;
-  FrameHypothesis h;
-  h.sequence = frame.sequence;
-  h.carrier_offset_hz = frame.turns * reader_.profile().chip_rate_hz + frame.base_hz;
-  h.clock_ppm = frame.timing.clock * 1e6;
-  estimate_from(chips, h, frame.timing.chip, replica, frame);
+  estimate_from(chips, taken_.hypothesis(reader_.profile()), taken_.timing.chip, replica, frame);
 }
 
 void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,

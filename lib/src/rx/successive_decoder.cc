@@ -523,23 +523,18 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     const double power = chips.mean_power(static_cast<double>(first), length);
     if (power > kEstimateAgainPower * t.power) continue;
     t.power = power;
-    FrameHypothesis h;
-    h.sequence = t.estimate.sequence;
-    h.carrier_offset_hz = t.estimate.turns * profile.chip_rate_hz + t.estimate.base_hz;
-    h.clock_ppm = t.estimate.timing.clock * 1e6;
-    const double base_hz = t.estimate.base_hz;
-    h.chip = t.estimate.timing.chip;
     ++counters.estimates;
-    FrameHypothesis before = h;
-    before.carrier_offset_hz = base_hz;
-    const SplitSequence& replica = estimator.replica(before, t.symbols);
-    if (t.estimate.rest.empty()) {
-      const FrameEstimate taken_out = t.estimate;
+    const FrameEstimate before = t.estimate;
+    const FrameHypothesis h = before.hypothesis(profile);
+    FrameHypothesis taken_out = h;  // the replica that was taken out is turned by base_hz
+    taken_out.carrier_offset_hz = before.base_hz;
+    const SplitSequence& replica = estimator.replica(taken_out, t.symbols);
+    if (before.rest.empty()) {
       estimator.estimate_again(chips, replica, t.estimate);
-      canceller.replace(chips, taken_out, t.estimate, replica);
+      canceller.replace(chips, before, t.estimate, replica);
       if (strong(t.estimate, power)) strong_frame.take_out_rest(chips, canceller, replica, t.estimate);
     } else {
-      canceller.add(chips, t.estimate, replica, +1);
+      canceller.add(chips, before, replica, +1);
       const SplitSequence& turned = estimator.replica(h, t.symbols);
       estimator.estimate(chips, h, h.chip, turned, t.estimate);
       take_out(chips, t.estimate, turned);

@@ -22,7 +22,7 @@ void fill_quarters(std::vector<cf64>& response);
 
 /// CLEAN: the strongest delay of `response` (kDelays values, a path of gain g gives `length` g times the
 /// raised-cosine pulse), then the strongest of what its pulse leaves, while a path's |response|^2 is at least
-/// `least`, the range that matters. At least one finger.
+/// `least` and within 20 dB of the strongest. At least one finger.
 void find_fingers(std::vector<cf64>& response, double length, double least, double rolloff,
                   std::vector<Finger>& fingers);
 

@@ -34,7 +34,8 @@ struct FrameEstimate {
   FrameGain gain;            ///< of strong frames, on all of them
   double metric = 0;  ///< |weighted correlation with all chips|^2 over its noise: E_frame/N0 of a true frame
 
-  double amplitude() const;  ///< all paths together
+  double amplitude() const;                                  ///< all paths together
+  FrameHypothesis hypothesis(const Profile& profile) const;  ///< what it says of timing, clock and carrier
   double delay_spread_chips() const;
 };
 

@@ -18,8 +18,7 @@ struct FrameHypothesis {
   double carrier_offset_hz = 0;
   double clock_ppm = 0;
   double phase_rad = 0;  ///< in the middle of the preamble
-  double evidence =
-      0;  ///< log-likelihood ratio against noise, nats; scaled to the noise that even blocks give
+  double evidence = 0;   ///< log-likelihood ratio against noise, scaled to the noise of even blocks; nats
 };
 
 /// Where clock and carrier may be.

@@ -16,7 +16,8 @@ namespace {
 // is 22 to 25 dB good and whose chips stand below the noise; 60 dB below a strong one.
 constexpr int kReach = 6;  // chips
 constexpr int kStrongReach = 16;
-constexpr int kPulseSteps = 256;  // a chip: an error of 75 dB below the peak by linear interpolation
+constexpr int kCorrectionReach = 3;  // between two estimates of a frame lies a thirtieth of it or less
+constexpr int kPulseSteps = 256;     // a chip: an error of 75 dB below the peak by linear interpolation
 constexpr int kPulseTaps = 2 * kStrongReach;
 constexpr int kMaxTaps = 2 * kStrongReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
 // Cycles a chip up to which the carrier holds still over a pulse: what turns is 51 dB below the frame.
@@ -124,7 +125,7 @@ Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, 
                                  double scale) {
   paths_.clear();
   add_paths(frame, frame, scale);
-  return draw(chips, frame, replica);
+  return draw(chips, frame, replica, frame.rest.empty() ? kReach : kStrongReach);
 }
 
 void Canceller::replace(ChipBuffer& chips, const FrameEstimate& before, const FrameEstimate& after,
@@ -132,7 +133,7 @@ void Canceller::replace(ChipBuffer& chips, const FrameEstimate& before, const Fr
   paths_.clear();
   add_paths(before, after, 1);
   add_paths(after, after, -1);
-  draw(chips, after, replica);
+  draw(chips, after, replica, kCorrectionReach);
 }
 
 // The paths of a frame as they look against the timing and carrier of `reference`, another estimate of it.
@@ -145,8 +146,8 @@ void Canceller::add_paths(const FrameEstimate& frame, const FrameEstimate& refer
 }
 
 // Adds the paths; `frame` says how they move along it.
-Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
-                                  const SplitSequence& replica) {
+Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
+                                  int reach) {
   const int lanes = chips.lanes();
   double first_delay = 0, last_delay = 0;
   for (const Path& path : paths_) {
@@ -154,7 +155,6 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
     first_delay = std::min(first_delay, path.delay - slipped);
     last_delay = std::max(last_delay, path.delay + slipped);
   }
-  const int reach = frame.rest.empty() ? kReach : kStrongReach;
   const int first = static_cast<int>(std::floor(first_delay)) - reach;
   Taps w;
   w.count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + reach + 1 - first);
@@ -195,13 +195,17 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
     const auto whole = static_cast<std::int64_t>(std::floor(shift));
     const double part = shift - static_cast<double>(whole);
     for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
+      std::fill_n(w.re[k], w.count, 0.0F);
+      std::fill_n(w.im[k], w.count, 0.0F);
+    }
+    for (const Path& path : paths_) {
+      const cf64 gain =
+          path.turns == 0 ? path.gain : path.gain * std::polar(1.0, 2 * kPi * path.turns * middle);
+      for (int k = 0; k < ChipBuffer::kPlanes; ++k)
+        add_pulse(part + path.delay + path.slip * middle - 0.25 * k - last, gain, w.count, w.re[k], w.im[k]);
+    }
+    for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
       float *re = w.re[k], *im = w.im[k];
-      std::fill_n(re, w.count, 0.0F);
-      std::fill_n(im, w.count, 0.0F);
-      for (const Path& path : paths_) {
-        const cf64 gain = path.gain * std::polar(1.0, 2 * kPi * path.turns * middle);
-        add_pulse(part + path.delay + path.slip * middle - 0.25 * k - last, gain, w.count, re, im);
-      }
       if (w.real) continue;
       for (int m = 0; m < w.count; ++m) {
         const float x = re[m], y = im[m];

@@ -14,7 +14,7 @@ NGDSP_MULTIVERSION void add_power(const float* re, const float* im, std::size_t 
 
 // Many sums at a time: one alone would wait for itself.
 NGDSP_MULTIVERSION float sum_of(const float* x, std::size_t n) {
-  constexpr std::size_t kSums = 64;
+  constexpr std::size_t kSums = 16;
   float sums[kSums] = {}, rest = 0;
   std::size_t i = 0;
   for (; i + kSums <= n; i += kSums)
@@ -36,6 +36,7 @@ void ChipBuffer::append(Span<const cf32> samples) {
       lane.im.resize(rows);
     }
   for (auto& power : row_power_) power.resize(rows);
+  for (auto& power : group_power_) power.resize((rows + kGroupRows - 1) / kGroupRows);
   LanePosition p(end_, lanes_);
   for (std::int64_t i = 0; i < chips; ++i, ++p)
     for (int k = 0; k < kPlanes; ++k) {
@@ -49,7 +50,8 @@ void ChipBuffer::append(Span<const cf32> samples) {
 
 void ChipBuffer::discard_before(std::int64_t chip) {
   begin_ = std::max(begin_, std::min(chip, end_));
-  const std::int64_t dead = begin_ / lanes_ - first_row_;
+  constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
+  const std::int64_t dead = (begin_ / lanes_ - first_row_) / kGroup * kGroup;
   const auto rows = static_cast<std::int64_t>(row_power_[0].size());
   if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
   for (auto& plane : planes_)
@@ -58,12 +60,14 @@ void ChipBuffer::discard_before(std::int64_t chip) {
       lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
     }
   for (auto& power : row_power_) power.erase(power.begin(), power.begin() + dead);
+  for (auto& power : group_power_) power.erase(power.begin(), power.begin() + dead / kGroup);
   first_row_ += dead;
 }
 
 void ChipBuffer::restart() {
   for (auto& plane : planes_) std::fill(plane.begin(), plane.end(), Lane{});
   for (auto& power : row_power_) power.clear();
+  for (auto& power : group_power_) power.clear();
   begin_ = end_ = first_row_ = 0;
 }
 
@@ -84,8 +88,17 @@ double ChipBuffer::plane_power(int plane, std::int64_t chip, std::size_t count) 
       std::min(held, static_cast<std::int64_t>(std::max<std::size_t>(1, (count + lanes / 2) / lanes)));
   const std::int64_t row =
       std::clamp<std::int64_t>((chip + lanes_ / 2) / lanes_ - first_row_, 0, held - rows);
-  const float sum = sum_of(power.data() + row, static_cast<std::size_t>(rows));
-  return static_cast<double>(sum) / static_cast<double>(rows * lanes_);
+  const auto from = static_cast<std::size_t>(row), to = from + static_cast<std::size_t>(rows);
+  const std::size_t first_group = (from + kGroupRows - 1) / kGroupRows, end_group = to / kGroupRows;
+  const auto sum_rows = [&power](std::size_t begin, std::size_t end) {
+    return static_cast<double>(sum_of(power.data() + begin, end - begin));
+  };
+  const double sum = first_group >= end_group
+                         ? sum_rows(from, to)
+                         : sum_rows(from, first_group * kGroupRows) + sum_rows(end_group * kGroupRows, to) +
+                               static_cast<double>(
+                                   sum_of(group_power_[plane].data() + first_group, end_group - first_group));
+  return sum / static_cast<double>(rows * lanes_);
 }
 
 void ChipBuffer::refresh_power(std::int64_t first, std::int64_t last) {
@@ -96,6 +109,9 @@ void ChipBuffer::refresh_power(std::int64_t first, std::int64_t last) {
     std::fill_n(row_power_[k].begin() + static_cast<std::ptrdiff_t>(from), to - from, 0.0F);
     for (const Lane& lane : planes_[k])
       add_power(lane.re.data() + from, lane.im.data() + from, to - from, row_power_[k].data() + from);
+    for (std::size_t g = from / kGroupRows; g * kGroupRows < to; ++g)
+      group_power_[k][g] = sum_of(row_power_[k].data() + g * kGroupRows,
+                                  std::min(kGroupRows, row_power_[k].size() - g * kGroupRows));
   }
 }
 

@@ -56,8 +56,7 @@ constexpr int kMaxPasses = 12;
 // over waits for the next step.
 constexpr int kMaxVettings = 3000;
 constexpr std::uint64_t kMaxPaths = 64000;
-constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
-constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
+constexpr double kVetAgainPower = 0.9;  // of the power at the last vetting, below which it no longer serves
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 constexpr double kStrainedPower = 3;    // of the noise floor, where all frames should be gone
@@ -158,7 +157,7 @@ struct SuccessiveDecoder::Impl {
   bool worth_vetting(const Candidate& c, double power) const {
     if (c.vetted_power == 0) return true;
     return c.evidence < vetting_threshold(c) &&
-           power < (strained ? kPowerDrop : kVetAgainPower) * c.vetted_power;
+           power < (strained ? kPowerDrop * c.vetted_power : c.hopeful_power);
   }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
@@ -397,6 +396,8 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   c.clock_ppm = found.front().clock_ppm;
   c.stage = std::max(c.stage, Stage::kVetting);
   if (c.evidence >= vetting_threshold(c)) c.hypotheses = found;
+  const double missed = vetter.missed_evidence() > 0 ? vetter.missed_evidence() : vetting_threshold(c);
+  c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.vetted_power;
 }
 
 // Among many frames one effort at a time, and a clock offset that is far from certain when others are gone.
@@ -405,7 +406,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < kStalePower * c.vetted_power) vet(chips, c, power);
+  if (power < kVetAgainPower * c.vetted_power) vet(chips, c, power);
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
@@ -16,18 +17,19 @@ struct Stage {
   std::size_t symbols;
   double least_evidence;
 };
-constexpr Stage kStages[] = {{1024, 12}, {2048, 18}, {kVettedSymbols, 0}};
+constexpr Stage kStages[] = {{1024, 12}, {2048, 18}};
 constexpr double kHypothesisDrop = 11;  // nats below the best at which a clock offset is no longer tried
 
 // Adds one block to every trial: its entry at the trial's drift, turned by the trial's carrier; `sign` -1 for
 // a block before the preamble.
-NGDSP_MULTIVERSION void add_block_to_trials(std::size_t n, const float* clock_quarters, float time,
-                                            int lowest, int last, const float* re, const float* im,
-                                            const float* constant, const float* w_re, const float* w_im,
-                                            float sign, float* sum_re, float* sum_im, float* sum_constant) {
+NGDSP_MULTIVERSION void add_block_to_trials(std::size_t n, const float* clock_quarters, float middle,
+                                            float time, int lowest, int last, const float* re,
+                                            const float* im, const float* constant, const float* w_re,
+                                            const float* w_im, float sign, float* sum_re, float* sum_im,
+                                            float* sum_constant) {
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
-    int o = static_cast<int>(std::floor(clock_quarters[i] * time + 0.5F)) - lowest;
+    int o = static_cast<int>(std::floor((middle + clock_quarters[i]) * time + 0.5F)) - lowest;
     o = o < 0 ? 0 : o > last ? last : o;
     const float c = w_re[i], s = sign * w_im[i];
     sum_re[i] += re[o] * c - im[o] * s;
@@ -45,22 +47,83 @@ NGDSP_MULTIVERSION void turn_trials(std::size_t n, const float* step_re, const f
   }
 }
 
+// sum += x w
+NGDSP_MULTIVERSION void add_turned(std::size_t n, float re, float im, const float* w_re, const float* w_im,
+                                   float* sum_re, float* sum_im) {
+  for (std::size_t i = 0; i < n; ++i) {
+    sum_re[i] += re * w_re[i] - im * w_im[i];
+    sum_im[i] += re * w_im[i] + im * w_re[i];
+  }
+}
+
+// No phase gives more evidence than constant + |known| + |squares|.
+NGDSP_MULTIVERSION void bound_trials(std::size_t n, const float* known_re, const float* known_im,
+                                     const float* squares_re, const float* squares_im, const float* constant,
+                                     float* bound) {
+  for (std::size_t i = 0; i < n; ++i)
+    bound[i] = std::sqrt(known_re[i] * known_re[i] + known_im[i] * known_im[i]) +
+               std::sqrt(squares_re[i] * squares_re[i] + squares_im[i] * squares_im[i]) + constant[i];
+}
+
 }  // namespace
 
-void Vetter::Trial::resize(std::size_t n) {
-  clock.resize(n);
-  turns.resize(n);
-  for (auto* v : {&clock_quarters, &w_re, &w_im, &step_re, &step_im, &re, &im, &constant}) v->resize(n);
+void Vetter::Trials::resize(std::size_t n) {
+  for (auto* v : {&squares_re, &squares_im, &constant, &known_re, &known_im}) v->assign(n, 0.0F);
+  bound.resize(n);
 }
 
 Vetter::Vetter(const FrameEncoder& encoder, const OffsetRange& range) : reader_(encoder), range_(range) {
   const Profile& p = reader_.profile();
-  for (int q = 0; q < p.sequence_count(); ++q)
+  clock_reach_ = range_.turns_by_chip()
+                     ? (range_.carrier_bin_hz + range_.extra_carrier_hz) / p.carrier_crystal_hz
+                     : range_.max_clock_ppm * 1e-6;
+  for (int q = 0; q < p.sequence_count(); ++q) {
     nominal_a2_.push_back(chip_ec_n0_from_ebn0_db(p, p.class_of(q), kNominalEbn0Db));
+    const std::size_t blocks = std::min(reader_.code_bits(q), kVettedSymbols) / (2 * kBlockSymbols) * 2;
+    std::vector<TrialGrid>& grids = grids_.emplace_back();
+    for (const Stage& stage : kStages)
+      if (stage.symbols / kBlockSymbols < blocks)
+        grids.push_back(trial_grid(stage.symbols / kBlockSymbols, blocks, stage.least_evidence));
+    grids.push_back(trial_grid(blocks, blocks, 0));
+  }
+}
+
+Vetter::TrialGrid Vetter::trial_grid(std::size_t blocks, std::size_t of_blocks, double least_evidence) const {
+  const Profile& p = reader_.profile();
+  const double rate = p.chip_rate_hz;
+  const auto span = static_cast<double>(reader_.span_chips(of_blocks * kBlockSymbols));
+  const double step = kHypothesisStep * rate / span / p.carrier_crystal_hz;
+  int steps = std::max(1, static_cast<int>(std::ceil(2 * clock_reach_ / step)));
+  if (blocks < of_blocks)  // a shorter span needs fewer
+    steps = static_cast<int>(static_cast<std::size_t>(steps) * blocks / of_blocks) + 1;
+  const int extra =
+      range_.turns_by_chip()
+          ? 0
+          : static_cast<int>(std::ceil(range_.extra_carrier_hz * span / rate / kHypothesisStep));
+  const double block_chips = static_cast<double>(kBlockSymbols * reader_.spreading_factor());
+  TrialGrid g{blocks, least_evidence, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+  const auto push = [](double turns, double chips, std::vector<float>& re, std::vector<float>& im) {
+    const cf64 w = std::polar(1.0, -2.0 * kPi * turns * chips);
+    re.push_back(static_cast<float>(w.real()));
+    im.push_back(static_cast<float>(w.imag()));
+  };
+  for (int i = 0; i <= steps; ++i)
+    for (int k = -extra; k <= extra; ++k) {
+      const double clock = clock_reach_ * (2.0 * i / steps - 1);
+      const double turns = clock * p.carrier_crystal_hz / rate + k * kHypothesisStep / span;
+      g.clock.push_back(clock);
+      g.turns.push_back(turns);
+      g.clock_quarters.push_back(static_cast<float>(-4.0 * clock));
+      push(2 * turns, first_pair_time(), g.first_re, g.first_im);
+      push(2 * turns, block_chips, g.step_re, g.step_im);
+      for (std::size_t part = 0; part < FrameReader::kPreambleParts; ++part)
+        push(turns, reader_.preamble_part_time(part), g.part_re[part], g.part_im[part]);
+    }
+  return g;
 }
 
 void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const SplitSequence& s,
-                          bool behind, std::size_t n, double low, double high, const EvidenceAmplitude& a) {
+                          bool behind, std::size_t n, double middle_clock, const EvidenceAmplitude& a) {
   const std::size_t half = reader_.code_bits(hit.sequence) / 2;
   const std::size_t first =
       reader_.symbol_chip(hit.sequence, behind ? half + n * kBlockSymbols : half - (n + 1) * kBlockSymbols);
@@ -71,7 +134,8 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
       hit.chip + static_cast<double>(first) - static_cast<double>(reader_.preamble_start(hit.sequence));
   const double weight = reader_.weight(chips, at, count);
   const auto drift = [time](double clock) { return static_cast<int>(std::lround(-4.0 * clock * time)); };
-  const int from = std::min(drift(low), drift(high)), to = std::max(drift(low), drift(high));
+  const int one = drift(middle_clock - clock_reach_), other = drift(middle_clock + clock_reach_);
+  const int from = std::min(one, other), to = std::max(one, other);
   table_.rows.push_back({from, table_.re.size(), static_cast<std::size_t>(to - from + 1)});
   const double a2 = a.squares_a2(weight);
   const double symbol = a2 * weight * static_cast<double>(reader_.spreading_factor());
@@ -89,55 +153,61 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
   }
 }
 
-void Vetter::judge(const PreambleHit& hit, double low, double high, int steps, const EvidenceAmplitude& a) {
-  const Profile& p = reader_.profile();
-  const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
-  const auto span =
-      static_cast<double>(reader_.span_chips(std::min(reader_.code_bits(hit.sequence), kVettedSymbols)));
-  const int extra =
-      range_.turns_by_chip()
-          ? 0
-          : static_cast<int>(std::ceil(range_.extra_carrier_hz * span / p.chip_rate_hz / kHypothesisStep));
-  const auto carriers = static_cast<std::size_t>(2 * extra + 1);
-  const std::size_t n = static_cast<std::size_t>(steps + 1) * carriers;
-  Trial& t = trial_;
+// Fills `found_`, best first, with what is at most `drop` nats below the best.
+void Vetter::judge(const PreambleHit& hit, const TrialGrid& grid, double middle_clock,
+                   const EvidenceAmplitude& a, double drop) {
+  const std::size_t n = grid.clock.size();
+  Trials& t = trials_;
   t.resize(n);
+  t.w_re = grid.first_re;
+  t.w_im = grid.first_im;
+  const auto middle_quarters = static_cast<float>(-4.0 * middle_clock);
   const double block_chips = static_cast<double>(kBlockSymbols * reader_.spreading_factor());
-  const double first_time = static_cast<double>(reader_.preamble_chips()) / 2 + block_chips / 2;
-  for (std::size_t i = 0; i < n; ++i) {
-    t.clock[i] = low + (high - low) * static_cast<double>(i / carriers) / steps;
-    t.turns[i] = (t.clock[i] * p.carrier_crystal_hz - base_hz) / p.chip_rate_hz +
-                 (static_cast<double>(i % carriers) - extra) * kHypothesisStep / span;
-    t.clock_quarters[i] = static_cast<float>(-4.0 * t.clock[i]);
-    const cf64 w = std::polar(1.0, -4.0 * kPi * t.turns[i] * first_time);
-    const cf64 step = std::polar(1.0, -4.0 * kPi * t.turns[i] * block_chips);
-    t.w_re[i] = static_cast<float>(w.real());
-    t.w_im[i] = static_cast<float>(w.imag());
-    t.step_re[i] = static_cast<float>(step.real());
-    t.step_im[i] = static_cast<float>(step.imag());
-    t.re[i] = t.im[i] = t.constant[i] = 0;
-  }
-  for (std::size_t pair = 0; pair < table_.rows.size() / 2; ++pair) {
+  for (std::size_t pair = 0; pair < grid.blocks / 2; ++pair) {
     for (std::size_t side = 0; side < 2; ++side) {
       const DriftTable::Row& row = table_.rows[2 * pair + side];
-      const double time = first_time + static_cast<double>(pair) * block_chips, sign = side == 0 ? -1 : 1;
-      add_block_to_trials(n, t.clock_quarters.data(), static_cast<float>(sign * time), row.lowest,
-                          static_cast<int>(row.count) - 1, table_.re.data() + row.first,
+      const double time = first_pair_time() + static_cast<double>(pair) * block_chips,
+                   sign = side == 0 ? -1 : 1;
+      add_block_to_trials(n, grid.clock_quarters.data(), middle_quarters, static_cast<float>(sign * time),
+                          row.lowest, static_cast<int>(row.count) - 1, table_.re.data() + row.first,
                           table_.im.data() + row.first, table_.constant.data() + row.first, t.w_re.data(),
-                          t.w_im.data(), static_cast<float>(sign), t.re.data(), t.im.data(),
+                          t.w_im.data(), static_cast<float>(sign), t.squares_re.data(), t.squares_im.data(),
                           t.constant.data());
     }
-    turn_trials(n, t.step_re.data(), t.step_im.data(), t.w_re.data(), t.w_im.data());
+    turn_trials(n, grid.step_re.data(), grid.step_im.data(), t.w_re.data(), t.w_im.data());
   }
+  double preamble_constant = 0;
+  for (std::size_t part = 0; part < preamble_.size(); ++part) {
+    const FrameBlock& b = preamble_[part];
+    const cf64 known = b.known * (2.0 * std::sqrt(a.a2) * b.weight);
+    preamble_constant -= a.a2 * b.chips * b.weight;
+    add_turned(n, static_cast<float>(known.real()), static_cast<float>(known.imag()),
+               grid.part_re[part].data(), grid.part_im[part].data(), t.known_re.data(), t.known_im.data());
+  }
+  bound_trials(n, t.known_re.data(), t.known_im.data(), t.squares_re.data(), t.squares_im.data(),
+               t.constant.data(), t.bound.data());
+
+  const Profile& p = reader_.profile();
+  const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
+  order_.resize(n);
+  std::iota(order_.begin(), order_.end(), std::size_t{0});
+  std::sort(order_.begin(), order_.end(),
+            [&t](std::size_t x, std::size_t y) { return t.bound[x] > t.bound[y]; });
   found_.clear();
-  for (std::size_t i = 0; i < n; ++i) {
-    CarrierSums total = sum_blocks(preamble_, t.turns[i], a);
-    total.squares += cf64(static_cast<double>(t.re[i]), static_cast<double>(t.im[i]));
-    total.constant += static_cast<double>(t.constant[i]);
-    const PhaseFit fit = fit_phase(total, t.turns[i]);
+  double best = -1e300;
+  for (const std::size_t i : order_) {
+    if (static_cast<double>(t.bound[i]) + preamble_constant < best - drop) break;
+    const CarrierSums sums{{static_cast<double>(t.known_re[i]), static_cast<double>(t.known_im[i])},
+                           {static_cast<double>(t.squares_re[i]), static_cast<double>(t.squares_im[i])},
+                           static_cast<double>(t.constant[i]) + preamble_constant};
+    const PhaseFit fit = fit_phase(sums, grid.turns[i]);
+    best = std::max(best, fit.evidence);
     found_.push_back({hit.sequence, hit.chip - static_cast<double>(reader_.preamble_start(hit.sequence)),
-                      t.turns[i] * p.chip_rate_hz + base_hz, t.clock[i] * 1e6, fit.phase, fit.evidence});
+                      grid.turns[i] * p.chip_rate_hz + base_hz, (middle_clock + grid.clock[i]) * 1e6,
+                      fit.phase, fit.evidence});
   }
+  std::sort(found_.begin(), found_.end(),
+            [](const FrameHypothesis& x, const FrameHypothesis& y) { return x.evidence > y.evidence; });
 }
 
 double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
@@ -150,27 +220,18 @@ double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
 }
 
 const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const PreambleHit& hit) {
-  const Profile& p = reader_.profile();
-  const std::size_t count = std::min(reader_.code_bits(hit.sequence), kVettedSymbols);
-  const std::size_t span = reader_.span_chips(count);
+  const auto q = static_cast<std::size_t>(hit.sequence);
+  const std::vector<TrialGrid>& grids = grids_[q];
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
-  const SplitSequence& sequence = reader_.sequence(hit.sequence, base_hz, count);
+  const double middle_clock = base_hz / reader_.profile().carrier_crystal_hz;
+  const SplitSequence& sequence =
+      reader_.sequence(hit.sequence, base_hz, grids.back().blocks * kBlockSymbols);
   const double start = hit.chip - static_cast<double>(reader_.preamble_start(hit.sequence));
   reader_.limit_weights(chips, hit.sequence, start);
 
-  // Clock offsets to try: all of them, or those of the carrier bin.
-  double low = -range_.max_clock_ppm * 1e-6, high = -low;
-  if (range_.turns_by_chip()) {
-    const double reach = range_.carrier_bin_hz + range_.extra_carrier_hz;
-    low = (base_hz - reach) / p.carrier_crystal_hz;
-    high = (base_hz + reach) / p.carrier_crystal_hz;
-  }
-  const double step = kHypothesisStep * p.chip_rate_hz / static_cast<double>(span) / p.carrier_crystal_hz;
-  const int steps = std::max(1, static_cast<int>(std::ceil((high - low) / step)));
-
-  reader_.read_preamble(chips, hit.sequence, {start, (low + high) / 2, 0}, sequence, preamble_);
+  reader_.read_preamble(chips, hit.sequence, {start, middle_clock, 0}, sequence, preamble_);
   const double hint = (hit.statistic - 1.0) / static_cast<double>(reader_.preamble_chips());
-  const double nominal = nominal_a2_[static_cast<std::size_t>(hit.sequence)];
+  const double nominal = nominal_a2_[q];
   const EvidenceAmplitude a{std::max(nominal, hint > 4 * nominal ? hint : 0.0) / preamble_.front().weight,
                             kMostEcN0 * nominal};
 
@@ -178,25 +239,23 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
   const double preamble_variance = 2 * nominal * static_cast<double>(reader_.preamble_chips());
   const double nominal_symbol = nominal * static_cast<double>(reader_.spreading_factor());
   variance_ = preamble_variance;
+  missed_evidence_ = 0;
   table_.rows.clear();
   for (auto* v : {&table_.re, &table_.im, &table_.constant}) v->clear();
-  const std::size_t blocks = count / (2 * kBlockSymbols) * 2;
-  for (const Stage& stage : kStages) {
-    const std::size_t end = std::min(blocks, stage.symbols / kBlockSymbols);
-    while (table_.rows.size() < end)
+  for (const TrialGrid& grid : grids) {
+    while (table_.rows.size() < grid.blocks)
       for (const bool behind : {false, true})
-        square_block(chips, hit, sequence, behind, table_.rows.size() / 2, low, high, a);
-    // A shorter span needs fewer steps.
-    judge(hit, low, high,
-          end == blocks ? steps : static_cast<int>(static_cast<std::size_t>(steps) * end / blocks) + 1, a);
-    std::sort(found_.begin(), found_.end(),
-              [](const FrameHypothesis& x, const FrameHypothesis& y) { return x.evidence > y.evidence; });
+        square_block(chips, hit, sequence, behind, table_.rows.size() / 2, middle_clock, a);
     // Blocks that count for more than others make it noisier.
-    const double even =
-        preamble_variance + 2 * static_cast<double>(end * kBlockSymbols) * nominal_symbol * nominal_symbol;
+    const double even = preamble_variance + 2 * static_cast<double>(grid.blocks * kBlockSymbols) *
+                                                nominal_symbol * nominal_symbol;
     const double scale = std::sqrt(std::min(1.0, even / variance_));
+    judge(hit, grid, middle_clock, a, &grid == &grids.back() ? kHypothesisDrop / scale : 0);
     for (FrameHypothesis& h : found_) h.evidence *= scale;
-    if (end == blocks || found_.front().evidence < stage.least_evidence) break;
+    if (found_.front().evidence < grid.least_evidence) {
+      missed_evidence_ = grid.least_evidence;
+      break;
+    }
   }
   std::size_t kept = 1;
   while (kept < std::min(found_.size(), kMaxHypotheses) &&

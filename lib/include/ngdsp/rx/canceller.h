@@ -36,7 +36,8 @@ class Canceller {
     double slip, turns;  // how delay and phase move along the frame, a chip
   };
   void add_paths(const FrameEstimate& frame, const FrameEstimate& reference, double scale);
-  Extent draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica);
+  // Pulses end `reach` chips from their middle.
+  Extent draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica, int reach);
   // Adds gain rc(t + m) to tap m < count.
   void add_pulse(double t, cf64 gain, int count, float* re, float* im) const;
   double rolloff_;

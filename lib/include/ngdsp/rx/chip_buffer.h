@@ -66,6 +66,8 @@ class ChipBuffer {
   const float* im(int plane, std::int64_t chip) const { return im(plane, LanePosition(chip, lanes_)); }
 
  private:
+  // Rows whose power is kept as one sum, so that long stretches are a few of them.
+  static constexpr std::size_t kGroupRows = 64;
   double plane_power(int plane, std::int64_t chip, std::size_t count) const;
   struct Lane {
     std::vector<float> re, im;
@@ -77,7 +79,7 @@ class ChipBuffer {
 
   int lanes_;
   std::vector<Lane> planes_[kPlanes];
-  std::vector<float> row_power_[kPlanes];
+  std::vector<float> row_power_[kPlanes], group_power_[kPlanes];
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
 };
 

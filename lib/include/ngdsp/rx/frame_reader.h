@@ -53,6 +53,11 @@ class FrameReader {
   }
   std::size_t preamble_start(int sequence) const { return code_bits(sequence) / 2 * spreading_factor(); }
   std::size_t reference(int sequence) const { return preamble_start(sequence) + preamble_chips() / 2; }
+  /// Middle of one of kPreambleParts parts of the preamble, chips from the reference.
+  double preamble_part_time(std::size_t part) const {
+    return 0.5 * static_cast<double>((2 * part + 1) * preamble_chips()) / kPreambleParts -
+           static_cast<double>(preamble_chips() / 2);
+  }
   /// First chip of symbol m.
   std::size_t symbol_chip(int sequence, std::size_t m) const {
     return m * spreading_factor() + (m < code_bits(sequence) / 2 ? 0 : preamble_chips());

@@ -47,8 +47,11 @@ class Vetter {
   Vetter(const FrameEncoder& encoder, const OffsetRange& range);
 
   /// The most likely clock offsets, best first: near the threshold the best one is wrong for one frame in
-  /// thirty. What a part of the symbols shows to be noise is not read to its end. Valid until the next call.
+  /// thirty. Valid until the next call.
   const std::vector<FrameHypothesis>& vet(const ChipBuffer& chips, const PreambleHit& hit);
+  /// What a part of the symbols shows to be noise is not read to its end: the evidence that the last one
+  /// lacked to be read on, or 0 where all was read.
+  double missed_evidence() const { return missed_evidence_; }
   /// The preamble statistic at the hit as the chips are now: exponential(1) on noise.
   double statistic(const ChipBuffer& chips, const PreambleHit& hit);
 
@@ -63,22 +66,41 @@ class Vetter {
     std::vector<Row> rows;
     std::vector<float> re, im, constant;
   };
-  struct Trial {
+  // Clock offsets tried with so many blocks, from the middle of their range, and how their carriers turn.
+  struct TrialGrid {
+    std::size_t blocks;
+    double least_evidence;  // nats, below which no more blocks are read
     std::vector<double> clock, turns;
-    std::vector<float> clock_quarters, w_re, w_im, step_re, step_im, re, im, constant;
+    std::vector<float> clock_quarters;
+    std::vector<float> first_re, first_im, step_re, step_im;  // of squares: the first pair, from pair to pair
+    std::vector<float> part_re[FrameReader::kPreambleParts], part_im[FrameReader::kPreambleParts];
+  };
+  // Sums of every trial.
+  struct Trials {
+    std::vector<float> w_re, w_im, squares_re, squares_im, constant, known_re, known_im, bound;
     void resize(std::size_t n);
   };
+  TrialGrid trial_grid(std::size_t blocks, std::size_t of_blocks, double least_evidence) const;
+  // Middle of the first block behind the preamble, chips from the preamble's.
+  double first_pair_time() const {
+    return 0.5 * static_cast<double>(reader_.preamble_chips() + kBlockSymbols * reader_.spreading_factor());
+  }
   void square_block(const ChipBuffer& chips, const PreambleHit& hit, const SplitSequence& s, bool behind,
-                    std::size_t n, double low, double high, const EvidenceAmplitude& a);
-  void judge(const PreambleHit& hit, double low, double high, int steps, const EvidenceAmplitude& a);
+                    std::size_t n, double middle_clock, const EvidenceAmplitude& a);
+  void judge(const PreambleHit& hit, const TrialGrid& grid, double middle_clock, const EvidenceAmplitude& a,
+             double drop);
 
   FrameReader reader_;
   OffsetRange range_;
-  std::vector<double> nominal_a2_;  // E_c/N0 of a frame at the decoding threshold, by sequence
+  double clock_reach_;                         // either side of the middle
+  std::vector<std::vector<TrialGrid>> grids_;  // by sequence
+  std::vector<double> nominal_a2_;             // E_c/N0 of a frame at the decoding threshold, by sequence
   std::vector<FrameBlock> preamble_;
   DriftTable table_;
+  double missed_evidence_ = 0;
   double variance_ = 0;  // that noise gives the evidence
-  Trial trial_;
+  Trials trials_;
+  std::vector<std::size_t> order_;
   std::vector<FrameHypothesis> found_;
 };
 

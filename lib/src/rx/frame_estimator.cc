@@ -113,8 +113,8 @@ double FrameEstimator::coherent_energy(const std::vector<cf64>& values) const {
 
 double FrameEstimator::cancellation_db(const ChipBuffer& chips, const FrameEstimate& frame,
                                        const SplitSequence& replica) {
-  correlate_pieces(chips, frame.timing, replica, middle_);
-  return to_db(energy_ / coherent_energy(middle_));
+  correlate_pieces(chips, frame.timing, replica, correlations_);
+  return to_db(energy_ / coherent_energy(correlations_));
 }
 
 // Response to the whole frame, at half chips from the frame drawn straight, between them by cubic
@@ -186,30 +186,21 @@ void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesi
     weighted_chips += pieces_.back().weight * n;
   }
 
-  correlate_pieces(chips, out.timing, replica, middle_);
+  correlate_pieces(chips, out.timing, replica, correlations_);
   const double step = kCarrierGrid / static_cast<double>(frame_chips);
   double best = -1;
   int best_i = 0;
   for (int i = -kCarrierReach; i <= kCarrierReach; ++i)
-    if (const double power = std::norm(sum(middle_, out.turns + i * step)); power > best)
+    if (const double power = std::norm(sum(correlations_, out.turns + i * step)); power > best)
       best = power, best_i = i;
   out.turns += best_i * step;
-  const double below = std::norm(sum(middle_, out.turns - step));
-  const double above = std::norm(sum(middle_, out.turns + step));
+  const double below = std::norm(sum(correlations_, out.turns - step));
+  const double above = std::norm(sum(correlations_, out.turns + step));
   if (const double bend = below - 2 * best + above; bend < 0)
     out.turns += std::clamp(0.5 * (below - above) / bend, -1.0, 1.0) * step;
-  out.metric = std::norm(sum(middle_, out.turns)) / weighted_chips;
-  energy_ = coherent_energy(middle_);
+  out.metric = std::norm(sum(correlations_, out.turns)) / weighted_chips;
+  energy_ = coherent_energy(correlations_);
   out.timing.clock = (out.turns * p.chip_rate_hz + out.base_hz - untied_hz) / p.carrier_crystal_hz;
-
-  // Timing: parabola through the correlation a quarter chip either side; the pulse is flat to fourth order
-  // there.
-  correlate_pieces(chips, {first_chip - 0.25, out.timing.clock, reference}, replica, early_);
-  correlate_pieces(chips, {first_chip + 0.25, out.timing.clock, reference}, replica, late_);
-  const double early = std::abs(sum(early_, out.turns)), late = std::abs(sum(late_, out.turns)),
-               mid = std::abs(sum(middle_, out.turns));
-  if (const double bend = early - 2 * mid + late; bend < 0)
-    out.timing.chip += std::clamp(0.5 * (early - late) / bend, -1.0, 1.0) * 0.25;
 
   respond(chips, out, replica);
   left_ = response_;

@@ -80,7 +80,7 @@ class FrameEstimator {
   std::unique_ptr<StraightFrame> straight_;
   std::vector<Piece> pieces_;
   std::vector<double> weights_;
-  std::vector<cf64> early_, middle_, late_, response_, halves_, left_;
+  std::vector<cf64> correlations_, response_, halves_, left_;
   FrameEstimate taken_;  // what was taken out of the chips and counts as there; no fingers: nothing
   double energy_ = 0;    // of the last estimated frame, over its noise
 };

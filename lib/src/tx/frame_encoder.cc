@@ -71,7 +71,8 @@ void FrameEncoder::encode_symbols(Span<const std::uint8_t> payload, int q,
   c.code.encode(info, code);
   symbols.resize(code.size());
   for (std::size_t m = 0; m < code.size(); ++m)
-    symbols[m] = code[static_cast<std::size_t>(c.interleaver[static_cast<int>(m)])] ? -1.0F : 1.0F;
+    symbols[m] =
+        1.0F - 2.0F * static_cast<float>(code[static_cast<std::size_t>(c.interleaver[static_cast<int>(m)])]);
 }
 
 std::vector<cf32> FrameEncoder::encode(Span<const std::uint8_t> payload, int q) const {

@@ -74,8 +74,9 @@ struct SuccessiveDecoder::Impl {
   SuccessiveConfig config;
   FrameHandler on_frame;
   CandidateHandler on_candidate;
+  WorkerPool workers;
   PreambleDetector detector;
-  Vetter vetter;
+  std::vector<Vetter> vetters;  // one a worker
   Demodulator demodulator;
   FrameEstimator estimator;
   Canceller canceller;
@@ -126,7 +127,7 @@ struct SuccessiveDecoder::Impl {
     double evidence;  // expected
     double power;     // under the frame
   };
-  std::vector<Queued> queue;
+  std::vector<Queued> queue, to_vet;
 
   std::int64_t length(const Candidate& c) const { return lengths[static_cast<std::size_t>(c.hit.sequence)]; }
   bool complete(const Candidate& c, std::int64_t end) const {
@@ -163,7 +164,7 @@ struct SuccessiveDecoder::Impl {
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
-  void vet(const ChipBuffer& chips, Candidate& c, double power);
+  void vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter);
   bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, bool crowded);
   static bool strong(const FrameEstimate& frame, double power) {
     return frame.amplitude() * frame.amplitude() > StrongFrame::kLeastChipEcN0 * power;
@@ -195,8 +196,9 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       config(c),
       on_frame(std::move(frame)),
       on_candidate(std::move(candidate)),
-      detector(detection_of(encoder, c.range)),
-      vetter(encoder, c.range),
+      workers(c.threads),
+      detector(detection_of(encoder, c.range), workers),
+      vetters(workers.workers(), Vetter(encoder, c.range)),
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
       canceller(p.rolloff),
@@ -297,6 +299,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
     queue.clear();
+    to_vet.clear();
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
@@ -306,13 +309,18 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
           c.waiting = vettings == kMaxVettings;
           if (c.waiting) continue;
           ++vettings;
-          ++counters.vettings;
-          vet(chips, c, power);
+          to_vet.push_back({&block, &c, 0, power});
         }
-        if (c.evidence >= vetting_threshold(c))
-          queue.push_back({&block, &c, expected_evidence(c, power), power});
+        queue.push_back({&block, &c, 0, power});
       }
+    counters.vettings += to_vet.size();
+    workers.run(to_vet.size(), [&](std::size_t i, std::size_t worker) {
+      vet(chips, *to_vet[i].candidate, to_vet[i].power, vetters[worker]);
+    });
+    std::erase_if(
+        queue, [this](const Queued& q) { return q.candidate->evidence < vetting_threshold(*q.candidate); });
     if (queue.empty()) break;
+    for (Queued& q : queue) q.evidence = expected_evidence(*q.candidate, q.power);
     ++counters.passes;
     std::stable_sort(queue.begin(), queue.end(),
                      [](const Queued& a, const Queued& b) { return a.evidence > b.evidence; });
@@ -388,7 +396,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
   }
 }
 
-void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power) {
+void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
   const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit);
@@ -405,7 +413,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < kStalePower * c.vetted_power) vet(chips, c, power);
+  if (power < kStalePower * c.vetted_power) vet(chips, c, power, vetters.front());
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);
@@ -488,7 +496,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   // Another frame may lie under this one: same sequence, same moment.
   Candidate again;
   again.hit = c.hit;
-  again.hit.statistic = vetter.statistic(chips, again.hit);
+  again.hit.statistic = vetters.front().statistic(chips, again.hit);
   if (again.hit.statistic >= kDetectionThreshold) {
     block.candidates.push_back(again);
     ++counters.candidates;

@@ -438,6 +438,7 @@ TEST(ReceiverConfig, ValidateNamesTheField) {
   expect(message([](ReceiverConfig& c) { c.extra_carrier_hz = -1; }), "extra_carrier_hz");
   expect(message([](ReceiverConfig& c) { c.extra_carrier_hz = 2e5; }), "extra_carrier_hz");
   expect(message([](ReceiverConfig& c) { c.full_scale = 0; }), "full_scale");
+  for (const int wrong : {0, 65}) expect(message([=](ReceiverConfig& c) { c.threads = wrong; }), "threads");
   ReceiverConfig rate;
   rate.sample_rate_hz = 100000;
   const auto made = Receiver::create(rate, [](const ReceivedFrame&) {});

@@ -46,15 +46,18 @@ class Line {
     return text_of(payload);
   }
 
-  std::vector<ReceivedFrame> receive(std::size_t block = 8192) const {
+  std::vector<ReceivedFrame> receive(std::size_t block = 8192, int threads = 1,
+                                     ReceiverCounters* counters = nullptr) const {
     ReceiverConfig config;
     config.profile = profile_;
     config.full_scale = 1e9;
+    config.threads = threads;
     std::vector<ReceivedFrame> frames;
     auto receiver = Receiver::create(config, [&](const ReceivedFrame& f) { frames.push_back(f); });
     for (std::size_t i = 0; i < samples_.size(); i += block)
       receiver->process(Span<const float>(samples_).subspan(i, std::min(block, samples_.size() - i)));
     receiver->flush();
+    if (counters) *counters = receiver->counters();
     return frames;
   }
 
@@ -112,19 +115,35 @@ TEST(SuccessiveDecoder, StrongOverWeakAndHowDeepItIsTakenOut) {
   EXPECT_GT(frames[0].cancellation_db, 30);
 }
 
-TEST(SuccessiveDecoder, SameFramesWhateverTheBlocks) {
-  Line line(60000, 10);
+// Bit for bit, in the same order, at 0.8 bit/chip.
+TEST(SuccessiveDecoder, SameFramesWhateverTheBlocksAndThreads) {
+  Line line(42000, 10);
   std::multiset<Payload> sent;
-  for (int k = 0; k < 24; ++k)
-    sent.insert(line.send(k % 4, 300 + 30000 * line.rng().uniform(), 8, 100 * line.rng().uniform() - 50));
-  const auto whole = line.receive(1 << 20), small = line.receive(777);
-  EXPECT_EQ(payloads(whole), sent);
-  ASSERT_EQ(whole.size(), small.size());
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    EXPECT_EQ(whole[i].payload, small[i].payload);
-    EXPECT_EQ(whole[i].sample_index, small[i].sample_index);
-    EXPECT_EQ(whole[i].cancellation_db, small[i].cancellation_db);
-  }
+  for (int k = 0; k < 140; ++k)
+    sent.insert(line.send(k % 4, 300 + 22000 * line.rng().uniform(), 10, 100 * line.rng().uniform() - 50));
+  ReceiverCounters counters;
+  const auto frames = line.receive(1 << 20, 1, &counters);
+  EXPECT_EQ(payloads(frames), sent);
+  for (const int threads : {1, 2, 3})
+    for (const std::size_t block : {777U, 8192U, 1U << 20}) {
+      ReceiverCounters again_counters;
+      const auto again = line.receive(block, threads, &again_counters);
+      ASSERT_EQ(again.size(), frames.size()) << threads << ' ' << block;
+      for (std::size_t i = 0; i < frames.size(); ++i) {
+        EXPECT_EQ(again[i].payload, frames[i].payload);
+        EXPECT_EQ(again[i].sample_index, frames[i].sample_index);
+        EXPECT_EQ(again[i].sample_fraction, frames[i].sample_fraction);
+        EXPECT_EQ(again[i].carrier_offset_hz, frames[i].carrier_offset_hz);
+        EXPECT_EQ(again[i].cancellation_db, frames[i].cancellation_db);
+        EXPECT_EQ(again[i].residual_db, frames[i].residual_db);
+        EXPECT_EQ(again[i].list_used, frames[i].list_used);
+      }
+      EXPECT_EQ(again_counters.candidates, counters.candidates) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.vetted, counters.vetted) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.vetting_rejected, counters.vetting_rejected) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.decoder_failed, counters.decoder_failed) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.duplicates, counters.duplicates) << threads << ' ' << block;
+    }
 }
 
 // What cancelling a strong frame leaves of it is no second frame.
@@ -162,6 +181,7 @@ TEST(SuccessiveDecoder, RadioFramesOfManyCarriersAtOnce) {
   ReceiverConfig config;
   config.profile = p;
   config.full_scale = 1e9;
+  config.threads = 2;
   std::vector<ReceivedFrame> frames;
   auto receiver = Receiver::create(config, [&](const ReceivedFrame& f) { frames.push_back(f); });
   receiver->process(Span<const cf32>(x));

@@ -18,6 +18,8 @@ constexpr int kReach = 6;  // chips
 constexpr int kStrongReach = 16;
 constexpr int kPulseSteps = 256;  // a chip: an error of 75 dB below the peak by linear interpolation
 constexpr int kPulseTaps = 2 * kStrongReach;
+// Paths lie within kFirstDelay ... kLastDelay of where the frame was looked for, so at most their difference
+// either side of the strongest.
 constexpr int kMaxTaps = 2 * kStrongReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
 // Cycles a chip up to which the carrier holds still over a pulse: what turns is 51 dB below the frame.
 constexpr double kStillTurns = 5e-4;
@@ -165,10 +167,9 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
   if (w.real) std::swap(common, paths_[0].gain);
   const auto frame_chips = static_cast<double>(replica.chips());
   const auto row_of = [lanes](double chip) { return static_cast<std::int64_t>(std::floor(chip / lanes)); };
-  const std::int64_t first_row =
-      std::max(row_of(frame.timing.chip - 1 + first), (chips.begin() + lanes - 1) / lanes);
-  const std::int64_t last_row =
-      std::min(row_of(frame.timing.chip + frame_chips + 1 + last) + 1, chips.end() / lanes);
+  const double begin = frame.timing.first_chip(), end = begin + (1 - frame.timing.clock) * frame_chips;
+  const std::int64_t first_row = std::max(row_of(begin - 1 + first), (chips.begin() + lanes - 1) / lanes);
+  const std::int64_t last_row = std::min(row_of(end + 1 + last) + 1, chips.end() / lanes);
   const auto block_rows = static_cast<std::int64_t>(kBlockSymbols);
   const cf64 chip_turn = std::polar(1.0, 2 * kPi * frame.turns),
              row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);

@@ -201,7 +201,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       vetters(workers.workers(), Vetter(encoder, c.range)),
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
-      canceller(p.rolloff),
+      canceller(p.rolloff, workers),
       next_block(kFirstPhase) {
   for (const PayloadClass& payload_class : p.classes) {
     for (int k = 0; k < payload_class.sequences; ++k) {

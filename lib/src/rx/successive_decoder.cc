@@ -23,7 +23,7 @@ constexpr struct {
   double threshold;
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 7;        // among frames that hide each other
+constexpr double kDetectionThresholdBusy = 7;        // where frames hide each other
 // So many times more hits than noise has alone are traffic.
 constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
@@ -37,7 +37,7 @@ struct Effort {
   double margin;           // nats above the vetting threshold that make it worth while
   double hypothesis_drop;  // nats below the best clock offset
   std::size_t hypotheses;
-  double age;  // frame lengths since the frame was complete, among frames that hide each other
+  double age;  // frame lengths since the frame was complete, for a frame among others
 };
 constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
@@ -61,8 +61,8 @@ constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that reject
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 constexpr double kStrainedPower = 3;    // of the noise floor, where all frames should be gone
-constexpr double kCrowdedPower = 1.25;  // of the noise floor: what else is there may go
-constexpr std::size_t kCrowdedHypotheses[] = {1, 4, 4};
+constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
+constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
 constexpr double kEstimateAgainPower = 0.4;  // of that at a frame's last estimate
 constexpr double kTryAgainPower = 0.9;       // of that at the last decoding
 
@@ -110,8 +110,8 @@ struct SuccessiveDecoder::Impl {
   bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
 
-  std::vector<double> thresholds, crowded_thresholds;  // by sequence
-  double crowded_hits = 0;                             // more of them in a block make it crowded
+  std::vector<double> thresholds, busy_thresholds;  // by sequence
+  double busy_hits = 0;                             // more of them in a block make it busy
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -146,10 +146,10 @@ struct SuccessiveDecoder::Impl {
   double power_under(const ChipBuffer& chips, const Candidate& c) const {
     return chips.mean_power(std::floor(start(c)), static_cast<std::size_t>(length(c)));
   }
-  bool crowded(const std::vector<PreambleHit>& found) const {
+  bool busy(const std::vector<PreambleHit>& found) const {
     return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
              return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
-           }) > crowded_hits;
+           }) > busy_hits;
   }
   // Evidence grows with 1/power^2 at most where a frame lies.
   double expected_evidence(const Candidate& c, double power) const {
@@ -165,7 +165,8 @@ struct SuccessiveDecoder::Impl {
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter);
-  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, bool crowded);
+  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort,
+              bool among_others);
   static bool strong(const FrameEstimate& frame, double power) {
     return frame.amplitude() * frame.amplitude() > StrongFrame::kLeastChipEcN0 * power;
   }
@@ -220,11 +221,11 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     for (const auto& weak : kWeakPreambles)
       if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
         thresholds.back() = weak.threshold;
-    crowded_thresholds.push_back(
-        c.range.turns_by_chip() ? thresholds.back() : std::min(thresholds.back(), kDetectionThresholdBusy));
-    crowded_hits += kBusyExcess * detector.noise_hits(thresholds.back());
+    busy_thresholds.push_back(c.range.turns_by_chip() ? thresholds.back()
+                                                      : std::min(thresholds.back(), kDetectionThresholdBusy));
+    busy_hits += kBusyExcess * detector.noise_hits(thresholds.back());
   }
-  crowded_hits += kBusyMargin;
+  busy_hits += kBusyMargin;
 }
 
 SuccessiveDecoder::SuccessiveDecoder(const Profile& profile, const SuccessiveConfig& config,
@@ -327,17 +328,17 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c, evidence, power] : queue) {
-        const bool crowded = power > kCrowdedPower * floor && !strained && !last;
+        const bool among_others = power > kAmongOthersPower * floor && !strained && !last;
         const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
         if (c->stage == Stage::kDecoded ||
             (c->tried_power[effort] > 0 &&
              power > (strained ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
-            (crowded && age < kEfforts[effort].age))
+            (among_others && age < kEfforts[effort].age))
           continue;
         c->waiting = counters.paths - paths_before >= kMaxPaths;
         if (c->waiting) continue;
-        found |= decode(chips, *block, *c, effort, crowded);
+        found |= decode(chips, *block, *c, effort, among_others);
         if (found && effort > 0) break;
       }
     estimate_again(chips);
@@ -359,12 +360,12 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     if (!block.busy || !hidden) {
       hits.clear();
       detector.search(chips, block.first, thresholds, hits);
-      block.busy = crowded(hits);
+      block.busy = busy(hits);
     }
     if (block.busy && hidden) {
       hits.clear();
-      detector.search(chips, block.first, crowded_thresholds, hits);
-      block.busy = crowded(hits);
+      detector.search(chips, block.first, busy_thresholds, hits);
+      block.busy = busy(hits);
     }
     std::deque<Candidate> old;
     old.swap(block.candidates);
@@ -407,9 +408,9 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   if (c.evidence >= vetting_threshold(c)) c.hypotheses = found;
 }
 
-// Among many frames one effort at a time, and a clock offset that is far from certain when others are gone.
+// Among others one effort at a time, and a clock offset that is far from certain when others are gone.
 bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Candidate& c,
-                                     std::size_t first_effort, bool crowded) {
+                                     std::size_t first_effort, bool among_others) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
@@ -422,7 +423,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   frame.payload.resize(static_cast<std::size_t>(payload_class.payload_bytes));
   PolarDecodeResult decoded;
   if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
-  const std::size_t last_effort = crowded ? first_effort : kEffortCount - 1;
+  const std::size_t last_effort = among_others ? first_effort : kEffortCount - 1;
   std::size_t made = 0;
   Attempt* right = nullptr;
   for (std::size_t e = first_effort; e <= last_effort && !right; ++e) {
@@ -432,7 +433,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
     for (std::size_t k = 0;
-         k < std::min(hypotheses.size(), crowded ? kCrowdedHypotheses[e] : effort.hypotheses) && !right;
+         k < std::min(hypotheses.size(), among_others ? kAmongOthersHypotheses[e] : effort.hypotheses) &&
+         !right;
          ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];

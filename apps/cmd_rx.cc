@@ -39,6 +39,7 @@ struct RxOptions {
   std::optional<Profile> profile;  ///< empty: the recording's, else the default
   double carrier_hz = -1, center_hz = -1, threshold = 0, max_clock_ppm = -1;
   std::size_t chunk = 65536;
+  int threads = 1;
   bool json = false, status = false, realtime = false, check_hash = true;
   SampleFormat stdin_format = SampleFormat::kRi16;
   bool stdin_format_given = false;
@@ -139,6 +140,7 @@ Status decode(const Input& input, Reader& reader, Output& out) {
   config.detection_threshold = out.options.threshold;
   config.max_clock_ppm = out.options.max_clock_ppm;
   config.full_scale = full_scale(input.format);
+  config.threads = out.options.threads;
   const auto on_frame = [&](const ReceivedFrame& frame) {
     show(out, progress, input, frame);
     if (out.hub && !out.hub->send(frame, input.origin)) ++out.unsent;
@@ -297,6 +299,7 @@ po::options_description rx_options() {
       ("receiver-id", po::value<std::string>(), "name of this receiver in the records (the host's name)")
       ("hub-timeout-s", po::value<double>()->default_value(30, "30"), "wait at the end for the hub to commit everything, s")
       ("chunk", po::value<std::size_t>()->default_value(65536), "samples handed to the receiver at once")
+      ("threads", po::value<int>()->default_value(1), "cores the receiver may use; the frames are the same")
       ("realtime", "play files at their own speed")
       ("no-hash", "do not check core:sha512");
   // clang-format on
@@ -315,6 +318,7 @@ RxOptions options_of(const po::variables_map& values) {
     o.max_clock_ppm = in_range("max-clock-ppm", values["max-clock-ppm"].as<double>(), 0, 200, "ppm");
   o.chunk = static_cast<std::size_t>(
       in_range("chunk", static_cast<double>(values["chunk"].as<std::size_t>()), 1, 1 << 26, "samples"));
+  o.threads = static_cast<int>(in_range("threads", values["threads"].as<int>(), 1, 64, "threads"));
   o.json = values.count("json") > 0;
   o.status = values.count("status") > 0;
   o.realtime = values.count("realtime") > 0;

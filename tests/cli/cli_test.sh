@@ -96,6 +96,10 @@ cp out.txt whole.txt
 frames='select(.type == "frame") | [.sample_index, .payload, (.snr_db * 1000 | round)]'
 expect 0 "" "$ngplc" rx good --json --chunk 997
 check "block size does not matter" [ "$(jq -c "$frames" whole.txt)" = "$(jq -c "$frames" out.txt)" ]
+expect 0 "" "$ngplc" rx good --json --threads 3
+check "threads do not matter" [ "$(jq -c "$frames" whole.txt)" = "$(jq -c "$frames" out.txt)" ]
+expect 2 "threads is 0" "$ngplc" rx good --threads 0
+expect 2 "threads is 65" "$ngplc" rx good --threads 65
 checks=$((checks + 1))
 "$ngplc" rx - --json <good.sigmf-data >pipe.txt 2>err.txt || { echo "FAILED: raw samples on standard input: $(cat err.txt)"; failed=$((failed + 1)); }
 check "standard input gives the same" [ "$(jq -c "$frames" whole.txt)" = "$(jq -c "$frames" pipe.txt)" ]

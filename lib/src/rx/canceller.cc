@@ -19,9 +19,12 @@ constexpr int kStrongReach = 16;
 constexpr int kCorrectionReach = 3;  // between two estimates of a frame lies a thirtieth of it or less
 constexpr int kPulseSteps = 256;     // a chip: an error of 75 dB below the peak by linear interpolation
 constexpr int kPulseTaps = 2 * kStrongReach;
+// Paths lie within kFirstDelay ... kLastDelay of where the frame was looked for, so at most their difference
+// either side of the strongest.
 constexpr int kMaxTaps = 2 * kStrongReach + static_cast<int>(kLastDelay - kFirstDelay) * 2 + 2;
 // Cycles a chip up to which the carrier holds still over a pulse: what turns is 51 dB below the frame.
 constexpr double kStillTurns = 5e-4;
+constexpr std::int64_t kPieceRows = 16 * kBlockSymbols;  // drawn by a thread at a time
 
 constexpr std::size_t kLength = sizeof(Vector) / sizeof(float);
 
@@ -99,7 +102,8 @@ NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float*
 
 }  // namespace
 
-Canceller::Canceller(double rolloff) : rolloff_(rolloff), pulses_((kPulseSteps + 1) * kPulseTaps) {
+Canceller::Canceller(double rolloff, WorkerPool& workers)
+    : rolloff_(rolloff), workers_(&workers), pulses_((kPulseSteps + 1) * kPulseTaps) {
   for (int phase = 0; phase <= kPulseSteps; ++phase)
     for (int q = 0; q < kPulseTaps; ++q)
       pulses_[static_cast<std::size_t>(phase * kPulseTaps + q)] =
@@ -156,93 +160,102 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
     last_delay = std::max(last_delay, path.delay + slipped);
   }
   const int first = static_cast<int>(std::floor(first_delay)) - reach;
-  Taps w;
-  w.count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + reach + 1 - first);
-  const int last = first + w.count - 1;
+  const int count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + reach + 1 - first);
+  const int last = first + count - 1;
   // All taps of one path have its phase: half the work.
-  w.real = paths_.size() == 1 && std::abs(frame.turns) < kStillTurns;
+  const bool real = paths_.size() == 1 && std::abs(frame.turns) < kStillTurns;
   cf64 common = 1;
-  if (w.real) std::swap(common, paths_[0].gain);
+  if (real) std::swap(common, paths_[0].gain);
   const auto frame_chips = static_cast<double>(replica.chips());
   const auto row_of = [lanes](double chip) { return static_cast<std::int64_t>(std::floor(chip / lanes)); };
-  const std::int64_t first_row =
-      std::max(row_of(frame.timing.chip - 1 + first), (chips.begin() + lanes - 1) / lanes);
-  const std::int64_t last_row =
-      std::min(row_of(frame.timing.chip + frame_chips + 1 + last) + 1, chips.end() / lanes);
+  const double begin = frame.timing.first_chip(), end = begin + (1 - frame.timing.clock) * frame_chips;
+  const std::int64_t first_row = std::max(row_of(begin - 1 + first), (chips.begin() + lanes - 1) / lanes);
+  const std::int64_t last_row = std::min(row_of(end + 1 + last) + 1, chips.end() / lanes);
   const auto block_rows = static_cast<std::int64_t>(kBlockSymbols);
   const cf64 chip_turn = std::polar(1.0, 2 * kPi * frame.turns),
              row_turn = std::polar(1.0, 2 * kPi * frame.turns * lanes);
   float back_re[kMaxTaps], back_im[kMaxTaps];  // the turn that a tap's chip lags behind
-  for (int m = 0; m < w.count; ++m) {
+  for (int m = 0; m < count; ++m) {
     const cf64 back = std::polar(1.0, -2 * kPi * frame.turns * (last - m));
     back_re[m] = static_cast<float>(back.real());
     back_im[m] = static_cast<float>(back.imag());
   }
-  // The replica's chips under a block: those of a lane's taps, from its own number on.
-  std::vector<const float*> s_re(static_cast<std::size_t>(lanes + w.count - 1)), s_im(s_re.size());
-  float row_re[kBlockSymbols], row_im[kBlockSymbols], still_re[kBlockSymbols], still_im[kBlockSymbols];
+  float still_re[kBlockSymbols], still_im[kBlockSymbols];
   cf64 turn(1, 0);
   for (std::size_t i = 0; i < kBlockSymbols; ++i, turn *= row_turn) {
-    row_re[i] = still_re[i] = static_cast<float>(turn.real());
-    row_im[i] = still_im[i] = static_cast<float>(turn.imag());
+    still_re[i] = static_cast<float>(turn.real());
+    still_im[i] = static_cast<float>(turn.imag());
   }
-  for (std::int64_t row = first_row; row < last_row; row += block_rows) {
-    const std::int64_t rows = std::min(block_rows, last_row - row), chip = row * lanes;
-    // Over the block the frame's chip n is at shift + n.
-    const double middle = static_cast<double>(chip) + 0.5 * static_cast<double>(rows * lanes) -
-                          frame.timing.chip - frame.timing.reference;
-    const double shift = frame.timing.chip - frame.timing.clock * middle * (1 + frame.timing.clock);
-    const auto whole = static_cast<std::int64_t>(std::floor(shift));
-    const double part = shift - static_cast<double>(whole);
-    for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
-      std::fill_n(w.re[k], w.count, 0.0F);
-      std::fill_n(w.im[k], w.count, 0.0F);
-    }
-    for (const Path& path : paths_) {
-      const cf64 gain =
-          path.turns == 0 ? path.gain : path.gain * std::polar(1.0, 2 * kPi * path.turns * middle);
-      for (int k = 0; k < ChipBuffer::kPlanes; ++k)
-        add_pulse(part + path.delay + path.slip * middle - 0.25 * k - last, gain, w.count, w.re[k], w.im[k]);
-    }
-    for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
-      float *re = w.re[k], *im = w.im[k];
-      if (w.real) continue;
-      for (int m = 0; m < w.count; ++m) {
-        const float x = re[m], y = im[m];
-        re[m] = x * back_re[m] - y * back_im[m];
-        im[m] = x * back_im[m] + y * back_re[m];
-      }
-    }
-    const std::int64_t n = chip - whole;  // the frame's chip under no delay in the first lane
-    cf64 lane_turn =
-        common * std::polar(1.0, 2 * kPi * frame.turns * (static_cast<double>(n) - frame.timing.reference));
-    LanePosition of(n - last + static_cast<std::int64_t>(replica.padding()), lanes), at(chip, lanes);
-    for (std::size_t m = 0; m < s_re.size(); ++m, ++of) {
-      s_re[m] = replica.re(of);
-      s_im[m] = replica.im(of);
-    }
-    for (int l = 0; l < lanes; ++l, ++at, lane_turn *= chip_turn) {
-      LaneBlock b;
-      b.s_re = s_re.data() + l;
-      b.s_im = s_im.data() + l;
-      const auto turn_re = static_cast<float>(lane_turn.real()),
-                 turn_im = static_cast<float>(lane_turn.imag());
+  const std::int64_t pieces = (std::max(first_row, last_row) - first_row + kPieceRows - 1) / kPieceRows;
+  workers_->run(static_cast<std::size_t>(pieces), [&](std::size_t piece, std::size_t) {
+    const std::int64_t from = first_row + static_cast<std::int64_t>(piece) * kPieceRows,
+                       to = std::min(from + kPieceRows, last_row);
+    Taps w;
+    w.count = count;
+    w.real = real;
+    // The replica's chips under a block: those of a lane's taps, from its own number on.
+    std::vector<const float*> s_re(static_cast<std::size_t>(lanes + count - 1)), s_im(s_re.size());
+    float row_re[kBlockSymbols], row_im[kBlockSymbols];
+    std::copy_n(still_re, kBlockSymbols, row_re);
+    std::copy_n(still_im, kBlockSymbols, row_im);
+    for (std::int64_t row = from; row < to; row += block_rows) {
+      const std::int64_t rows = std::min(block_rows, to - row), chip = row * lanes;
+      // Over the block the frame's chip n is at shift + n.
+      const double middle = static_cast<double>(chip) + 0.5 * static_cast<double>(rows * lanes) -
+                            frame.timing.chip - frame.timing.reference;
+      const double shift = frame.timing.chip - frame.timing.clock * middle * (1 + frame.timing.clock);
+      const auto whole = static_cast<std::int64_t>(std::floor(shift));
+      const double part = shift - static_cast<double>(whole);
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
-        b.r_re[k] = chips.re(k, at);
-        b.r_im[k] = chips.im(k, at);
+        std::fill_n(w.re[k], w.count, 0.0F);
+        std::fill_n(w.im[k], w.count, 0.0F);
       }
-      if (!frame.gain.values.empty()) {
-        // The gain in place of the one that holds still.
-        for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
-          const double at_chip = static_cast<double>(chip + l + static_cast<std::int64_t>(i) * lanes);
-          const cf32 g = frame.gain.at(at_chip - frame.timing.chip) * cf32(still_re[i], still_im[i]);
-          row_re[i] = g.real();
-          row_im[i] = g.imag();
+      for (const Path& path : paths_) {
+        const cf64 gain =
+            path.turns == 0 ? path.gain : path.gain * std::polar(1.0, 2 * kPi * path.turns * middle);
+        for (int k = 0; k < ChipBuffer::kPlanes; ++k)
+          add_pulse(part + path.delay + path.slip * middle - 0.25 * k - last, gain, w.count, w.re[k],
+                    w.im[k]);
+      }
+      for (int k = 0; k < ChipBuffer::kPlanes && !w.real; ++k) {
+        float *re = w.re[k], *im = w.im[k];
+        for (int m = 0; m < w.count; ++m) {
+          const float x = re[m], y = im[m];
+          re[m] = x * back_re[m] - y * back_im[m];
+          im[m] = x * back_im[m] + y * back_re[m];
         }
       }
-      add_lane(b, w, row_re, row_im, turn_re, turn_im, static_cast<std::size_t>(rows));
+      const std::int64_t n = chip - whole;  // the frame's chip under no delay in the first lane
+      cf64 lane_turn =
+          common * std::polar(1.0, 2 * kPi * frame.turns * (static_cast<double>(n) - frame.timing.reference));
+      LanePosition of(n - last + static_cast<std::int64_t>(replica.padding()), lanes), at(chip, lanes);
+      for (std::size_t m = 0; m < s_re.size(); ++m, ++of) {
+        s_re[m] = replica.re(of);
+        s_im[m] = replica.im(of);
+      }
+      for (int l = 0; l < lanes; ++l, ++at, lane_turn *= chip_turn) {
+        LaneBlock b;
+        b.s_re = s_re.data() + l;
+        b.s_im = s_im.data() + l;
+        const auto turn_re = static_cast<float>(lane_turn.real()),
+                   turn_im = static_cast<float>(lane_turn.imag());
+        for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
+          b.r_re[k] = chips.re(k, at);
+          b.r_im[k] = chips.im(k, at);
+        }
+        if (!frame.gain.values.empty()) {
+          // The gain in place of the one that holds still.
+          for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
+            const double at_chip = static_cast<double>(chip + l + static_cast<std::int64_t>(i) * lanes);
+            const cf32 g = frame.gain.at(at_chip - frame.timing.chip) * cf32(still_re[i], still_im[i]);
+            row_re[i] = g.real();
+            row_im[i] = g.imag();
+          }
+        }
+        add_lane(b, w, row_re, row_im, turn_re, turn_im, static_cast<std::size_t>(rows));
+      }
     }
-  }
+  });
   const Extent touched{first_row * lanes, std::max(first_row, last_row) * lanes};
   chips.refresh_power(touched.first, touched.last);
   return touched;

@@ -27,11 +27,10 @@ float largest(const cf32* correlation, const float* inverse_energy, std::size_t 
 
 }  // namespace
 
-CodeSearch::CodeSearch(const PreambleDetectorConfig& config, std::size_t size)
-    : length_(config.sequences.at(0).size()),
-      size_(size),
-      forward_(size, Fft::Direction::kForward),
-      inverse_{Fft(size, Fft::Direction::kInverse), Fft(size, Fft::Direction::kInverse)} {
+CodeSearch::CodeSearch(const PreambleDetectorConfig& config, std::size_t size, std::size_t workers)
+    : length_(config.sequences.at(0).size()), size_(size), forward_(size, Fft::Direction::kForward) {
+  for (std::size_t w = 0; w < workers; ++w)
+    inverse_.push_back({Fft(size, Fft::Direction::kInverse), Fft(size, Fft::Direction::kInverse)});
   for (const auto& c : config.sequences) {
     std::fill_n(forward_.input(), size, cf32{});
     std::copy(c.begin(), c.end(), forward_.input());
@@ -66,29 +65,30 @@ void CodeSearch::read(const ChipBuffer& chips, std::int64_t first_chip) {
   }
 }
 
-void CodeSearch::search(int sequence, double threshold, std::vector<PreambleHit>& found) {
+void CodeSearch::search(int sequence, double threshold, std::size_t worker, std::vector<PreambleHit>& found) {
   const std::size_t phases = size_ - length_;
+  HalfChipPlanes& planes = inverse_[worker];
   for (std::size_t h = 0; h < 2; ++h) {
-    volk_32fc_x2_multiply_32fc(inverse_[h].input(), spectrum_[h].data(),
+    volk_32fc_x2_multiply_32fc(planes[h].input(), spectrum_[h].data(),
                                conj_spectra_[static_cast<std::size_t>(sequence)].data(),
                                static_cast<unsigned>(size_));
-    inverse_[h].execute();
+    planes[h].execute();
   }
   // Half-chip index i is chip i/2 of plane i % 2; quarter points by cubic interpolation of four half-chip
   // values.
-  const auto at = [&](std::size_t i) { return inverse_[i & 1].output()[i >> 1]; };
+  const auto at = [&](std::size_t i) { return planes[i & 1].output()[i >> 1]; };
   const auto low = static_cast<float>(threshold * 0.85);  // 0.7 dB: what the quarter point may add
   for (std::size_t h = 0; h < 2; ++h) {
     for (std::size_t i = 2; i + 2 < phases; ++i) {
       // Nearly all runs hold no peak: one vector pass rules them out.
       if ((i - 2) % kRun == 0) {
         const std::size_t n = std::min(kRun, phases - 2 - i);
-        if (largest(inverse_[h].output() + i, inverse_energy_[h].data() + i, n) < low) {
+        if (largest(planes[h].output() + i, inverse_energy_[h].data() + i, n) < low) {
           i += n - 1;
           continue;
         }
       }
-      if (std::norm(inverse_[h].output()[i]) * inverse_energy_[h][i] < low) continue;
+      if (std::norm(planes[h].output()[i]) * inverse_energy_[h][i] < low) continue;
       const std::size_t j = 2 * i + h;
       const float here = std::norm(at(j));
       if (std::norm(at(j - 1)) > here || std::norm(at(j + 1)) > here) continue;

@@ -13,17 +13,18 @@ namespace ngdsp {
 class CodeSearch : public PreambleSearch {
  public:
   /// Blocks of size - preamble code phases.
-  CodeSearch(const PreambleDetectorConfig& config, std::size_t size);
+  CodeSearch(const PreambleDetectorConfig& config, std::size_t size, std::size_t workers);
 
   int carrier_bins() const override { return 1; }
   void read(const ChipBuffer& chips, std::int64_t first_chip) override;
-  void search(int sequence, double threshold, std::vector<PreambleHit>& found) override;
+  void search(int sequence, double threshold, std::size_t worker, std::vector<PreambleHit>& found) override;
 
  private:
   std::size_t length_, size_;
   std::vector<std::vector<cf32>> conj_spectra_;  // by sequence
   Fft forward_;
-  std::array<Fft, 2> inverse_;                 // one a half-chip plane: their outputs are the correlations
+  using HalfChipPlanes = std::array<Fft, 2>;   // their outputs are the correlations
+  std::vector<HalfChipPlanes> inverse_;        // by worker
   std::array<std::vector<cf32>, 2> spectrum_;  // of the half-chip planes
   std::array<std::vector<float>, 2> inverse_energy_;
   std::int64_t first_chip_ = 0;

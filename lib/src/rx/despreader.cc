@@ -182,8 +182,8 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
 
 void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t preamble_chips,
                                      Span<const float> symbols) {
-  constexpr std::size_t kLeastPadding = 64;
-  const std::size_t lanes = from.re_.size(), pad_rows = (kLeastPadding + lanes - 1) / lanes;
+  constexpr std::size_t kLeastPadding = 80;  // beside a row: what the widest pulses and paths reach to
+  const std::size_t lanes = from.re_.size(), pad_rows = (kLeastPadding + lanes - 1) / lanes + 1;
   const std::size_t half = symbols.size() / 2;
   chips_ = preamble_chips + symbols.size() * lanes;
   padding_ = pad_rows * lanes;

@@ -140,18 +140,18 @@ std::size_t power_of_two(std::size_t least) {
 
 }  // namespace
 
-OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases)
+OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases, std::size_t workers)
     : chip_rate_hz_(config.chip_rate_hz),
       length_(config.sequences.at(0).size()),
       phases_(phases),
       segment_(segment_chips(config.max_carrier_offset_hz / config.chip_rate_hz, length_)),
       segments_(length_ / segment_),
-      fft_(power_of_two(segments_), Fft::Direction::kForward) {
-  const auto size = static_cast<double>(fft_.size());
+      size_(power_of_two(segments_)) {
+  const auto size = static_cast<double>(size_);
   bin_cycles_ = static_cast<double>(length_) / (size * static_cast<double>(segment_));
   const double reach =
       config.max_carrier_offset_hz / chip_rate_hz_ * static_cast<double>(length_) / bin_cycles_;
-  reach_ = std::min(static_cast<std::size_t>(std::ceil(reach)), fft_.size() / 2 - 3);
+  reach_ = std::min(static_cast<std::size_t>(std::ceil(reach)), size_ / 2 - 3);
   bins_ = 2 * reach_ + 1;
   for (std::size_t k = 0; k < bins_; ++k) {
     const double x = kPi * (static_cast<double>(k) - static_cast<double>(reach_)) / size;
@@ -159,11 +159,6 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases)
   }
   const std::size_t width = round_up(bins_, kWidth);
   gain_.resize(width);
-  levels_.resize(width);
-  for (Row& row : rows_)
-    for (auto* v : {&row.re, &row.im, &row.half_re, &row.half_im}) v->resize(width + kWidth);
-  sum_re_.resize(kBatch * round_up(segments_, kWidth));
-  sum_im_.resize(sum_re_.size());
   for (const auto& c : config.sequences) {
     std::vector<cf32> turned(round_up(segments_, kWidth) * segment_);
     for (std::size_t n = 0; n < length_; ++n)
@@ -181,6 +176,15 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases)
   re_.assign(segment_, std::vector<float>((chips_.size() + kBatch) / segment_ + kWidth + 2));
   im_ = re_;
   inverse_energy_.resize(phases_);
+  for (std::size_t i = 0; i < workers; ++i) {
+    work_.push_back({Fft(size_, Fft::Direction::kForward), {}, {}, {}, {}, {}, {}});
+    Work& w = work_.back();
+    w.levels.resize(width);
+    for (Row& row : w.rows)
+      for (auto* v : {&row.re, &row.im, &row.half_re, &row.half_im}) v->resize(width + kWidth);
+    w.sum_re.resize(kBatch * round_up(segments_, kWidth));
+    w.sum_im.resize(w.sum_re.size());
+  }
 }
 
 void OffsetGrid::read(const ChipBuffer& chips, std::int64_t first_chip) {
@@ -199,20 +203,21 @@ void OffsetGrid::read(const ChipBuffer& chips, std::int64_t first_chip) {
   inverse_energies(chips_.data(), chips_.size(), length_, phases_, inverse_energy_.data());
 }
 
-void OffsetGrid::search(int sequence, double threshold, std::vector<PreambleHit>& found) {
+void OffsetGrid::search(int sequence, double threshold, std::size_t worker, std::vector<PreambleHit>& found) {
   const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
-  points_.clear();
+  Work& w = work_[worker];
+  w.points.clear();
   for (std::size_t n = 0; n <= phases_; ++n) {
-    if (n % kBatch == 0) sum(s.segments, n);
-    transform(n);
-    if (n >= 3) collect(n - 2, threshold);
+    if (n % kBatch == 0) sum(s.segments, n, w);
+    transform(n, w);
+    if (n >= 3) collect(n - 2, threshold, w);
   }
-  for (std::size_t i = 0; i < points_.size(); ++i) {
+  for (std::size_t i = 0; i < w.points.size(); ++i) {
     // What lies across the buffer's begin is the preamble of no whole frame.
-    if (is_flank(i) ||
-        static_cast<double>(first_chip_) + points_[i].chip < 1 + static_cast<double>(buffer_->begin()))
+    if (is_flank(w.points, i) ||
+        static_cast<double>(first_chip_) + w.points[i].chip < 1 + static_cast<double>(buffer_->begin()))
       continue;
-    PreambleHit hit = correlate_exactly(s.exact, points_[i], threshold);
+    PreambleHit hit = correlate_exactly(s.exact, w.points[i], threshold, w.turned);
     if (hit.statistic < threshold) continue;
     hit.sequence = sequence;
     found.push_back(hit);
@@ -220,7 +225,7 @@ void OffsetGrid::search(int sequence, double threshold, std::vector<PreambleHit>
 }
 
 // Segments of kBatch phases.
-void OffsetGrid::sum(const SplitSequence& segments, std::size_t phase) {
+void OffsetGrid::sum(const SplitSequence& segments, std::size_t phase, Work& w) const {
   Lane chips[kLargestSegment + kBatch], sequence[kLargestSegment];
   for (std::size_t i = 0; i + 1 < segment_ + kBatch; ++i) {
     const std::size_t n = phase + i;
@@ -228,41 +233,41 @@ void OffsetGrid::sum(const SplitSequence& segments, std::size_t phase) {
   }
   LanePosition of(0, static_cast<int>(segment_));
   for (std::size_t i = 0; i < segment_; ++i, ++of) sequence[i] = {segments.re(of), segments.im(of)};
-  sum_segments(chips, sequence, segment_, sum_re_.size() / kBatch, sum_re_.data(), sum_im_.data());
+  sum_segments(chips, sequence, segment_, w.sum_re.size() / kBatch, w.sum_re.data(), w.sum_im.data());
 }
 
-void OffsetGrid::transform(std::size_t phase) {
-  const std::size_t first = phase % kBatch * (sum_re_.size() / kBatch);
-  const float *re = sum_re_.data() + first, *im = sum_im_.data() + first;
+void OffsetGrid::transform(std::size_t phase, Work& w) const {
+  const std::size_t first = phase % kBatch * (w.sum_re.size() / kBatch);
+  const float *re = w.sum_re.data() + first, *im = w.sum_im.data() + first;
   // Time zero is the preamble's middle: then neighbouring bins of one carrier have one phase.
   const std::size_t before = segments_ / 2;
-  float* in = reinterpret_cast<float*>(fft_.input());
-  interleave(re, im, before, in + 2 * (fft_.size() - before));
+  float* in = reinterpret_cast<float*>(w.fft.input());
+  interleave(re, im, before, in + 2 * (size_ - before));
   interleave(re + before, im + before, segments_ - before, in);
-  fft_.execute();
-  Row& row = rows_[phase % 4];
-  split(reinterpret_cast<const float*>(fft_.output()), bins_ + 3, row.re.data(), row.im.data());
+  w.fft.execute();
+  Row& row = w.rows[phase % 4];
+  split(reinterpret_cast<const float*>(w.fft.output()), bins_ + 3, row.re.data(), row.im.data());
   halfway(row.re.data(), bins_, row.half_re.data() + 1);
   halfway(row.im.data(), bins_, row.half_im.data() + 1);
 }
 
-void OffsetGrid::collect(std::size_t phase, double threshold) {
+void OffsetGrid::collect(std::size_t phase, double threshold, Work& w) const {
   if (inverse_energy_[phase] == 0) return;
   FourRows re, im, half_re, half_im;
   for (std::size_t i = 0; i < 4; ++i) {
-    const Row& row = rows_[(phase + 3 + i) % 4];
+    const Row& row = w.rows[(phase + 3 + i) % 4];
     re.row[i] = row.re.data() + 1;
     im.row[i] = row.im.data() + 1;
     half_re.row[i] = row.half_re.data() + 1;
     half_im.row[i] = row.half_im.data() + 1;
   }
-  std::fill(levels_.begin(), levels_.end(), 0.0F);
-  raise_levels(re, im, gain_.data(), gain_.size(), levels_.data());
-  const float largest = raise_levels(half_re, half_im, gain_.data(), gain_.size(), levels_.data());
+  std::fill(w.levels.begin(), w.levels.end(), 0.0F);
+  raise_levels(re, im, gain_.data(), gain_.size(), w.levels.data());
+  const float largest = raise_levels(half_re, half_im, gain_.data(), gain_.size(), w.levels.data());
   const float low = kHalfGridShare * static_cast<float>(threshold) / inverse_energy_[phase];
   if (largest < low) return;
   for (std::size_t k = 0; k < bins_; ++k) {
-    if (levels_[k] < low) continue;
+    if (w.levels[k] < low) continue;
     // The half grid around the cell, and in its quarters what lies between.
     cf32 half[3][3];
     const auto at = [&](std::size_t row, std::size_t f) {
@@ -291,31 +296,32 @@ void OffsetGrid::collect(std::size_t phase, double threshold) {
              2 * f + 1);
       }
     p.level *= gain_[k] * inverse_energy_[phase];
-    if (p.level >= kQuarterGridShare * static_cast<float>(threshold)) points_.push_back(p);
+    if (p.level >= kQuarterGridShare * static_cast<float>(threshold)) w.points.push_back(p);
   }
 }
 
 // Is one of the cells around it stronger? Points lie in order of phase, then bin.
-bool OffsetGrid::is_flank(std::size_t point) const {
-  const Point& p = points_[point];
+bool OffsetGrid::is_flank(const std::vector<Point>& points, std::size_t point) {
+  const Point& p = points[point];
   const auto beside = [&p](const Point& o) { return o.bin + 1 >= p.bin && o.bin <= p.bin + 1; };
-  for (std::size_t i = point; i-- > 0 && points_[i].phase + 1 >= p.phase;)
-    if (beside(points_[i]) && points_[i].level > p.level) return true;
-  for (std::size_t i = point + 1; i < points_.size() && points_[i].phase <= p.phase + 1; ++i)
-    if (beside(points_[i]) && points_[i].level >= p.level) return true;
+  for (std::size_t i = point; i-- > 0 && points[i].phase + 1 >= p.phase;)
+    if (beside(points[i]) && points[i].level > p.level) return true;
+  for (std::size_t i = point + 1; i < points.size() && points[i].phase <= p.phase + 1; ++i)
+    if (beside(points[i]) && points[i].level >= p.level) return true;
   return false;
 }
 
-PreambleHit OffsetGrid::correlate_exactly(const SplitSequence& sequence, const Point& p, double threshold) {
+PreambleHit OffsetGrid::correlate_exactly(const SplitSequence& sequence, const Point& p, double threshold,
+                                          SplitSequence& turned) const {
   const auto length = static_cast<double>(length_);
-  turned_.assign_turned(sequence, p.cycles / length, 0, length_);
+  turned.assign_turned(sequence, p.cycles / length, 0, length_);
   PreambleHit best;
   for (const double side : {0.0, -0.25, 0.25}) {
     const double t = static_cast<double>(first_chip_) + p.chip + side;
     cf64 sums[kFineCarriers] = {};
     for (std::size_t part = 0; part * kPartChips < length_; ++part) {
       const std::size_t from = part * kPartChips, count = std::min(kPartChips, length_ - from);
-      const cf64 sum = correlate(*buffer_, t + static_cast<double>(from), turned_, from, count);
+      const cf64 sum = correlate(*buffer_, t + static_cast<double>(from), turned, from, count);
       for (std::size_t f = 0; f < kFineCarriers; ++f) sums[f] += sum * part_turns_[part * kFineCarriers + f];
     }
     for (std::size_t f = 0; f < kFineCarriers; ++f) {

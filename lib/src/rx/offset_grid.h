@@ -17,11 +17,11 @@ namespace ngdsp {
 class OffsetGrid : public PreambleSearch {
  public:
   /// Blocks of `phases` code phases.
-  OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases);
+  OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases, std::size_t workers);
 
   int carrier_bins() const override { return static_cast<int>(bins_); }
   void read(const ChipBuffer& chips, std::int64_t first_chip) override;
-  void search(int sequence, double threshold, std::vector<PreambleHit>& found) override;
+  void search(int sequence, double threshold, std::size_t worker, std::vector<PreambleHit>& found) override;
 
  private:
   // A point of the grid near the threshold.
@@ -39,27 +39,34 @@ class OffsetGrid : public PreambleSearch {
     std::vector<float> re, im, half_re, half_im;  // by bin, from one below the lowest; half a bin further
   };
 
-  void sum(const SplitSequence& segments, std::size_t phase);
-  void transform(std::size_t phase);
-  void collect(std::size_t phase, double threshold);
-  bool is_flank(std::size_t point) const;
-  PreambleHit correlate_exactly(const SplitSequence& sequence, const Point& p, double threshold);
+  // Of a worker.
+  struct Work {
+    Fft fft;
+    std::vector<float> levels;          // by bin
+    std::vector<float> sum_re, sum_im;  // by phase of a batch, then segment
+    Row rows[4];                        // of successive phases
+    std::vector<Point> points;
+    SplitSequence turned;  // of the exact correlation
+  };
+
+  void sum(const SplitSequence& segments, std::size_t phase, Work& w) const;
+  void transform(std::size_t phase, Work& w) const;
+  void collect(std::size_t phase, double threshold, Work& w) const;
+  static bool is_flank(const std::vector<Point>& points, std::size_t point);
+  PreambleHit correlate_exactly(const SplitSequence& sequence, const Point& p, double threshold,
+                                SplitSequence& turned) const;
 
   double chip_rate_hz_, bin_cycles_;  // from bin to bin, cycles a preamble
-  std::size_t length_, phases_, segment_, segments_, reach_, bins_;
+  std::size_t length_, phases_, segment_, segments_, size_, reach_, bins_;  // size_: of the transform
   std::vector<Sequence> sequences_;
-  Fft fft_;
   const ChipBuffer* buffer_ = nullptr;
   std::int64_t first_chip_ = 0;
   std::vector<cf32> chips_;                  // from first_chip_ on
   std::vector<std::vector<float>> re_, im_;  // the same: chip n in place n / segment_ of lane n % segment_
   std::vector<float> inverse_energy_;        // by phase
-  std::vector<float> levels_, gain_;         // by bin; against the carrier's turn within a segment
-  std::vector<float> sum_re_, sum_im_;       // by phase of a batch, then segment
-  Row rows_[4];                              // of successive phases
-  std::vector<Point> points_;
-  SplitSequence turned_;          // of the exact correlation
-  std::vector<cf64> part_turns_;  // by part of the preamble, then fine carrier
+  std::vector<float> gain_;                  // by bin: against the carrier's turn within a segment
+  std::vector<cf64> part_turns_;             // by part of the preamble, then fine carrier
+  std::vector<Work> work_;
 };
 
 }  // namespace ngdsp

@@ -41,23 +41,25 @@ struct PreambleDetector::Impl {
   std::size_t hop, span;
   double preamble_hz;  // 1/duration
   std::unique_ptr<PreambleSearch> blocks;
-  std::vector<PreambleHit> found;
+  WorkerPool* workers;
+  std::vector<std::vector<PreambleHit>> found;  // by sequence
 };
 
-PreambleDetector::PreambleDetector(const PreambleDetectorConfig& config) {
+PreambleDetector::PreambleDetector(const PreambleDetectorConfig& config, WorkerPool& workers) {
   const std::size_t length = config.sequences.at(0).size();
   const double preamble_hz = config.chip_rate_hz / static_cast<double>(length);
   std::unique_ptr<PreambleSearch> blocks;
   std::size_t hop = kGridHop;
   if (config.max_carrier_offset_hz > kOneBinCycles * preamble_hz) {
-    blocks = std::make_unique<OffsetGrid>(config, hop + 2 * kGuard);
+    blocks = std::make_unique<OffsetGrid>(config, hop + 2 * kGuard, workers.workers());
   } else {
     std::size_t size = kSmallestTransform;
     while (size < 4 * length) size *= 2;
-    blocks = std::make_unique<CodeSearch>(config, size);
+    blocks = std::make_unique<CodeSearch>(config, size, workers.workers());
     hop = size - length - 2 * kGuard;
   }
-  impl_.reset(new Impl{config, hop, hop + length + kGuard, preamble_hz, std::move(blocks), {}});
+  impl_.reset(new Impl{config, hop, hop + length + kGuard, preamble_hz, std::move(blocks), &workers,
+                       std::vector<std::vector<PreambleHit>>(config.sequences.size())});
 }
 
 PreambleDetector::~PreambleDetector() = default;
@@ -85,16 +87,17 @@ void PreambleDetector::search(const ChipBuffer& chips, std::int64_t first_chip, 
                               std::vector<PreambleHit>& hits) {
   Impl& s = *impl_;
   s.blocks->read(chips, first_chip - kGuard);
-  for (std::size_t q = 0; q < s.config.sequences.size(); ++q) {
-    if (!std::isfinite(thresholds[q])) continue;
-    s.found.clear();
-    s.blocks->search(static_cast<int>(q), thresholds[q], s.found);
-    keep_strongest(s.found, kCarrierSpacing * s.preamble_hz);
-    for (const PreambleHit& f : s.found)
+  s.workers->run(s.config.sequences.size(), [&](std::size_t q, std::size_t worker) {
+    s.found[q].clear();
+    if (!std::isfinite(thresholds[q])) return;
+    s.blocks->search(static_cast<int>(q), thresholds[q], worker, s.found[q]);
+    keep_strongest(s.found[q], kCarrierSpacing * s.preamble_hz);
+  });
+  for (const auto& found : s.found)
+    for (const PreambleHit& f : found)
       if (f.chip >= static_cast<double>(first_chip) &&
           f.chip < static_cast<double>(first_chip) + static_cast<double>(s.hop))
         hits.push_back(f);
-  }
   std::sort(hits.begin(), hits.end(), [](const PreambleHit& a, const PreambleHit& b) {
     return a.chip != b.chip ? a.chip < b.chip : a.sequence < b.sequence;
   });

@@ -20,7 +20,9 @@ class PreambleSearch {
   /// the buffer's begin counts as zero. The buffer must stay as it is for search().
   virtual void read(const ChipBuffer& chips, std::int64_t first_chip) = 0;
   /// Appends the peaks of a sequence with statistic >= threshold, in no order and one perhaps more than once.
-  virtual void search(int sequence, double threshold, std::vector<PreambleHit>& found) = 0;
+  /// Several threads may search at once, each as another of the workers it was made for.
+  virtual void search(int sequence, double threshold, std::size_t worker,
+                      std::vector<PreambleHit>& found) = 0;
 };
 
 /// 1/sum |r|^2 under a sequence of `length` chips at each of `phases` first chips. What is 90 dB below the

@@ -41,6 +41,7 @@ std::string ReceiverConfig::validate() const {
   if (max_clock_ppm > 500) return "max_clock_ppm must be at most 500 ppm";
   if (!(extra_carrier_hz >= 0) || extra_carrier_hz > 1e5) return "extra_carrier_hz must be 0 to 1e5 Hz";
   if (!(full_scale > 0)) return "full_scale must be positive";
+  if (threads < 1 || threads > 64) return "threads must be 1 to 64";
   return {};
 }
 
@@ -81,6 +82,7 @@ SuccessiveConfig decoding_of(const ReceiverConfig& config, const OffsetRange& ra
   c.detection_threshold = config.detection_threshold;
   c.vetting_threshold = config.vetting_threshold;
   c.metric_threshold = config.metric_threshold;
+  c.threads = config.threads;
   return c;
 }
 

@@ -23,7 +23,7 @@ constexpr struct {
   double threshold;
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 7;        // among frames that hide each other
+constexpr double kDetectionThresholdBusy = 7;        // where frames hide each other
 // So many times more hits than noise has alone are traffic.
 constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
@@ -37,7 +37,7 @@ struct Effort {
   double margin;           // nats above the vetting threshold that make it worth while
   double hypothesis_drop;  // nats below the best clock offset
   std::size_t hypotheses;
-  double age;  // frame lengths since the frame was complete, among frames that hide each other
+  double age;  // frame lengths since the frame was complete, for a frame among others
 };
 constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
@@ -60,8 +60,8 @@ constexpr double kVetAgainPower = 0.9;  // of the power at the last vetting, bel
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 constexpr double kStrainedPower = 3;    // of the noise floor, where all frames should be gone
-constexpr double kCrowdedPower = 1.25;  // of the noise floor: what else is there may go
-constexpr std::size_t kCrowdedHypotheses[] = {1, 4, 4};
+constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
+constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
 constexpr double kEstimateAgainPower = 0.4;  // of that at a frame's last estimate
 constexpr double kTryAgainPower = 0.9;       // of that at the last decoding
 
@@ -73,8 +73,9 @@ struct SuccessiveDecoder::Impl {
   SuccessiveConfig config;
   FrameHandler on_frame;
   CandidateHandler on_candidate;
+  WorkerPool workers;
   PreambleDetector detector;
-  Vetter vetter;
+  std::vector<Vetter> vetters;  // one a worker
   Demodulator demodulator;
   FrameEstimator estimator;
   Canceller canceller;
@@ -108,8 +109,8 @@ struct SuccessiveDecoder::Impl {
   bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
 
-  std::vector<double> thresholds, crowded_thresholds;  // by sequence
-  double crowded_hits = 0;                             // more of them in a block make it crowded
+  std::vector<double> thresholds, busy_thresholds;  // by sequence
+  double busy_hits = 0;                             // more of them in a block make it busy
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -125,7 +126,7 @@ struct SuccessiveDecoder::Impl {
     double evidence;  // expected
     double power;     // under the frame
   };
-  std::vector<Queued> queue;
+  std::vector<Queued> queue, to_vet;
 
   std::int64_t length(const Candidate& c) const { return lengths[static_cast<std::size_t>(c.hit.sequence)]; }
   bool complete(const Candidate& c, std::int64_t end) const {
@@ -144,10 +145,10 @@ struct SuccessiveDecoder::Impl {
   double power_under(const ChipBuffer& chips, const Candidate& c) const {
     return chips.mean_power(std::floor(start(c)), static_cast<std::size_t>(length(c)));
   }
-  bool crowded(const std::vector<PreambleHit>& found) const {
+  bool busy(const std::vector<PreambleHit>& found) const {
     return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
              return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
-           }) > crowded_hits;
+           }) > busy_hits;
   }
   // Evidence grows with 1/power^2 at most where a frame lies.
   double expected_evidence(const Candidate& c, double power) const {
@@ -162,8 +163,9 @@ struct SuccessiveDecoder::Impl {
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
-  void vet(const ChipBuffer& chips, Candidate& c, double power);
-  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort, bool crowded);
+  void vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter);
+  bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort,
+              bool among_others);
   static bool strong(const FrameEstimate& frame, double power) {
     return frame.amplitude() * frame.amplitude() > StrongFrame::kLeastChipEcN0 * power;
   }
@@ -194,11 +196,12 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       config(c),
       on_frame(std::move(frame)),
       on_candidate(std::move(candidate)),
-      detector(detection_of(encoder, c.range)),
-      vetter(encoder, c.range),
+      workers(c.threads),
+      detector(detection_of(encoder, c.range), workers),
+      vetters(workers.workers(), Vetter(encoder, c.range)),
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
-      canceller(p.rolloff),
+      canceller(p.rolloff, workers),
       next_block(kFirstPhase) {
   for (const PayloadClass& payload_class : p.classes) {
     for (int k = 0; k < payload_class.sequences; ++k) {
@@ -217,11 +220,11 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     for (const auto& weak : kWeakPreambles)
       if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
         thresholds.back() = weak.threshold;
-    crowded_thresholds.push_back(
-        c.range.turns_by_chip() ? thresholds.back() : std::min(thresholds.back(), kDetectionThresholdBusy));
-    crowded_hits += kBusyExcess * detector.noise_hits(thresholds.back());
+    busy_thresholds.push_back(c.range.turns_by_chip() ? thresholds.back()
+                                                      : std::min(thresholds.back(), kDetectionThresholdBusy));
+    busy_hits += kBusyExcess * detector.noise_hits(thresholds.back());
   }
-  crowded_hits += kBusyMargin;
+  busy_hits += kBusyMargin;
 }
 
 SuccessiveDecoder::SuccessiveDecoder(const Profile& profile, const SuccessiveConfig& config,
@@ -296,6 +299,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
     queue.clear();
+    to_vet.clear();
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
@@ -305,30 +309,35 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
           c.waiting = vettings == kMaxVettings;
           if (c.waiting) continue;
           ++vettings;
-          ++counters.vettings;
-          vet(chips, c, power);
+          to_vet.push_back({&block, &c, 0, power});
         }
-        if (c.evidence >= vetting_threshold(c))
-          queue.push_back({&block, &c, expected_evidence(c, power), power});
+        queue.push_back({&block, &c, 0, power});
       }
+    counters.vettings += to_vet.size();
+    workers.run(to_vet.size(), [&](std::size_t i, std::size_t worker) {
+      vet(chips, *to_vet[i].candidate, to_vet[i].power, vetters[worker]);
+    });
+    std::erase_if(
+        queue, [this](const Queued& q) { return q.candidate->evidence < vetting_threshold(*q.candidate); });
     if (queue.empty()) break;
+    for (Queued& q : queue) q.evidence = expected_evidence(*q.candidate, q.power);
     ++counters.passes;
     std::stable_sort(queue.begin(), queue.end(),
                      [](const Queued& a, const Queued& b) { return a.evidence > b.evidence; });
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c, evidence, power] : queue) {
-        const bool crowded = power > kCrowdedPower * floor && !strained && !last;
+        const bool among_others = power > kAmongOthersPower * floor && !strained && !last;
         const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
         if (c->stage == Stage::kDecoded ||
             (c->tried_power[effort] > 0 &&
              power > (strained ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
-            (crowded && age < kEfforts[effort].age))
+            (among_others && age < kEfforts[effort].age))
           continue;
         c->waiting = counters.paths - paths_before >= kMaxPaths;
         if (c->waiting) continue;
-        found |= decode(chips, *block, *c, effort, crowded);
+        found |= decode(chips, *block, *c, effort, among_others);
         if (found && effort > 0) break;
       }
     estimate_again(chips);
@@ -350,12 +359,12 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     if (!block.busy || !hidden) {
       hits.clear();
       detector.search(chips, block.first, thresholds, hits);
-      block.busy = crowded(hits);
+      block.busy = busy(hits);
     }
     if (block.busy && hidden) {
       hits.clear();
-      detector.search(chips, block.first, crowded_thresholds, hits);
-      block.busy = crowded(hits);
+      detector.search(chips, block.first, busy_thresholds, hits);
+      block.busy = busy(hits);
     }
     std::deque<Candidate> old;
     old.swap(block.candidates);
@@ -387,7 +396,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
   }
 }
 
-void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power) {
+void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
   const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit);
@@ -400,13 +409,13 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.vetted_power;
 }
 
-// Among many frames one effort at a time, and a clock offset that is far from certain when others are gone.
+// Among others one effort at a time, and a clock offset that is far from certain when others are gone.
 bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Candidate& c,
-                                     std::size_t first_effort, bool crowded) {
+                                     std::size_t first_effort, bool among_others) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < kVetAgainPower * c.vetted_power) vet(chips, c, power);
+  if (power < kVetAgainPower * c.vetted_power) vet(chips, c, power, vetters.front());
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);
@@ -415,7 +424,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   frame.payload.resize(static_cast<std::size_t>(payload_class.payload_bytes));
   PolarDecodeResult decoded;
   if (attempts.size() < hypotheses.size()) attempts.resize(hypotheses.size());
-  const std::size_t last_effort = crowded ? first_effort : kEffortCount - 1;
+  const std::size_t last_effort = among_others ? first_effort : kEffortCount - 1;
   std::size_t made = 0;
   Attempt* right = nullptr;
   for (std::size_t e = first_effort; e <= last_effort && !right; ++e) {
@@ -425,7 +434,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
     for (std::size_t k = 0;
-         k < std::min(hypotheses.size(), crowded ? kCrowdedHypotheses[e] : effort.hypotheses) && !right;
+         k < std::min(hypotheses.size(), among_others ? kAmongOthersHypotheses[e] : effort.hypotheses) &&
+         !right;
          ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];
@@ -489,7 +499,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   // Another frame may lie under this one: same sequence, same moment.
   Candidate again;
   again.hit = c.hit;
-  again.hit.statistic = vetter.statistic(chips, again.hit);
+  again.hit.statistic = vetters.front().statistic(chips, again.hit);
   if (again.hit.statistic >= kDetectionThreshold) {
     block.candidates.push_back(again);
     ++counters.candidates;

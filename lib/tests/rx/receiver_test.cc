@@ -126,6 +126,29 @@ TEST(Receiver, OneFrameOfEveryProfileAndClass) {
     }
 }
 
+// Profiles of the user's own: rows of chips far longer and shorter than those of the shipped ones.
+TEST(Receiver, OneFrameOfOtherSpreadingFactors) {
+  for (const int spreading_factor : {2, 64, 200})
+    for (const double ebn0_db : {10, 30}) {
+      Profile p = *find_profile("cenelec-a");
+      p.spreading_factor = spreading_factor;
+      p.classes.resize(1);
+      p.classes[0].code_bits = 512;
+      ASSERT_EQ(p.validate(), "");
+      Stream s(p, p.frame_chips(p.classes[0]) + 500);
+      Arrival a;
+      a.start_samples = 231.7 * p.samples_per_chip();
+      a.clock_ppm = 60;
+      a.carrier_offset_hz = a.clock_ppm * 1e-6 * p.carrier_crystal_hz;
+      const auto payload = random_payload(16, 3);
+      s.add(payload, 0, a);
+      s.add_noise(ebn0_db, 0, 4);
+      const Heard h = receive(config_of(p), s);
+      ASSERT_EQ(h.frames.size(), 1U) << spreading_factor << ' ' << ebn0_db;
+      EXPECT_EQ(h.frames[0].payload, payload);
+    }
+}
+
 TEST(Receiver, OneFrameWithoutNoise) {
   const Profile p;
   Stream s(p, p.frame_chips(p.classes[0]) + 500);
@@ -438,6 +461,7 @@ TEST(ReceiverConfig, ValidateNamesTheField) {
   expect(message([](ReceiverConfig& c) { c.extra_carrier_hz = -1; }), "extra_carrier_hz");
   expect(message([](ReceiverConfig& c) { c.extra_carrier_hz = 2e5; }), "extra_carrier_hz");
   expect(message([](ReceiverConfig& c) { c.full_scale = 0; }), "full_scale");
+  for (const int wrong : {0, 65}) expect(message([=](ReceiverConfig& c) { c.threads = wrong; }), "threads");
   ReceiverConfig rate;
   rate.sample_rate_hz = 100000;
   const auto made = Receiver::create(rate, [](const ReceivedFrame&) {});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,34 +34,63 @@ class Line {
   }
 
   Payload send(int sequence, double chip, double ebn0_db, double clock_ppm) {
-    const PayloadClass& c = profile_.class_of(sequence);
-    std::vector<std::uint8_t> payload(static_cast<std::size_t>(c.payload_bytes));
-    for (auto& byte : payload) byte = static_cast<std::uint8_t>(rng_.below(256));
-    Arrival a;
-    a.start_samples = chip * profile_.samples_per_chip();
-    a.clock_ppm = clock_ppm;
-    a.carrier_offset_hz = clock_ppm * 1e-6 * profile_.carrier_crystal_hz;
-    a.phase_rad = 2 * kPi * rng_.uniform();
-    a.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(profile_, c, ebn0_db));
-    modulator_.add(encoder_.encode(payload, sequence), a, Span<float>(samples_));
+    const std::vector<std::uint8_t> payload = random_payload(sequence);
+    add(encoder_.encode(payload, sequence), sequence, chip, ebn0_db, clock_ppm);
     return text_of(payload);
   }
 
-  std::vector<ReceivedFrame> receive(std::size_t block = 8192) const {
+  // A frame with a preamble and symbols, which are no code word.
+  void send_undecodable(int sequence, double chip, double ebn0_db) {
+    std::vector<cf32> chips = encoder_.encode(random_payload(sequence), sequence);
+    const auto sf = static_cast<std::size_t>(profile_.spreading_factor),
+               preamble = static_cast<std::size_t>(profile_.preamble_start(profile_.class_of(sequence)));
+    for (std::size_t n = 0; n < chips.size(); n += n == preamble ? profile_.preamble_chips : sf)
+      if (n != preamble && rng_.below(2))
+        for (std::size_t i = n; i < n + sf; ++i) chips[i] = -chips[i];
+    add(chips, sequence, chip, ebn0_db, 0);
+  }
+
+  // White noise of this variance per chip.
+  void add_noise(double from_chip, double to_chip, double variance) {
+    const auto from = static_cast<std::size_t>(from_chip * profile_.samples_per_chip()),
+               to = static_cast<std::size_t>(to_chip * profile_.samples_per_chip());
+    rng_.add_noise(Span<float>(samples_).subspan(from, to - from),
+                   std::sqrt(variance * noise_variance(profile_, profile_.sample_rate_hz, 1.0, 1.0)));
+  }
+
+  std::vector<ReceivedFrame> receive(std::size_t block = 8192, int threads = 1,
+                                     ReceiverCounters* counters = nullptr) const {
     ReceiverConfig config;
     config.profile = profile_;
     config.full_scale = 1e9;
+    config.threads = threads;
     std::vector<ReceivedFrame> frames;
     auto receiver = Receiver::create(config, [&](const ReceivedFrame& f) { frames.push_back(f); });
     for (std::size_t i = 0; i < samples_.size(); i += block)
       receiver->process(Span<const float>(samples_).subspan(i, std::min(block, samples_.size() - i)));
     receiver->flush();
+    if (counters) *counters = receiver->counters();
     return frames;
   }
 
   Rng& rng() { return rng_; }
 
  private:
+  std::vector<std::uint8_t> random_payload(int sequence) {
+    std::vector<std::uint8_t> payload(static_cast<std::size_t>(profile_.class_of(sequence).payload_bytes));
+    for (auto& byte : payload) byte = static_cast<std::uint8_t>(rng_.below(256));
+    return payload;
+  }
+  void add(const std::vector<cf32>& chips, int sequence, double chip, double ebn0_db, double clock_ppm) {
+    Arrival a;
+    a.start_samples = chip * profile_.samples_per_chip();
+    a.clock_ppm = clock_ppm;
+    a.carrier_offset_hz = clock_ppm * 1e-6 * profile_.carrier_crystal_hz;
+    a.phase_rad = 2 * kPi * rng_.uniform();
+    a.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(profile_, profile_.class_of(sequence), ebn0_db));
+    modulator_.add(chips, a, Span<float>(samples_));
+  }
+
   Profile profile_;
   FrameEncoder encoder_;
   Modulator modulator_;
@@ -112,19 +142,90 @@ TEST(SuccessiveDecoder, StrongOverWeakAndHowDeepItIsTakenOut) {
   EXPECT_GT(frames[0].cancellation_db, 30);
 }
 
-TEST(SuccessiveDecoder, SameFramesWhateverTheBlocks) {
-  Line line(60000, 10);
+// Bit for bit, in the same order, at 0.8 bit/chip.
+TEST(SuccessiveDecoder, SameFramesWhateverTheBlocksAndThreads) {
+  Line line(42000, 10);
   std::multiset<Payload> sent;
-  for (int k = 0; k < 24; ++k)
-    sent.insert(line.send(k % 4, 300 + 30000 * line.rng().uniform(), 8, 100 * line.rng().uniform() - 50));
-  const auto whole = line.receive(1 << 20), small = line.receive(777);
-  EXPECT_EQ(payloads(whole), sent);
-  ASSERT_EQ(whole.size(), small.size());
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    EXPECT_EQ(whole[i].payload, small[i].payload);
-    EXPECT_EQ(whole[i].sample_index, small[i].sample_index);
-    EXPECT_EQ(whole[i].cancellation_db, small[i].cancellation_db);
+  for (int k = 0; k < 140; ++k)
+    sent.insert(line.send(k % 4, 300 + 22000 * line.rng().uniform(), 10, 100 * line.rng().uniform() - 50));
+  ReceiverCounters counters;
+  const auto frames = line.receive(1 << 20, 1, &counters);
+  EXPECT_EQ(payloads(frames), sent);
+  for (const int threads : {1, 2, 3})
+    for (const std::size_t block : {777U, 8192U, 1U << 20}) {
+      ReceiverCounters again_counters;
+      const auto again = line.receive(block, threads, &again_counters);
+      ASSERT_EQ(again.size(), frames.size()) << threads << ' ' << block;
+      for (std::size_t i = 0; i < frames.size(); ++i) {
+        EXPECT_EQ(again[i].payload, frames[i].payload);
+        EXPECT_EQ(again[i].sample_index, frames[i].sample_index);
+        EXPECT_EQ(again[i].sample_fraction, frames[i].sample_fraction);
+        EXPECT_EQ(again[i].carrier_offset_hz, frames[i].carrier_offset_hz);
+        EXPECT_EQ(again[i].cancellation_db, frames[i].cancellation_db);
+        EXPECT_EQ(again[i].residual_db, frames[i].residual_db);
+        EXPECT_EQ(again[i].list_used, frames[i].list_used);
+      }
+      EXPECT_EQ(again_counters.candidates, counters.candidates) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.vetted, counters.vetted) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.vetting_rejected, counters.vetting_rejected) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.decoder_failed, counters.decoder_failed) << threads << ' ' << block;
+      EXPECT_EQ(again_counters.duplicates, counters.duplicates) << threads << ' ' << block;
+    }
+}
+
+constexpr double kFrame = 16384;  // chips of 16 bytes
+
+std::uint64_t strained_steps(const Line& line, std::multiset<Payload>* heard = nullptr) {
+  ReceiverCounters counters;
+  const auto frames = line.receive(8192, 1, &counters);
+  if (heard) *heard = payloads(frames);
+  return counters.strained_steps;
+}
+
+// Strained: more than three times the floor in half a frame length. Noise of F times the power for 1.5 of
+// them is so while more than 2/(F - 1) of that half are covered: for F = 6, 12.8 steps.
+TEST(SuccessiveDecoder, StrainedWhilePowerStaysBehind) {
+  Line noise(40 * kFrame, 21);
+  EXPECT_EQ(strained_steps(noise), 0U);
+  for (const double times : {2.5, 6.0}) {
+    Line line(10 * kFrame, 22);
+    line.add_noise(4 * kFrame, 5.5 * kFrame, times - 1);
+    const std::uint64_t steps = strained_steps(line);
+    EXPECT_GE(steps, times > 3 ? 11U : 0U) << times;
+    EXPECT_LE(steps, times > 3 ? 15U : 0U) << times;
   }
+}
+
+// 60 frames at 10 dB that begin within a frame length have 4.7 times the power of the noise where all of them
+// overlap, and more than twice that of the noise for a frame length: 8 steps, 20 while any of them is there.
+TEST(SuccessiveDecoder, StrainedByFramesThatDoNotDecodeAlone) {
+  for (const bool decodable : {true, false}) {
+    Line line(7 * kFrame, 23);
+    std::multiset<Payload> sent, heard;
+    for (int k = 0; k < 60; ++k) {
+      const double chip = kFrame * (2 + line.rng().uniform());
+      if (decodable)
+        sent.insert(line.send(k % 4, chip, 10, 100 * line.rng().uniform() - 50));
+      else
+        line.send_undecodable(k % 4, chip, 10);
+    }
+    const std::uint64_t steps = strained_steps(line, &heard);
+    EXPECT_EQ(heard, sent);
+    EXPECT_GE(steps, decodable ? 0U : 6U);
+    EXPECT_LE(steps, decodable ? 0U : 20U);
+  }
+}
+
+// Poisson traffic that the receiver holds: 1.0 bit/chip for 12 frame lengths, 96 steps.
+TEST(SuccessiveDecoder, NotStrainedByTrafficThatDecodes) {
+  Line line(15 * kFrame, 24);
+  std::multiset<Payload> sent, heard;
+  for (double chip = 100; chip < 12 * kFrame; chip -= 128 * std::log(1 - line.rng().uniform()))
+    sent.insert(line.send(static_cast<int>(line.rng().below(4)), chip, 10, 100 * line.rng().uniform() - 50));
+  EXPECT_EQ(strained_steps(line, &heard), 0U);
+  std::multiset<Payload> lost;
+  std::set_difference(sent.begin(), sent.end(), heard.begin(), heard.end(), std::inserter(lost, lost.end()));
+  EXPECT_LE(lost.size(), sent.size() / 500);
 }
 
 // What cancelling a strong frame leaves of it is no second frame.
@@ -162,6 +263,7 @@ TEST(SuccessiveDecoder, RadioFramesOfManyCarriersAtOnce) {
   ReceiverConfig config;
   config.profile = p;
   config.full_scale = 1e9;
+  config.threads = 2;
   std::vector<ReceivedFrame> frames;
   auto receiver = Receiver::create(config, [&](const ReceivedFrame& f) { frames.push_back(f); });
   receiver->process(Span<const cf32>(x));

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "ngdsp/base/worker_pool.h"
 #include "ngdsp/rx/chip_buffer.h"
 #include "ngdsp/rx/despreader.h"
 #include "ngdsp/rx/frame_estimator.h"
@@ -15,7 +16,8 @@ namespace ngdsp {
 /// of rows. One object a thread.
 class Canceller {
  public:
-  explicit Canceller(double rolloff);
+  /// The workers share out the frame's chips; the pool lives as long as the canceller.
+  explicit Canceller(double rolloff, WorkerPool& workers = WorkerPool::alone());
   double rolloff() const { return rolloff_; }
 
   /// `scale` -1 takes the frame out, +1 puts it back. Returns the first chip touched and the one behind the
@@ -41,6 +43,7 @@ class Canceller {
   // Adds gain rc(t + m) to tap m < count.
   void add_pulse(double t, cf64 gain, int count, float* re, float* im) const;
   double rolloff_;
+  WorkerPool* workers_;
   std::vector<Path> paths_;    // of what is drawn
   std::vector<float> pulses_;  // the raised cosine at whole chips, in a row for every phase
 };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ngdsp/base/types.h"
+#include "ngdsp/base/worker_pool.h"
 #include "ngdsp/rx/chip_buffer.h"
 
 namespace ngdsp {
@@ -34,7 +35,8 @@ class PreambleDetector {
   static constexpr int kPeakSpacing = 3;
   static constexpr double kCarrierSpacing = 3;
 
-  explicit PreambleDetector(const PreambleDetectorConfig& config);
+  /// The workers share out the sequences; the pool lives as long as the detector.
+  explicit PreambleDetector(const PreambleDetectorConfig& config, WorkerPool& workers = WorkerPool::alone());
   ~PreambleDetector();
   PreambleDetector(PreambleDetector&&) noexcept;
   PreambleDetector& operator=(PreambleDetector&&) noexcept;

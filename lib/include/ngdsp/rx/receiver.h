@@ -81,12 +81,13 @@ struct ReceiverConfig {
   double vetting_threshold = 0;    ///< 0 = default, nats
   double metric_threshold = -1;    ///< -1 = default; least frame metric of a decoded frame
   double full_scale = 1.0;         ///< samples at or beyond it count as clipped
+  int threads = 1;                 ///< 1 to 64; frames, counters and their order do not depend on it
 
   std::string validate() const;
 };
 
 /// Streaming receiver for one profile. The frames do not depend on how the input is cut into blocks.
-/// process() and flush() call `on_frame` from the calling thread, in order of decoding.
+/// process() and flush() call `on_frame` from the calling thread, in order of decoding, whatever `threads`.
 class Receiver {
  public:
   using FrameHandler = std::function<void(const ReceivedFrame&)>;

@@ -53,6 +53,7 @@ struct SuccessiveConfig {
   double detection_threshold = 0;  ///< 0 = default
   double vetting_threshold = 0;    ///< 0 = default, nats
   double metric_threshold = -1;    ///< -1 = default
+  int threads = 1;                 ///< that search, vet and cancel; the frames do not depend on it
 };
 
 /// Keeps a window of possible frame starts behind the newest chips. Whenever a step of chips is complete:

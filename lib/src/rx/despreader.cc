@@ -12,6 +12,7 @@ namespace ngdsp {
 namespace {
 
 constexpr int kMaxLanes = 256;  // largest spreading factor
+constexpr std::size_t kLeastPadding = 64;
 
 // The two planes either side of a time, and what each counts for: linear interpolation, scaled so that the
 // power of noise is the same between the planes as on them.
@@ -76,6 +77,40 @@ NGDSP_MULTIVERSION void sum_whole_block(const LaneInput* lanes, std::size_t coun
     sum_block<true>(lanes, count, here, next, y_re, y_im);
   else
     sum_block<false>(lanes, count, here, next, y_re, y_im);
+}
+
+// What a lane holds at every one of the adjacent quarters, or of the sequence.
+struct Rows {
+  const float *re, *im;
+};
+
+// y[k] = sum over the lanes of r_k conj(c); lane l has r[kAdjacentQuarters l + k]. The four products of the
+// parts are summed apart: each is one fused multiplication and addition, and none waits for another.
+NGDSP_MULTIVERSION void sum_quarters(const Rows* r, const Rows* c, std::size_t lanes, float* y_re,
+                                     float* y_im) {
+  for (std::size_t i = 0; i < kBlockSymbols; i += sizeof(Vector) / sizeof(float)) {
+    Vector re_re[kAdjacentQuarters] = {}, im_im[kAdjacentQuarters] = {}, re_im[kAdjacentQuarters] = {},
+           im_re[kAdjacentQuarters] = {};
+    for (std::size_t l = 0; l < lanes; ++l) {
+      Vector c_re, c_im;
+      load(c[l].re + i, c_re);
+      load(c[l].im + i, c_im);
+      for (std::size_t k = 0; k < kAdjacentQuarters; ++k) {
+        Vector re, im;
+        load(r[l * kAdjacentQuarters + k].re + i, re);
+        load(r[l * kAdjacentQuarters + k].im + i, im);
+        re_re[k] += re * c_re;
+        im_im[k] += im * c_im;
+        re_im[k] += re * c_im;
+        im_re[k] += im * c_re;
+      }
+    }
+    for (std::size_t k = 0; k < kAdjacentQuarters; ++k) {
+      const Vector re = re_re[k] - im_im[k], im = re_im[k] + im_re[k];
+      std::memcpy(y_re + k * kBlockSymbols + i, &re, sizeof re);
+      std::memcpy(y_im + k * kBlockSymbols + i, &im, sizeof im);
+    }
+  }
 }
 
 void sum_part(const LaneInput* lanes, std::size_t count, float here, float next, std::size_t n, float* y_re,
@@ -180,9 +215,22 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
   }
 }
 
+void SplitSequence::assign_part(const SplitSequence& from, std::size_t first, std::size_t count) {
+  const std::size_t lanes = from.re_.size(), pad_rows = (kLeastPadding + lanes - 1) / lanes;
+  chips_ = count;
+  padding_ = pad_rows * lanes;
+  const std::size_t rows = 2 * pad_rows + (chips_ + lanes - 1) / lanes + kBlockSymbols;
+  re_.resize(lanes);
+  im_.resize(lanes);
+  for (std::size_t l = 0; l < lanes; ++l)
+    for (auto [to, of] : {std::pair(&re_[l], &from.re_[l]), std::pair(&im_[l], &from.im_[l])}) {
+      to->assign(rows, 0.0F);
+      std::copy_n(of->data() + first / lanes, (count + lanes - 1 - l) / lanes, to->data() + pad_rows);
+    }
+}
+
 void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t preamble_chips,
                                      Span<const float> symbols) {
-  constexpr std::size_t kLeastPadding = 64;
   const std::size_t lanes = from.re_.size(), pad_rows = (kLeastPadding + lanes - 1) / lanes;
   const std::size_t half = symbols.size() / 2;
   chips_ = preamble_chips + symbols.size() * lanes;
@@ -222,6 +270,22 @@ void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::si
     sum_whole_block(lanes, sf, b.here, b.next, y_re, y_im);
   else
     sum_part(lanes, sf, b.here, b.next, count, y_re, y_im);
+}
+
+void despread_quarters(const ChipBuffer& chips, std::int64_t quarter, const SplitSequence& s,
+                       std::size_t first, float* y_re, float* y_im) {
+  Rows r[kMaxLanes * kAdjacentQuarters], c[kMaxLanes];
+  const auto lanes = static_cast<std::size_t>(s.lanes());
+  for (std::size_t k = 0; k < kAdjacentQuarters; ++k) {
+    const std::int64_t q = quarter + static_cast<std::int64_t>(k);
+    const int plane = static_cast<int>(q & 3);
+    LanePosition at(q >> 2, s.lanes());
+    for (std::size_t l = 0; l < lanes; ++l, ++at)
+      r[l * kAdjacentQuarters + k] = {chips.re(plane, at), chips.im(plane, at)};
+  }
+  LanePosition of(static_cast<std::int64_t>(first), s.lanes());
+  for (std::size_t l = 0; l < lanes; ++l, ++of) c[l] = {s.re(of), s.im(of)};
+  sum_quarters(r, c, lanes, y_re, y_im);
 }
 
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first,

@@ -18,6 +18,10 @@ class SplitSequence {
   /// conj(c[n]) exp(-j 2 pi turns n) for first <= n < last; the rest is undefined.
   void assign_turned(const SplitSequence& from, double turns_per_chip, std::size_t first, std::size_t last);
 
+  /// `count` chips from chip `first` on, a multiple of lanes, with zeros around them: chip n of these is
+  /// number n + padding() here.
+  void assign_part(const SplitSequence& from, std::size_t first, std::size_t count);
+
   /// A whole frame as it was sent, conjugated: half of the symbols on as many rows of chips, `preamble_chips`
   /// plain, the other half. Zeros lie around it: its chip n is number n + padding() here.
   void assign_modulated(const SplitSequence& from, std::size_t preamble_chips, Span<const float> symbols);
@@ -52,6 +56,12 @@ constexpr std::size_t kBlockSymbols = 32;
 /// floor(t) to ceil(t) + count sf lie in the buffer.
 void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
               std::size_t count, float* y_re, float* y_im);
+
+constexpr std::size_t kAdjacentQuarters = 3;
+/// The block of kBlockSymbols symbols from `first_chip` on at the times (quarter + k)/4, k <
+/// kAdjacentQuarters, one behind the other; together, because they share the sequence.
+void despread_quarters(const ChipBuffer& chips, std::int64_t quarter, const SplitSequence& sequence,
+                       std::size_t first_chip, float* y_re, float* y_im);
 
 /// sum_{i < count} r(t + i) conj(c[first_chip + i]); as many lanes in both.
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,

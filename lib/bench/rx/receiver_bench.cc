@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "ngdsp/base/rng.h"
+#include "ngdsp/channel/multipath.h"
 #include "ngdsp/channel/noise_level.h"
 #include "ngdsp/fec/interleaver.h"
 #include "ngdsp/fec/polar_decoder.h"
 #include "ngdsp/rx/canceller.h"
 #include "ngdsp/rx/chip_buffer.h"
+#include "ngdsp/rx/demodulator.h"
 #include "ngdsp/rx/front_end.h"
 #include "ngdsp/rx/preamble_detector.h"
 #include "ngdsp/rx/receiver.h"
@@ -196,6 +198,58 @@ void detector(benchmark::State& state) {
               static_cast<std::size_t>(static_cast<double>(search.hop_chips()) * p.samples_per_chip()));
 }
 
+// Hypotheses of 16 frames of 16 bytes at kFrameEbn0Db, 20 ppm off, found to a quarter chip: of one path, or
+// of three.
+void demodulator(benchmark::State& state) {
+  const Profile& p = shipped_profiles().front();
+  const FrameEncoder encoder(p);
+  const Modulator modulator(p);
+  constexpr std::size_t kFrames = 16;
+  constexpr double kClockPpm = 20, kFirstChip = 600;
+  const std::vector<Tap> taps = *parse_taps(state.range(0) == 1 ? "0@0" : "0@0,-6@0.7,-10@2.3");
+  const double pitch = p.frame_chips(p.classes[0]) + 1000.0, per_chip = p.samples_per_chip();
+  std::vector<float> samples(static_cast<std::size_t>((kFrames * pitch + 2 * kFirstChip) * per_chip));
+  Rng rng(5);
+  rng.add_noise(Span<float>(samples), std::sqrt(noise_variance(p, p.sample_rate_hz, 1.0, 1.0)));
+  std::vector<FrameHypothesis> hypotheses(kFrames);
+  for (std::size_t i = 0; i < kFrames; ++i) {
+    FrameHypothesis& h = hypotheses[i];
+    h.clock_ppm = kClockPpm;
+    h.carrier_offset_hz = kClockPpm * 1e-6 * p.carrier_crystal_hz;
+    Arrival a;
+    a.clock_ppm = h.clock_ppm;
+    a.carrier_offset_hz = h.carrier_offset_hz;
+    const double chip = kFirstChip + pitch * static_cast<double>(i) + rng.uniform();
+    a.start_samples = chip * per_chip;
+    a.phase_rad = rng.uniform(0, 6.28);
+    a.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(p, p.classes[0], kFrameEbn0Db));
+    add_multipath(modulator, encoder.encode(std::vector<std::uint8_t>(16), 0), a, taps, p.chip_rate_hz,
+                  Span<float>(samples));
+    // Times are counted from the middle of the preamble.
+    h.chip = std::round(4 * (chip - 0.5e-6 * kClockPpm * p.frame_chips(p.classes[0]))) / 4;
+  }
+  auto stage = FrontEnd::create(p, p.sample_rate_hz, p.carrier_hz);
+  if (!stage) return state.SkipWithError(stage.error().c_str());
+  ChipBuffer chips(p.spreading_factor);
+  const auto sink = [&chips](Span<const cf32> block) { chips.append(block); };
+  stage->process(std::vector<cf32>(samples.begin(), samples.end()), sink);
+  stage->flush(sink);
+
+  Demodulator demodulator(encoder, OffsetRange{});
+  std::vector<float> llr;
+  std::size_t i = 0;
+  double evidence = 0, fingers = 0;
+  for (auto _ : state) {
+    FrameHypothesis h = hypotheses[i++ % kFrames];
+    fingers += static_cast<double>(demodulator.demodulate(chips, h, llr).size());
+    evidence += h.evidence;
+  }
+  const auto calls = static_cast<double>(state.iterations());
+  state.counters["evidence"] = evidence / calls;
+  state.counters["fingers"] = fingers / calls;
+  state.SetLabel(std::to_string(state.range(0)) + (state.range(0) == 1 ? " path" : " paths"));
+}
+
 // One code word at kFrameEbn0Db: what a decoded frame costs beside finding it. Lists as the receiver tries
 // them.
 void decoder(benchmark::State& state) {
@@ -257,6 +311,7 @@ BENCHMARK(receiver_on_noise)->Arg(0)->Arg(1)->Arg(4)->Unit(benchmark::kMilliseco
 BENCHMARK(receiver_on_frames)->Arg(0)->Unit(benchmark::kMillisecond);
 BENCHMARK(front_end)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
 BENCHMARK(detector)->Arg(0)->Arg(4)->Unit(benchmark::kMicrosecond);
+BENCHMARK(demodulator)->Arg(1)->Arg(3)->Unit(benchmark::kMicrosecond);
 BENCHMARK(decoder)
     ->ArgsProduct({{0, 1, 2}, {8, 32, 128}, {50}})
     ->ArgsProduct({{0}, {8, 32, 128}, {20}})

@@ -7,11 +7,14 @@
 #include "ngdsp/base/multiversion.h"
 #include "ngdsp/waveform/frame_energy.h"
 #include "ngdsp/waveform/pulse.h"
+#include "rx/straight_frame.h"
 
 namespace ngdsp {
 namespace {
 
-constexpr double kTimingStep = 0.15;  // chips, of the timing search
+// The timing search: chips to either side, as far as planes held about the middle reach; and how many times
+// that its parabola is believed.
+constexpr double kTimingStep = 0.125, kLargestShift = 1.5;
 // |response to the preamble|^2 over noise, exponential(1) on noise, from which a delay is looked at with the
 // symbols' help, and what noise may give the best of a few: a path's gain is lowered by its share.
 constexpr double kFingerStatistic = 6, kFingerNoise = 3;
@@ -63,53 +66,47 @@ NGDSP_MULTIVERSION void add_path(float g_re, float g_im, const float* re, const 
 }  // namespace
 
 Demodulator::Demodulator(const FrameEncoder& encoder, const OffsetRange& range)
-    : reader_(encoder), range_(range) {
+    : reader_(encoder), range_(range), straight_(new StraightFrame) {
   const Profile& p = reader_.profile();
   for (int q = 0; q < p.sequence_count(); ++q)
     nominal_a2_.push_back(chip_ec_n0_from_ebn0_db(p, p.class_of(q), kNominalEbn0Db));
 }
 
+Demodulator::~Demodulator() = default;
+
+// From the preamble alone, drawn straight.
 void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, const SplitSequence& s) {
-  response_.assign(kDelays, cf64{});
+  const std::size_t start = reader_.preamble_start(h.sequence), count = reader_.preamble_chips();
   const double turns = range_.turns_by_chip() ? 0 : h.carrier_offset_hz / reader_.profile().chip_rate_hz;
-  double noise = 0;
-  for (std::size_t i = 0; i < FrameReader::kPreambleParts; ++i) {
-    const std::size_t from = i * reader_.preamble_chips() / FrameReader::kPreambleParts;
-    const std::size_t count = (i + 1) * reader_.preamble_chips() / FrameReader::kPreambleParts - from;
-    const std::size_t first = reader_.preamble_start(h.sequence) + from;
-    const double middle = static_cast<double>(first) + static_cast<double>(count) / 2.0 -
-                          static_cast<double>(reader_.reference(h.sequence));
-    const double at = h.chip + static_cast<double>(first) - h.clock_ppm * 1e-6 * middle;
-    const cf64 turn = std::polar(1.0, -2.0 * kPi * turns * middle);
-    for (std::size_t d = 0; d < kDelays; d += 2)
-      response_[d] +=
-          turn * correlate(chips, at + kFirstDelay + static_cast<double>(d) * kDelayStep, s, first, count);
-    noise += static_cast<double>(count) / reader_.weight(chips, at, count);
-  }
+  const FrameTiming t{h.chip + static_cast<double>(start), h.clock_ppm * 1e-6,
+                      0.5 * static_cast<double>(count)};
+  preamble_.assign_part(s, start, count);
+  halves_.resize(StraightFrame::kHalves);
+  straight_->respond(chips, t, turns, preamble_, {1.0}, count, StraightFrame::kFirstHalf, halves_);
+  response_.assign(kDelays, cf64{});
+  for (std::size_t d = 0; d < kDelays; d += 2) response_[d] = halves_[d / 2];
   fill_quarters(response_);
-  find_fingers(response_, static_cast<double>(reader_.preamble_chips()), kFingerStatistic * noise,
-               reader_.profile().rolloff, fingers_);
+  const double noise = static_cast<double>(count) / reader_.weight(chips, t.chip, count);
+  find_fingers(response_, static_cast<double>(count), kFingerStatistic * noise, reader_.profile().rolloff,
+               fingers_);
 }
 
-// The best of nine carriers within `reach` cycles a span of `turns`, from the preamble and the symbols around
-// it.
-PhaseFit Demodulator::fit(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
-                          std::size_t symbols, double turns, double reach) {
-  reader_.read_preamble(chips, q, t, s, blocks_);
-  reader_.read_symbols(chips, q, t, s, symbols, path_);
-  reader_.add_symbol_blocks(chips, q, t, symbols, path_, blocks_);
+// What `blocks_` say at a carrier.
+PhaseFit Demodulator::fit(int q, double turns) const {
   const double nominal = nominal_a2_[static_cast<std::size_t>(q)];
-  const EvidenceAmplitude a{nominal / blocks_.front().weight, kMostEcN0 * nominal};
-  if (reach == 0) return fit_phase(blocks_, turns, a);
-  PhaseFit best;
-  const auto span = static_cast<double>(reader_.span_chips(symbols));
-  for (int i = -4; i <= 4; ++i)
-    if (const PhaseFit f = fit_phase(blocks_, turns + i * reach / 4 / span, a); f.evidence > best.evidence)
-      best = f;
-  return best;
+  return fit_phase(blocks_, turns, {nominal / blocks_.front().weight, kMostEcN0 * nominal});
 }
 
-// Preamble and symbols of every finger, the carrier taken out.
+// The best carrier within `reach` of `turns`, where the evidence is nearly a parabola.
+PhaseFit Demodulator::fit_near(int q, double turns, double reach) const {
+  const PhaseFit low = fit(q, turns - reach), middle = fit(q, turns), high = fit(q, turns + reach);
+  const double bend = low.evidence - 2 * middle.evidence + high.evidence;
+  if (bend >= 0) return low.evidence > high.evidence ? low : high;
+  return fit(q, turns + std::clamp(0.5 * (low.evidence - high.evidence) / bend, -1.0, 1.0) * reach);
+}
+
+// Preamble and symbols of every finger, the carrier taken out. Of the first `blocks_` are what the last fit
+// read: the clock that it found moves them by less than weights and preamble show.
 void Demodulator::read_paths(const ChipBuffer& chips, const FrameHypothesis& h, double clock, double turns,
                              const SplitSequence& s) {
   const std::size_t code_bits = reader_.code_bits(h.sequence);
@@ -124,11 +121,12 @@ void Demodulator::read_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
     w = cf32(within);
     within *= symbol_turn;
   }
-  for (std::size_t m = 0, n; m < code_bits; m += n) {
-    n = reader_.block_symbols(h.sequence, m, code_bits);
+  cf64 block(1, 0);
+  for (std::size_t m = 0; m < code_bits; m += kBlockSymbols, block *= within) {
     const double t = static_cast<double>(reader_.symbol_chip(h.sequence, m)) + middle;
-    const cf32 w(std::polar(1.0, -2.0 * kPi * turns * t));
-    for (std::size_t i = 0; i < n; ++i) {
+    if (m % (code_bits / 2) == 0) block = std::polar(1.0, -2.0 * kPi * turns * t);
+    const cf32 w(block);
+    for (std::size_t i = 0; i < kBlockSymbols; ++i) {
       turn_.re[m + i] = w.real() * block_turn[i].real() - w.imag() * block_turn[i].imag();
       turn_.im[m + i] = w.real() * block_turn[i].imag() + w.imag() * block_turn[i].real();
     }
@@ -136,11 +134,16 @@ void Demodulator::read_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
   if (paths_.size() < fingers_.size()) paths_.resize(fingers_.size());
   for (std::size_t l = 0; l < fingers_.size(); ++l) {
     const FrameTiming t{h.chip + fingers_[l].delay_chips, clock, 0};
-    reader_.read_preamble(chips, h.sequence, t, s, paths_[l].preamble);
-    for (FrameBlock& b : paths_[l].preamble) b.known *= std::polar(1.0, -2.0 * kPi * turns * b.time);
-    reader_.read_symbols(chips, h.sequence, t, s, code_bits, paths_[l].symbols);
-    turn_symbols(turn_.re.data(), turn_.im.data(), code_bits, paths_[l].symbols.re.data(),
-                 paths_[l].symbols.im.data());
+    Path& path = paths_[l];
+    if (l == 0) {
+      planes_.read_symbols(t, path.symbols);
+      path.preamble.assign(blocks_.begin(), blocks_.begin() + FrameReader::kPreambleParts);
+    } else {
+      reader_.read_preamble(chips, h.sequence, t, s, path.preamble);
+      reader_.read_symbols(chips, h.sequence, t, s, path.symbols);
+    }
+    for (FrameBlock& b : path.preamble) b.known *= std::polar(1.0, -2.0 * kPi * turns * b.time);
+    turn_symbols(turn_.re.data(), turn_.im.data(), code_bits, path.symbols.re.data(), path.symbols.im.data());
   }
 }
 
@@ -194,7 +197,6 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   const Profile& p = reader_.profile();
   const std::size_t code_bits = reader_.code_bits(h.sequence);
   const std::size_t vetted = std::min(code_bits, kVettedSymbols);
-  const double nominal = nominal_a2_[static_cast<std::size_t>(h.sequence)];
   const double rate = p.chip_rate_hz, crystal = p.carrier_crystal_hz;
   const double base_hz = range_.turns_by_chip() ? h.carrier_offset_hz : 0;
   const SplitSequence& sequence = reader_.sequence(h.sequence, base_hz, code_bits);
@@ -203,15 +205,15 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   double turns = (h.carrier_offset_hz - base_hz) / rate, clock = h.clock_ppm * 1e-6;
 
   find_paths(chips, h, sequence);
+  planes_.assign(chips, reader_, h.sequence, sequence);
   // The symbols know the timing as well as the preamble does: the evidence at three times, and its parabola.
-  double evidence[3];
-  for (int i = 0; i < 3; ++i)
-    evidence[i] =
-        fit(chips, h.sequence, {h.chip + fingers_.front().delay_chips + (i - 1) * kTimingStep, clock, 0},
-            sequence, vetted, turns, 0)
-            .evidence;
-  if (const double bend = evidence[0] - 2 * evidence[1] + evidence[2]; bend < 0) {
-    const double shift = std::clamp(0.5 * (evidence[0] - evidence[2]) / bend, -1.5, 1.5) * kTimingStep;
+  const auto evidence = [&](double shift) {
+    planes_.read_blocks({h.chip + fingers_.front().delay_chips + shift, clock, 0}, vetted, blocks_);
+    return fit(h.sequence, turns).evidence;
+  };
+  const double middle = evidence(0), early = evidence(-kTimingStep), late = evidence(kTimingStep);
+  if (const double bend = early - 2 * middle + late; bend < 0) {
+    const double shift = std::clamp(0.5 * (early - late) / bend, -kLargestShift, kLargestShift) * kTimingStep;
     for (Finger& f : fingers_) f.delay_chips += shift;
   }
   // Clock and carrier over longer and longer spans, from the strongest path.
@@ -219,7 +221,8 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   PhaseFit first;
   for (std::size_t count = vetted;; count = std::min(2 * count, code_bits)) {
     const double reach = (count <= kVettedSymbols ? 0.5 : 1.5) * kHypothesisStep;
-    first = fit(chips, h.sequence, {first_chip, clock, 0}, sequence, count, turns, reach);
+    planes_.read_blocks({first_chip, clock, 0}, count, blocks_);
+    first = fit_near(h.sequence, turns, reach / static_cast<double>(reader_.span_chips(count)));
     turns = first.turns;
     clock = (turns * rate + base_hz - untied_hz) / crystal;
     if (count == code_bits) break;
@@ -228,16 +231,16 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
   // All paths at the final clock, combined by their gains; then the phase of the sum.
   read_paths(chips, h, clock, turns, sequence);
   weigh_paths(first.phase);
-  SplitSymbols& sum = path_;
+  SplitSymbols& sum = sum_;
   sum.re.assign(code_bits, 0.0F);
   sum.im.assign(code_bits, 0.0F);
-  blocks_ = paths_.front().preamble;
-  for (FrameBlock& b : blocks_) b.known = 0;
+  const auto symbol_blocks = blocks_.begin() + FrameReader::kPreambleParts;
+  for (auto b = blocks_.begin(); b != symbol_blocks; ++b) b->known = 0;
   double power = 0;  // of the noise in the sum, over that of a path
   for (std::size_t l = 0; l < fingers_.size(); ++l) {
     const cf64 gain = fingers_[l].gain;
     if (gain == 0.0) continue;
-    for (std::size_t b = 0; b < blocks_.size(); ++b)
+    for (std::size_t b = 0; b < FrameReader::kPreambleParts; ++b)
       blocks_[b].known += std::conj(gain) * paths_[l].preamble[b].known;
     add_path(static_cast<float>(gain.real()), static_cast<float>(gain.imag()), paths_[l].symbols.re.data(),
              paths_[l].symbols.im.data(), code_bits, sum.re.data(), sum.im.data());
@@ -246,26 +249,26 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
           (gain * std::conj(f.gain)).real() * rc_pulse(fingers_[l].delay_chips - f.delay_chips, p.rolloff);
   }
   power = std::max(power, 1e-30);
-  reader_.add_symbol_blocks(chips, h.sequence, {first_chip, clock, 0}, code_bits, sum, blocks_);
   // Scaled to the noise of one path the evidence formula holds.
-  for (FrameBlock& b : blocks_) {
-    b.known /= std::sqrt(power);
-    b.squares /= power;
-    b.energy /= power;
+  for (auto b = blocks_.begin(); b != symbol_blocks; ++b) b->known /= std::sqrt(power);
+  std::size_t m = 0;
+  for (auto b = symbol_blocks; b != blocks_.end(); ++b, m += kBlockSymbols) {
+    square_symbols(sum.re.data() + m, sum.im.data() + m, kBlockSymbols, b->squares, b->energy);
+    b->squares /= power;
+    b->energy /= power;
   }
-  const PhaseFit last = fit_phase(blocks_, 0, {nominal / blocks_.front().weight, kMostEcN0 * nominal});
+  const PhaseFit last = fit(h.sequence, 0);
   h.carrier_offset_hz = turns * rate + base_hz;
   h.clock_ppm = clock * 1e6;
   h.phase_rad = last.phase;
   h.evidence = last.evidence;
 
   llr.resize(code_bits);
-  auto block = blocks_.begin() + FrameReader::kPreambleParts;
-  for (std::size_t m = 0, n; m < code_bits; m += n, ++block) {
-    n = reader_.block_symbols(h.sequence, m, code_bits);
-    const auto re = static_cast<float>(4.0 * block->weight * std::cos(last.phase)),
-               im = static_cast<float>(4.0 * block->weight * std::sin(last.phase));
-    for (std::size_t i = m; i < m + n; ++i) llr[i] = sum.re[i] * re + sum.im[i] * im;
+  const double re = 4.0 * std::cos(last.phase), im = 4.0 * std::sin(last.phase);
+  m = 0;
+  for (auto b = symbol_blocks; b != blocks_.end(); ++b, m += kBlockSymbols) {
+    const auto w_re = static_cast<float>(b->weight * re), w_im = static_cast<float>(b->weight * im);
+    for (std::size_t i = m; i < m + kBlockSymbols; ++i) llr[i] = sum.re[i] * w_re + sum.im[i] * w_im;
   }
   return fingers_;
 }

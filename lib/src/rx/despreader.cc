@@ -11,7 +11,10 @@
 namespace ngdsp {
 namespace {
 
-constexpr int kMaxLanes = 256;  // largest spreading factor
+constexpr int kMaxLanes = 256;             // largest spreading factor
+constexpr std::size_t kLeastPadding = 80;  // chips beside a row: what the widest pulses and paths reach to
+
+std::size_t padding_rows(std::size_t lanes) { return (kLeastPadding + lanes - 1) / lanes + 1; }
 
 // The two planes either side of a time, and what each counts for: linear interpolation, scaled so that the
 // power of noise is the same between the planes as on them.
@@ -41,27 +44,23 @@ struct LaneInput {
 
 constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
 
-// y = sum over the lanes of r conj(c), r = a or here a + next b, for a whole block.
-template <bool kOnGrid>
-inline __attribute__((always_inline)) void sum_block(const LaneInput* lanes, std::size_t count, float here,
-                                                     float next, float* y_re, float* y_im) {
+// y = sum over the lanes of r conj(c), r = here a + next b, for a whole block.
+NGDSP_MULTIVERSION void sum_block(const LaneInput* lanes, std::size_t count, float here, float next,
+                                  float* y_re, float* y_im) {
   Vector sum_re[kVectors] = {}, sum_im[kVectors] = {};
   for (std::size_t l = 0; l < count; ++l) {
     const LaneInput& x = lanes[l];
     for (std::size_t v = 0; v < kVectors; ++v) {
       const std::size_t i = v * sizeof(Vector) / sizeof(float);
-      Vector re, im, c_re, c_im;
+      Vector re, im, next_re, next_im, c_re, c_im;
       load(x.a_re + i, re);
       load(x.a_im + i, im);
+      load(x.b_re + i, next_re);
+      load(x.b_im + i, next_im);
       load(x.c_re + i, c_re);
       load(x.c_im + i, c_im);
-      if (!kOnGrid) {
-        Vector next_re, next_im;
-        load(x.b_re + i, next_re);
-        load(x.b_im + i, next_im);
-        re = here * re + next * next_re;
-        im = here * im + next * next_im;
-      }
+      re = here * re + next * next_re;
+      im = here * im + next * next_im;
       sum_re[v] += re * c_re - im * c_im;
       sum_im[v] += re * c_im + im * c_re;
     }
@@ -70,25 +69,51 @@ inline __attribute__((always_inline)) void sum_block(const LaneInput* lanes, std
   std::memcpy(y_im, sum_im, sizeof sum_im);
 }
 
-NGDSP_MULTIVERSION void sum_whole_block(const LaneInput* lanes, std::size_t count, float here, float next,
-                                        float* y_re, float* y_im) {
-  if (next == 0)
-    sum_block<true>(lanes, count, here, next, y_re, y_im);
-  else
-    sum_block<false>(lanes, count, here, next, y_re, y_im);
+// What a lane holds at every one of the adjacent quarters, or of the sequence.
+struct Rows {
+  const float *re, *im;
+};
+
+// y[k] = sum over the lanes of r_k conj(c), k < kCount; lane l has r[kMostQuarters l + k]. The four products
+// of the parts are summed apart: each is one fused multiplication and addition, and none waits for another.
+template <std::size_t kCount>
+inline __attribute__((always_inline)) void sum_some_quarters(const Rows* r, const Rows* c, std::size_t lanes,
+                                                             float* y_re, float* y_im) {
+  for (std::size_t i = 0; i < kBlockSymbols; i += sizeof(Vector) / sizeof(float)) {
+    Vector re_re[kCount] = {}, im_im[kCount] = {}, re_im[kCount] = {}, im_re[kCount] = {};
+    for (std::size_t l = 0; l < lanes; ++l) {
+      Vector c_re, c_im;
+      load(c[l].re + i, c_re);
+      load(c[l].im + i, c_im);
+      for (std::size_t k = 0; k < kCount; ++k) {
+        Vector re, im;
+        load(r[l * kMostQuarters + k].re + i, re);
+        load(r[l * kMostQuarters + k].im + i, im);
+        re_re[k] += re * c_re;
+        im_im[k] += im * c_im;
+        re_im[k] += re * c_im;
+        im_re[k] += im * c_re;
+      }
+    }
+    for (std::size_t k = 0; k < kCount; ++k) {
+      const Vector re = re_re[k] - im_im[k], im = re_im[k] + im_re[k];
+      std::memcpy(y_re + k * kBlockSymbols + i, &re, sizeof re);
+      std::memcpy(y_im + k * kBlockSymbols + i, &im, sizeof im);
+    }
+  }
 }
 
-void sum_part(const LaneInput* lanes, std::size_t count, float here, float next, std::size_t n, float* y_re,
-              float* y_im) {
-  for (std::size_t i = 0; i < n; ++i) {
-    y_re[i] = y_im[i] = 0;
-    for (std::size_t l = 0; l < count; ++l) {
-      const LaneInput& x = lanes[l];
-      const float re = here * x.a_re[i] + next * x.b_re[i];
-      const float im = here * x.a_im[i] + next * x.b_im[i];
-      y_re[i] += re * x.c_re[i] - im * x.c_im[i];
-      y_im[i] += re * x.c_im[i] + im * x.c_re[i];
-    }
+NGDSP_MULTIVERSION void sum_quarters(std::size_t count, const Rows* r, const Rows* c, std::size_t lanes,
+                                     float* y_re, float* y_im) {
+  switch (count) {
+    case 1:
+      return sum_some_quarters<1>(r, c, lanes, y_re, y_im);
+    case 2:
+      return sum_some_quarters<2>(r, c, lanes, y_re, y_im);
+    case 3:
+      return sum_some_quarters<3>(r, c, lanes, y_re, y_im);
+    default:
+      return sum_some_quarters<kMostQuarters>(r, c, lanes, y_re, y_im);
   }
 }
 
@@ -180,10 +205,23 @@ void SplitSequence::assign_turned(const SplitSequence& from, double turns, std::
   }
 }
 
+void SplitSequence::assign_part(const SplitSequence& from, std::size_t first, std::size_t count) {
+  const std::size_t lanes = from.re_.size(), pad_rows = padding_rows(lanes);
+  chips_ = count;
+  padding_ = pad_rows * lanes;
+  const std::size_t rows = 2 * pad_rows + (chips_ + lanes - 1) / lanes + kBlockSymbols;
+  re_.resize(lanes);
+  im_.resize(lanes);
+  for (std::size_t l = 0; l < lanes; ++l)
+    for (auto [to, of] : {std::pair(&re_[l], &from.re_[l]), std::pair(&im_[l], &from.im_[l])}) {
+      to->assign(rows, 0.0F);
+      std::copy_n(of->data() + first / lanes, (count + lanes - 1 - l) / lanes, to->data() + pad_rows);
+    }
+}
+
 void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t preamble_chips,
                                      Span<const float> symbols) {
-  constexpr std::size_t kLeastPadding = 80;  // beside a row: what the widest pulses and paths reach to
-  const std::size_t lanes = from.re_.size(), pad_rows = (kLeastPadding + lanes - 1) / lanes + 1;
+  const std::size_t lanes = from.re_.size(), pad_rows = padding_rows(lanes);
   const std::size_t half = symbols.size() / 2;
   chips_ = preamble_chips + symbols.size() * lanes;
   padding_ = pad_rows * lanes;
@@ -204,8 +242,8 @@ void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t prea
   }
 }
 
-void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, std::size_t count,
-              float* y_re, float* y_im) {
+void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first, float* y_re,
+              float* y_im) {
   LaneInput lanes[kMaxLanes];
   const Between b = between_planes(t);
   LanePosition at(b.chip, s.lanes()), next(b.next_chip, s.lanes()),
@@ -217,11 +255,23 @@ void despread(const ChipBuffer& chips, double t, const SplitSequence& s, std::si
                 chips.im(b.next_plane, next),
                 s.re(of),
                 s.im(of)};
-  const auto sf = static_cast<std::size_t>(s.lanes());
-  if (count == kBlockSymbols)
-    sum_whole_block(lanes, sf, b.here, b.next, y_re, y_im);
-  else
-    sum_part(lanes, sf, b.here, b.next, count, y_re, y_im);
+  sum_block(lanes, static_cast<std::size_t>(s.lanes()), b.here, b.next, y_re, y_im);
+}
+
+void despread_quarters(const ChipBuffer& chips, std::int64_t quarter, std::size_t count,
+                       const SplitSequence& s, std::size_t first, float* y_re, float* y_im) {
+  Rows r[kMaxLanes * kMostQuarters], c[kMaxLanes];
+  const auto lanes = static_cast<std::size_t>(s.lanes());
+  for (std::size_t k = 0; k < count; ++k) {
+    const std::int64_t q = quarter + static_cast<std::int64_t>(k);
+    const int plane = static_cast<int>(q & 3);
+    LanePosition at(q >> 2, s.lanes());
+    for (std::size_t l = 0; l < lanes; ++l, ++at)
+      r[l * kMostQuarters + k] = {chips.re(plane, at), chips.im(plane, at)};
+  }
+  LanePosition of(static_cast<std::int64_t>(first), s.lanes());
+  for (std::size_t l = 0; l < lanes; ++l, ++of) c[l] = {s.re(of), s.im(of)};
+  sum_quarters(count, r, c, lanes, y_re, y_im);
 }
 
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& s, std::size_t first,

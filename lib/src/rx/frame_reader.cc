@@ -46,53 +46,40 @@ void FrameReader::limit_weights(const ChipBuffer& chips, int q, double chip) {
   power_floor_ = std::max(1e-3 * chips.mean_power(std::floor(chip), frame_chips(q)), 1e-30);
 }
 
-double FrameReader::weight(const ChipBuffer& chips, double chip, std::size_t count) const {
-  return 1.0 / std::max(chips.mean_power(chip, count), power_floor_);
+FrameStretch FrameReader::preamble_part(int q, std::size_t i) const {
+  const std::size_t from = i * preamble_chips() / kPreambleParts,
+                    count = (i + 1) * preamble_chips() / kPreambleParts - from,
+                    first = preamble_start(q) + from;
+  return {first, count,
+          static_cast<double>(first) + static_cast<double>(count) / 2.0 - static_cast<double>(reference(q))};
+}
+
+FrameStretch FrameReader::symbol_block(int q, std::size_t m) const {
+  const std::size_t first = symbol_chip(q, m), count = kBlockSymbols * spreading_factor();
+  return {first, count,
+          static_cast<double>(first) + static_cast<double>(count) / 2.0 - static_cast<double>(reference(q))};
 }
 
 void FrameReader::read_preamble(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
                                 std::vector<FrameBlock>& blocks) const {
   blocks.clear();
-  const std::size_t start = preamble_start(q);
   for (std::size_t i = 0; i < kPreambleParts; ++i) {
-    const std::size_t from = i * preamble_chips() / kPreambleParts;
-    const std::size_t count = (i + 1) * preamble_chips() / kPreambleParts - from, first = start + from;
+    const FrameStretch x = preamble_part(q, i);
     FrameBlock b;
-    b.chips = static_cast<double>(count);
-    b.time = static_cast<double>(first) + b.chips / 2.0 - static_cast<double>(reference(q));
-    const double at = t.chip + static_cast<double>(first) - t.clock * b.time;
-    b.weight = weight(chips, at, count);
-    b.known = correlate(chips, at, s, first, count);
+    b.chips = static_cast<double>(x.count);
+    b.time = x.time;
+    b.weight = weight(chips, t.at(x), x.count);
+    b.known = correlate(chips, t.at(x), s, x.first, x.count);
     blocks.push_back(b);
   }
 }
 
 void FrameReader::read_symbols(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
-                               std::size_t count, SplitSymbols& y) const {
-  y.resize(count);
-  const std::size_t begin = (code_bits(q) - count) / 2, end = begin + count;
-  for (std::size_t m = begin, n; m < end; m += n) {
-    n = block_symbols(q, m, end);
-    const std::size_t first = symbol_chip(q, m);
-    const double time = static_cast<double>(first) + static_cast<double>(n * spreading_factor()) / 2.0 -
-                        static_cast<double>(reference(q));
-    despread(chips, t.chip + static_cast<double>(first) - t.clock * time, s, first, n,
-             y.re.data() + (m - begin), y.im.data() + (m - begin));
-  }
-}
-
-void FrameReader::add_symbol_blocks(const ChipBuffer& chips, int q, FrameTiming t, std::size_t count,
-                                    const SplitSymbols& y, std::vector<FrameBlock>& blocks) const {
-  const std::size_t begin = (code_bits(q) - count) / 2, end = begin + count;
-  for (std::size_t m = begin, n; m < end; m += n) {
-    n = block_symbols(q, m, end);
-    const std::size_t first = symbol_chip(q, m);
-    FrameBlock b;
-    b.chips = static_cast<double>(n * spreading_factor());
-    b.time = static_cast<double>(first) + b.chips / 2.0 - static_cast<double>(reference(q));
-    b.weight = weight(chips, t.chip + static_cast<double>(first) - t.clock * b.time, n * spreading_factor());
-    square_symbols(y.re.data() + (m - begin), y.im.data() + (m - begin), n, b.squares, b.energy);
-    blocks.push_back(b);
+                               SplitSymbols& y) const {
+  y.resize(code_bits(q));
+  for (std::size_t m = 0; m < code_bits(q); m += kBlockSymbols) {
+    const FrameStretch x = symbol_block(q, m);
+    despread(chips, t.at(x), s, x.first, y.re.data() + m, y.im.data() + m);
   }
 }
 

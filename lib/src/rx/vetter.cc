@@ -83,12 +83,13 @@ Vetter::Vetter(const FrameEncoder& encoder, const OffsetRange& range) : reader_(
     std::vector<TrialGrid>& grids = grids_.emplace_back();
     for (const Stage& stage : kStages)
       if (stage.symbols / kBlockSymbols < blocks)
-        grids.push_back(trial_grid(stage.symbols / kBlockSymbols, blocks, stage.least_evidence));
-    grids.push_back(trial_grid(blocks, blocks, 0));
+        grids.push_back(trial_grid(q, stage.symbols / kBlockSymbols, blocks, stage.least_evidence));
+    grids.push_back(trial_grid(q, blocks, blocks, 0));
   }
 }
 
-Vetter::TrialGrid Vetter::trial_grid(std::size_t blocks, std::size_t of_blocks, double least_evidence) const {
+Vetter::TrialGrid Vetter::trial_grid(int sequence, std::size_t blocks, std::size_t of_blocks,
+                                     double least_evidence) const {
   const Profile& p = reader_.profile();
   const double rate = p.chip_rate_hz;
   const auto span = static_cast<double>(reader_.span_chips(of_blocks * kBlockSymbols));
@@ -117,7 +118,7 @@ Vetter::TrialGrid Vetter::trial_grid(std::size_t blocks, std::size_t of_blocks, 
       push(2 * turns, first_pair_time(), g.first_re, g.first_im);
       push(2 * turns, block_chips, g.step_re, g.step_im);
       for (std::size_t part = 0; part < FrameReader::kPreambleParts; ++part)
-        push(turns, reader_.preamble_part_time(part), g.part_re[part], g.part_im[part]);
+        push(turns, reader_.preamble_part(sequence, part).time, g.part_re[part], g.part_im[part]);
     }
   return g;
 }
@@ -141,15 +142,20 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
   const double symbol = a2 * weight * static_cast<double>(reader_.spreading_factor());
   variance_ += 2 * static_cast<double>(kBlockSymbols) * symbol * symbol;
   const double scale = a2 * weight * weight, expected = a2 * weight * static_cast<double>(count);
-  float re[kBlockSymbols], im[kBlockSymbols];
-  for (int o = from; o <= to; ++o) {
-    despread(chips, at + o * 0.25, s, first, kBlockSymbols, re, im);
-    cf64 squares;
-    double energy;
-    square_symbols(re, im, kBlockSymbols, squares, energy);
-    table_.re.push_back(static_cast<float>(scale * squares.real()));
-    table_.im.push_back(static_cast<float>(scale * squares.imag()));
-    table_.constant.push_back(static_cast<float>(scale * energy - expected));
+  const std::int64_t quarter = std::llround(at * ChipBuffer::kPlanes) + from;
+  const std::size_t drifts = table_.rows.back().count;
+  float re[kMostQuarters * kBlockSymbols], im[kMostQuarters * kBlockSymbols];
+  for (std::size_t o = 0; o < drifts; o += kMostQuarters) {
+    const std::size_t together = std::min(kMostQuarters, drifts - o);
+    despread_quarters(chips, quarter + static_cast<std::int64_t>(o), together, s, first, re, im);
+    for (std::size_t k = 0; k < together; ++k) {
+      cf64 squares;
+      double energy;
+      square_symbols(re + k * kBlockSymbols, im + k * kBlockSymbols, kBlockSymbols, squares, energy);
+      table_.re.push_back(static_cast<float>(scale * squares.real()));
+      table_.im.push_back(static_cast<float>(scale * squares.imag()));
+      table_.constant.push_back(static_cast<float>(scale * energy - expected));
+    }
   }
 }
 

@@ -18,6 +18,10 @@ class SplitSequence {
   /// conj(c[n]) exp(-j 2 pi turns n) for first <= n < last; the rest is undefined.
   void assign_turned(const SplitSequence& from, double turns_per_chip, std::size_t first, std::size_t last);
 
+  /// `count` chips from chip `first` on, a multiple of lanes, with zeros around them: chip n of these is
+  /// number n + padding() here.
+  void assign_part(const SplitSequence& from, std::size_t first, std::size_t count);
+
   /// A whole frame as it was sent, conjugated: half of the symbols on as many rows of chips, `preamble_chips`
   /// plain, the other half. Zeros lie around it: its chip n is number n + padding() here.
   void assign_modulated(const SplitSequence& from, std::size_t preamble_chips, Span<const float> symbols);
@@ -46,12 +50,18 @@ struct SplitSymbols {
 /// Symbols despread at a time: over as many the drift of a clock is taken as constant.
 constexpr std::size_t kBlockSymbols = 32;
 
-/// y[m] = sum_{i < sf} r(t + m sf + i) conj(c[first_chip + m sf + i]), m < count; sf is the number of lanes
-/// of both, count <= kBlockSymbols. r between the quarter-chip planes by linear interpolation with its gain,
-/// which costs no SNR at four samples a chip (the response is flat to 0.9 dB in band). The chips from
-/// floor(t) to ceil(t) + count sf lie in the buffer.
+/// y[m] = sum_{i < sf} r(t + m sf + i) conj(c[first_chip + m sf + i]), m < kBlockSymbols; sf is the number of
+/// lanes of both. r between the quarter-chip planes by linear interpolation with its gain, which costs no SNR
+/// at four samples a chip (the response is flat to 0.9 dB in band). The chips from floor(t) to ceil(t) +
+/// kBlockSymbols sf lie in the buffer.
 void despread(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,
-              std::size_t count, float* y_re, float* y_im);
+              float* y_re, float* y_im);
+
+constexpr std::size_t kMostQuarters = 4;
+/// The same block at the times (quarter + k)/4, k < count <= kMostQuarters, one behind the other; together,
+/// because they share the sequence.
+void despread_quarters(const ChipBuffer& chips, std::int64_t quarter, std::size_t count,
+                       const SplitSequence& sequence, std::size_t first_chip, float* y_re, float* y_im);
 
 /// sum_{i < count} r(t + i) conj(c[first_chip + i]); as many lanes in both.
 cf64 correlate(const ChipBuffer& chips, double t, const SplitSequence& sequence, std::size_t first_chip,

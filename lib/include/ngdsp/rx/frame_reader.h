@@ -11,6 +11,13 @@
 
 namespace ngdsp {
 
+/// A stretch of a frame over which clock, carrier and noise hold still: a quarter of the preamble or
+/// kBlockSymbols symbols.
+struct FrameStretch {
+  std::size_t first = 0, count = 0;  ///< chips of the frame
+  double time = 0;                   ///< of its middle, chips from the frame's reference
+};
+
 /// Where a frame lies: its chip n at chip + n - clock (n - reference), in the buffer's chips. The reference
 /// is the middle of the preamble, which is what is found first and known best.
 struct FrameTiming {
@@ -19,10 +26,11 @@ struct FrameTiming {
   double reference = 0;
 
   double first_chip() const { return chip + clock * reference; }
+  /// Where a stretch begins, its drift that of its middle.
+  double at(const FrameStretch& x) const { return chip + static_cast<double>(x.first) - clock * x.time; }
 };
 
-/// A stretch of a frame over which clock, carrier and noise hold still: a quarter of the preamble or
-/// kBlockSymbols symbols.
+/// What a stretch holds.
 struct FrameBlock {
   double time = 0;   ///< of its middle, chips from the frame's reference
   double chips = 0;  ///< how many
@@ -53,20 +61,14 @@ class FrameReader {
   }
   std::size_t preamble_start(int sequence) const { return code_bits(sequence) / 2 * spreading_factor(); }
   std::size_t reference(int sequence) const { return preamble_start(sequence) + preamble_chips() / 2; }
-  /// Middle of one of kPreambleParts parts of the preamble, chips from the reference.
-  double preamble_part_time(std::size_t part) const {
-    return 0.5 * static_cast<double>((2 * part + 1) * preamble_chips()) / kPreambleParts -
-           static_cast<double>(preamble_chips() / 2);
-  }
   /// First chip of symbol m.
   std::size_t symbol_chip(int sequence, std::size_t m) const {
     return m * spreading_factor() + (m < code_bits(sequence) / 2 ? 0 : preamble_chips());
   }
-  /// Symbols of a block that begins with symbol m and ends before `last`: none straddles the preamble.
-  std::size_t block_symbols(int sequence, std::size_t m, std::size_t last) const {
-    const std::size_t half = code_bits(sequence) / 2;
-    return std::min(kBlockSymbols, (m < half && half < last ? half : last) - m);
-  }
+  FrameStretch preamble_part(int sequence, std::size_t i) const;
+  /// The block of kBlockSymbols symbols that begins with symbol m. Frames have a power of two of them, at
+  /// least 64: so blocks are whole, and none straddles the preamble.
+  FrameStretch symbol_block(int sequence, std::size_t m) const;
   /// Chips that `count` symbols around the preamble span with it.
   std::size_t span_chips(std::size_t count) const { return preamble_chips() + count * spreading_factor(); }
 
@@ -77,17 +79,17 @@ class FrameReader {
   /// A silent block must not outweigh the rest of its frame: weights up to the next call are at most 1000
   /// times that of the frame's mean power.
   void limit_weights(const ChipBuffer& chips, int q, double chip);
-  double weight(const ChipBuffer& chips, double chip, std::size_t count) const;
+  double weight(double power) const { return 1.0 / std::max(power, power_floor_); }
+  double weight(const ChipBuffer& chips, double chip, std::size_t count) const {
+    return weight(chips.mean_power(chip, count));
+  }
 
   /// The preamble in kPreambleParts parts; clears `blocks`.
   void read_preamble(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
                      std::vector<FrameBlock>& blocks) const;
-  /// The `count` symbols around the preamble (even; all of them: code_bits(q)).
-  void read_symbols(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s, std::size_t count,
+  /// All symbols.
+  void read_symbols(const ChipBuffer& chips, int q, FrameTiming t, const SplitSequence& s,
                     SplitSymbols& y) const;
-  /// Appends their blocks.
-  void add_symbol_blocks(const ChipBuffer& chips, int q, FrameTiming t, std::size_t count,
-                         const SplitSymbols& y, std::vector<FrameBlock>& blocks) const;
 
  private:
   Profile profile_;

@@ -80,7 +80,7 @@ class Vetter {
     std::vector<float> w_re, w_im, squares_re, squares_im, constant, known_re, known_im, bound;
     void resize(std::size_t n);
   };
-  TrialGrid trial_grid(std::size_t blocks, std::size_t of_blocks, double least_evidence) const;
+  TrialGrid trial_grid(int sequence, std::size_t blocks, std::size_t of_blocks, double least_evidence) const;
   // Middle of the first block behind the preamble, chips from the preamble's.
   double first_pair_time() const {
     return 0.5 * static_cast<double>(reader_.preamble_chips() + kBlockSymbols * reader_.spreading_factor());

@@ -28,9 +28,10 @@ struct RatePlot {
 struct LineSeries {
   std::string title;
   std::vector<std::pair<double, double>> points;
+  enum class Style { kPointsAndLine, kLine, kPoints } style = Style::kPointsAndLine;
 };
 
-/// Values on linear axes, points joined by lines; the first series is drawn thick.
+/// Values on linear axes; of points joined by lines the first series is drawn thick.
 struct LinePlot {
   std::string title, x_label, y_label;
   std::vector<LineSeries> series;

@@ -9,7 +9,7 @@
 namespace ngdsp {
 namespace {
 
-constexpr double kInsulationSiemens = 1e-6;
+constexpr double kInsulationSiemens = 1e-8;  // so that a phase with nothing on it has a voltage
 constexpr double kHalfCycle = 0.5;
 
 /// Number of a name, given in the order of first use.

@@ -26,7 +26,7 @@ struct GridInterval {
 ///   coth(gamma l)/Z_c at both ends, -1/(Z_c sinh(gamma l)) between them;
 /// a cable with all phases the same times M^-1, M = (1 + J)/2 with J all ones: three loops that share their
 /// neutral, of four equal conductors at equal distances in a homogeneous dielectric. This couples the phases,
-/// by a half where nothing is connected. A load adds its admittance, insulation 1 uS. L2 lags L1 by a third
+/// by a half where nothing is connected. A load adds its admittance, insulation 10 nS. L2 lags L1 by a third
 /// of a cycle, L3 by two thirds.
 class GridNetwork {
  public:

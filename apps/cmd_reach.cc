@@ -135,7 +135,8 @@ std::vector<std::size_t> chosen_nodes(const Reach& reach) {
 LinePlot spectrum_plot(const Grid& grid, const Reach& reach) {
   constexpr double kLowHz = 10e3, kHighHz = 500e3, kStepHz = 2e3;
   const std::vector<std::size_t> chosen = chosen_nodes(reach);
-  LinePlot plot{grid.name + ": from the modem to the hub", "frequency, kHz", "attenuation, dB", {}};
+  LinePlot plot{
+      grid.name + ": from the modem to the hub", "frequency, kHz", "attenuation, dB", {}, true, "below"};
   for (const std::size_t i : chosen) {
     const NodeReach& r = reach.nodes[i];
     plot.series.push_back({fmt::format("{} ({}, {:.0f} m)", r.node, phase_name(r.phase), r.distance_m),

@@ -35,6 +35,8 @@ struct LineSeries {
 struct LinePlot {
   std::string title, x_label, y_label;
   std::vector<LineSeries> series;
+  bool from_zero = false;        ///< the x axis begins at 0
+  std::string key = "top left";  ///< where the titles are, in gnuplot's words
 };
 
 /// First line of `gnuplot --version`, empty when there is none.

@@ -3,6 +3,7 @@
 set -uo pipefail
 ngplc=$1
 command -v jq >/dev/null || { echo "jq is not installed"; exit 77; }
+grids=$(dirname "$(readlink -f "$0")")/../../testvectors/grids
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -239,7 +240,6 @@ if command -v gnuplot >/dev/null; then
 fi
 
 # Reach: wrong use, bad grids, one object a node and one for the grid, pictures.
-grids=$(dirname "$(readlink -f "$0")")/../../testvectors/grids
 expect 2 "no grid" "$ngplc" reach
 expect 2 "payload" "$ngplc" reach --grid "$grids/quiet-house.toml" --payload 17
 expect 2 "level-dbuv is 200" "$ngplc" reach --grid "$grids/quiet-house.toml" --level-dbuv 200

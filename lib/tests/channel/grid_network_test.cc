@@ -211,8 +211,7 @@ TEST(GridPaths, ShippedGridsFitTheirBands) {
   for (const char* name : {"quiet-house", "long-rural-feeder", "ev-street", "two-transformers"}) {
     const Grid g = shipped(name);
     const GridNetwork network(g);
-    for (const Profile& p :
-         {*find_profile("cenelec-a"), *find_profile("cenelec-a-low"), *find_profile("fcc")}) {
+    for (const Profile& p : {*find_profile("cenelec-a"), *find_profile("fcc")}) {
       const std::size_t last = network.ports().size() - 1;
       const GridPaths paths = grid_paths(network, p, g.source_ohm, {{last, 0}})[0];
       ASSERT_EQ(paths.states.size(), static_cast<std::size_t>(network.states()));
@@ -220,7 +219,7 @@ TEST(GridPaths, ShippedGridsFitTheirBands) {
         const PathSet& set = paths.states[static_cast<std::size_t>(state)];
         EXPECT_LT(set.error_db, -30) << name << p.name;
         double misfit = 0, power = 0;
-        for (const BandPoint& b : band_points(p, 33)) {
+        for (const BandPoint& b : band_points(p, 17)) {
           const cf64 h =
               transfer(network.impedances(b.frequency_hz, state), last + 1, last, 0, g.source_ohm) *
               std::polar(1.0, -2 * kPi * (b.frequency_hz - p.carrier_hz) * kPathLeadChips / p.chip_rate_hz);

@@ -101,14 +101,18 @@ void print_table(const Grid& grid, const ReachConfig& c, const Reach& reach) {
 }
 
 LinePlot margin_plot(const Grid& grid, const ReachConfig& c, const Reach& reach) {
-  LinePlot plot{
-      fmt::format("{}: {}, {} bytes, {:g} dBuV", grid.name, c.profile.name, c.payload_bytes, c.level_dbuv),
-      "cable to the hub, m",
-      "E_b/N0 above the decoding threshold, dB",
-      {{"heard by the hub", {}, LineSeries::Style::kPoints},
-       {"through one relay", {}, LineSeries::Style::kPoints},
-       {"not reached", {}, LineSeries::Style::kPoints},
-       {"decoding threshold", {}, LineSeries::Style::kLine}}};
+  using Style = LineSeries::Style;
+  LinePlot plot;
+  plot.title =
+      fmt::format("{}: {}, {} bytes, {:g} dBuV", grid.name, c.profile.name, c.payload_bytes, c.level_dbuv);
+  plot.x_label = "cable to the hub, m";
+  plot.y_label = "E_b/N0 above the decoding threshold, dB";
+  plot.series = {{"heard by the hub", {}, Style::kPoints},
+                 {"through one relay", {}, Style::kPoints},
+                 {"not reached", {}, Style::kPoints},
+                 {"decoding threshold", {}, Style::kLine}};
+  plot.from_zero = true;
+  plot.key = "top right";
   double farthest = 0;
   for (const NodeReach& r : reach.nodes) {
     plot.series[r.direct() ? 0 : r.relayed() ? 1 : 2].points.emplace_back(r.distance_m, r.hub.margin_db);
@@ -135,8 +139,12 @@ std::vector<std::size_t> chosen_nodes(const Reach& reach) {
 LinePlot spectrum_plot(const Grid& grid, const Reach& reach) {
   constexpr double kLowHz = 10e3, kHighHz = 500e3, kStepHz = 2e3;
   const std::vector<std::size_t> chosen = chosen_nodes(reach);
-  LinePlot plot{
-      grid.name + ": from the modem to the hub", "frequency, kHz", "attenuation, dB", {}, true, "below"};
+  LinePlot plot;
+  plot.title = grid.name + ": from the modem to the hub";
+  plot.x_label = "frequency, kHz";
+  plot.y_label = "attenuation, dB";
+  plot.from_zero = true;
+  plot.key = "outside top center";
   for (const std::size_t i : chosen) {
     const NodeReach& r = reach.nodes[i];
     plot.series.push_back({fmt::format("{} ({}, {:.0f} m)", r.node, phase_name(r.phase), r.distance_m),

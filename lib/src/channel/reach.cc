@@ -14,8 +14,8 @@
 namespace ngdsp {
 namespace {
 
-// The response of some hundred metres is smooth over these bands: 17 and 65 points agree within 0.01 dB.
-constexpr std::size_t kBandPoints = 17;
+// Within 0.05 dB of 257 points on every link of the shipped grids; 17 err by up to 0.5.
+constexpr std::size_t kBandPoints = 33;
 constexpr double kLowestGain = 1e-30;
 
 /// Adds weight x |transfer|^2 from every port to every other, row by row from the sender.

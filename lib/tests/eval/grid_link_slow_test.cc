@@ -89,7 +89,7 @@ TEST(GridLink, FramesComeThroughNearTheBound) {
   const Profile p;
   const struct {
     const char *grid, *node;
-    double sure_db;  ///< where nearly all came through when this was measured
+    double sure_db;  ///< from where on none was lost when this was measured
   } links[] = {
       {"quiet-house", "attic", 2.6}, {"long-rural-feeder", "farm-8", 2.6}, {"ev-street", "south-9", 3.6}};
   for (const auto& l : links) {
@@ -98,7 +98,7 @@ TEST(GridLink, FramesComeThroughNearTheBound) {
       const int lost = lost_frames(link, p, ebn0_db);
       std::printf("%s, %s: %zu paths, %.1f dB of spread over the band, E_b/N0 %.1f dB: %d of 100 lost\n",
                   l.grid, l.node, link.paths.taps.size(), link.spread_db, ebn0_db, lost);
-      // One was lost; six have a probability of 6e-4 at a rate of 1 %.
+      // None was lost there; six or more of 100 have a probability of 5e-4 at a rate of 1 %.
       if (ebn0_db >= l.sure_db) {
         EXPECT_LT(lost, 6) << l.node << ebn0_db;
       }

@@ -37,7 +37,7 @@ struct NodeReach {
   std::string node;
   int phase = 0;
   double distance_m = 0;  ///< cable to the hub, the shortest way
-  double access_ohm = 0;  ///< |Z| at the node at the carrier
+  double access_ohm = 0;  ///< |Z| at the node at the carrier, in the first state of the loads
   LinkBudget hub;         ///< to the hub's phase that hears it best
   int hub_phase = 0;
   std::string relay;  ///< the modem with the best way over it, where its worse half is better; empty: none

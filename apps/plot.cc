@@ -29,10 +29,16 @@ std::string heading(const std::string& png_path, const std::string& title, const
 
 std::string script(const std::string& png_path, const LinePlot& plot) {
   std::string text = heading(png_path, plot.title, plot.x_label, plot.y_label);
-  text += "set grid\nset key top left\nset offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03\nplot ";
+  if (plot.from_zero) text += "set xrange [0:*]\n";
+  text += "set grid\nset key " + plot.key + "\n";
+  text += "set offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03\nplot ";
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
-    text += fmt::format("{}'-' using 1:2 with linespoints linecolor {} pointtype {} linewidth {} title {}",
-                        i ? ", " : "", i + 1, i == 0 ? 7 : 6, i == 0 ? 3 : 1, quoted(plot.series[i].title));
+    const LineSeries& series = plot.series[i];
+    std::string look = fmt::format("linespoints pointtype {} linewidth {}", i == 0 ? 7 : 6, i == 0 ? 3 : 1);
+    if (series.style == LineSeries::Style::kLine) look = "lines linewidth 2";
+    if (series.style == LineSeries::Style::kPoints) look = "points pointtype 7";
+    text += fmt::format("{}'-' using 1:2 with {} linecolor {} title {}", i ? ", " : "", look, i + 1,
+                        quoted(series.title));
   }
   text += "\n";
   for (const auto& series : plot.series) {

@@ -28,12 +28,15 @@ struct RatePlot {
 struct LineSeries {
   std::string title;
   std::vector<std::pair<double, double>> points;
+  enum class Style { kPointsAndLine, kLine, kPoints } style = Style::kPointsAndLine;
 };
 
-/// Values on linear axes, points joined by lines; the first series is drawn thick.
+/// Values on linear axes; of points joined by lines the first series is drawn thick.
 struct LinePlot {
   std::string title, x_label, y_label;
   std::vector<LineSeries> series;
+  bool from_zero = false;        ///< the x axis begins at 0
+  std::string key = "top left";  ///< where the titles are, in gnuplot's words
 };
 
 /// First line of `gnuplot --version`, empty when there is none.

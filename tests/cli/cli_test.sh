@@ -3,6 +3,7 @@
 set -uo pipefail
 ngplc=$1
 command -v jq >/dev/null || { echo "jq is not installed"; exit 77; }
+grids=$(dirname "$(readlink -f "$0")")/../../testvectors/grids
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -46,7 +47,7 @@ expect 0 "" "$ngplc" --help
 expect 0 "" "$ngplc" --version
 expect 2 "no command" "$ngplc"
 expect 2 "unknown command" "$ngplc" fly
-for command in tx channel rx sweep access ura doctor; do
+for command in tx channel rx sweep access ura reach doctor; do
   expect 0 "" "$ngplc" "$command" --help
   check "$command --help names its use" grep -q "Usage: ngplc $command" out.txt
   expect 2 "unrecognised option.*$command --help" "$ngplc" "$command" --no-such-option
@@ -240,6 +241,27 @@ check "a table" grep -q "cpu/s" out.txt
 if command -v gnuplot >/dev/null; then
   expect 0 "" "$ngplc" access --load 0.02,0.03 --frames 2 --plot access.png
   check "a picture of loss over load" [ "$(head -c 4 access.png | tail -c 3)" = PNG ]
+fi
+
+# Reach: wrong use, bad grids, one object a node and one for the grid, pictures.
+expect 2 "no grid" "$ngplc" reach
+expect 2 "payload" "$ngplc" reach --grid "$grids/quiet-house.toml" --payload 17
+expect 2 "level-dbuv is 200" "$ngplc" reach --grid "$grids/quiet-house.toml" --level-dbuv 200
+expect 2 "carrier_hz" "$ngplc" reach --grid "$grids/quiet-house.toml" --profile srd868
+expect 1 "missing.toml: cannot be opened" "$ngplc" reach --grid missing.toml
+sed 's/length_m = [0-9]*/length_m = 0/' "$grids/quiet-house.toml" >short.toml
+expect 1 "short.toml: .*length_m is 0" "$ngplc" reach --grid short.toml
+expect 0 "" "$ngplc" reach --grid "$grids/quiet-house.toml"
+check "a line for the grid" grep -q "10 of 10 nodes direct" out.txt
+expect 0 "" "$ngplc" reach --grid "$grids/ev-street.toml" --json
+check "keys of a grid" jq -es 'length == 41 and all(.[:-1][]; has("node") and has("phase") and has("distance_m")
+  and has("access_ohm") and has("hub_phase") and has("attenuation_db") and has("snr_db") and has("ebn0_db") and has("margin_db")
+  and has("reach") and has("relay") and has("relay_margin_db")) and (.[-1] | .nodes == 40 and .direct + .relayed <= 40
+  and .threshold_ebn0_db == 1.6 and .direct_share <= .reached_share)' out.txt >/dev/null
+if command -v gnuplot >/dev/null; then
+  expect 0 "" "$ngplc" reach --grid "$grids/quiet-house.toml" --plot reach.png --spectrum spectrum.png
+  check "two pictures" [ "$(head -qc 4 reach.png spectrum.png | tr -dc PNG)" = PNGPNG ]
+  expect 1 "no/such.*cannot write" "$ngplc" reach --grid "$grids/quiet-house.toml" --plot no/such/a.png
 fi
 
 echo "$checks checks, $failed failed"

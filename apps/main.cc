@@ -28,6 +28,7 @@ constexpr Command kCommands[] = {
     {"access", run_access, "measure random access: overlapping frames of many nodes"},
     {"ura", run_ura, "unsourced random access: many senders at once, messages lost"},
     {"mask", run_mask, "what a transmit signal puts on the mains, against the limits"},
+    {"survey", run_survey, "what a recording holds: spectrum, lines, impulses, mains, needed levels"},
     {"doctor", run_doctor, "check this installation"},
 };
 
@@ -49,7 +50,8 @@ int main(int argc, char** argv) {
   const Arguments words(argv + 1, argv + argc);
   if (words.empty()) {
     spdlog::error(
-        "no command given, expected one of tx, channel, rx, sweep, access, ura, mask, doctor (ngplc --help)");
+        "no command given, expected one of tx, channel, rx, sweep, access, ura, mask, survey, doctor (ngplc "
+        "--help)");
     return kUsage;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
@@ -76,7 +78,8 @@ int main(int argc, char** argv) {
     }
   }
   spdlog::error(
-      "unknown command \"{}\", expected one of tx, channel, rx, sweep, access, ura, mask, doctor (ngplc "
+      "unknown command \"{}\", expected one of tx, channel, rx, sweep, access, ura, mask, survey, doctor "
+      "(ngplc "
       "--help)",
       words[0]);
   return kUsage;

@@ -104,7 +104,7 @@ std::string text_panel(const Panel& panel) {
   std::string text =
       "unset border\nunset tics\nunset key\nunset xlabel\nunset ylabel\nset xrange [0:1]\nset yrange [0:1]\n";
   for (std::size_t i = 0; i < panel.text.size(); ++i) {
-    text += fmt::format("set label {} {} at graph -0.08, graph {:g} font 'Monospace,10'\n", i + 1,
+    text += fmt::format("set label {} {} at graph 0, graph {:g} font 'Monospace,10'\n", i + 1,
                         quoted(panel.text[i]), 1.0 - 0.055 * static_cast<double>(i));
   }
   return text + "plot NaN notitle\nunset label\nset border\nset tics\nset key\n";

@@ -175,6 +175,9 @@ Unit unit_of(double highest_hz) {
   return {1, "Hz"};
 }
 
+/// What the test of a rhythm must exceed.
+double needed(const ngdsp::MainsRhythm& m) { return std::max(m.threshold, 2 * m.elsewhere); }
+
 std::vector<std::string> report(const Recording& r, const NoiseSurvey& s, const std::vector<LinkNeed>& needs,
                                 std::optional<double> signal_dbfs) {
   const Unit unit = unit_of(s.band_high_hz);
@@ -203,10 +206,9 @@ std::vector<std::string> report(const Recording& r, const NoiseSurvey& s, const 
   out.push_back(!s.mains.tested ? "mains      too short to tell"
                 : s.mains.locked
                     ? fmt::format("mains      {:.3f} Hz, {:.1f} dB over a cycle (test {:.0f} > {:.0f})",
-                                  s.mains.frequency_hz, s.mains.depth_db, s.mains.statistic,
-                                  s.mains.threshold)
+                                  s.mains.frequency_hz, s.mains.depth_db, s.mains.statistic, needed(s.mains))
                     : fmt::format("mains      no rhythm (test {:.0f}, needs {:.0f})", s.mains.statistic,
-                                  std::max(s.mains.threshold, 2 * s.mains.elsewhere)));
+                                  needed(s.mains)));
   out.push_back(fmt::format("occupied   {:.1f} % of time ({:.0f} ms, +3 dB)", 100 * s.occupied_time,
                             1e3 * s.interval_s));
   if (needs.empty()) out.push_back("links      no profile's band is in this recording");
@@ -290,7 +292,7 @@ Panel mains_panel(const NoiseSurvey& s) {
   panel.x_label = "phase / degrees, from an arbitrary start";
   panel.y_label = "dB over the mean";
   panel.x_high = 360;
-  Panel::Series series{"", Panel::Style::kLine, 7, {}};
+  Panel::Series series{"", Panel::Style::kLine, s.mains.locked ? 7 : 8, {}};
   for (std::size_t b = 0; b < s.mains.profile.size(); ++b) {
     const double step = 360.0 / static_cast<double>(s.mains.profile.size());
     series.points.emplace_back(static_cast<double>(b) * step, db(s.mains.profile[b]));
@@ -308,8 +310,8 @@ Panel mains_panel(const NoiseSurvey& s) {
 
 Panel rhythm_panel(const NoiseSurvey& s) {
   Panel panel;
-  panel.title = s.mains.tested ? fmt::format("Spectrum of the power: mains test {:.0f}, threshold {:.0f}",
-                                             s.mains.statistic, s.mains.threshold)
+  panel.title = s.mains.tested ? fmt::format("Spectrum of the power: mains test {:.0f}, needs {:.0f}",
+                                             s.mains.statistic, needed(s.mains))
                                : "Spectrum of the power: too short to tell";
   panel.x_label = "frequency / Hz";
   panel.y_label = "dB over the floor";

@@ -46,7 +46,7 @@ expect 0 "" "$ngplc" --help
 expect 0 "" "$ngplc" --version
 expect 2 "no command" "$ngplc"
 expect 2 "unknown command" "$ngplc" fly
-for command in tx channel rx sweep access ura mask doctor; do
+for command in tx channel rx sweep access ura mask survey doctor; do
   expect 0 "" "$ngplc" "$command" --help
   check "$command --help names its use" grep -q "Usage: ngplc $command" out.txt
   expect 2 "unrecognised option.*$command --help" "$ngplc" "$command" --no-such-option
@@ -77,6 +77,10 @@ expect 2 "unknown profile" "$ngplc" mask --profile nowhere
 expect 2 "level-dbuv" "$ngplc" mask --profile cenelec-a --level-dbuv 1000
 expect 1 "radio profile" "$ngplc" mask --profile srd868 --rule fcc-15.113
 expect 1 "sample rate is 192000" "$ngplc" mask --profile cenelec-a --seconds 0.1 --sample-rate-hz 192000 --rule fcc-15.113
+expect 2 "no recording given" "$ngplc" survey
+expect 2 "band-hz" "$ngplc" survey a --band-hz 5
+expect 2 "LOW below HIGH" "$ngplc" survey a --band-hz 5:4
+expect 1 "does-not-exist" "$ngplc" survey does-not-exist
 expect 2 "taps" "$ngplc" sweep --taps nonsense
 expect 2 "need --hub" "$ngplc" rx a --spool b
 expect 2 "argument.*invalid" "$ngplc" sweep --frames many
@@ -272,6 +276,28 @@ if command -v gnuplot >/dev/null; then
   expect 0 "" "$ngplc" mask good --plot mask.png
   check "a picture of levels and limits" [ "$(head -c 4 mask.png | tail -c 3)" = PNG ]
   expect 1 "cannot|folder" "$ngplc" mask good --plot no/such/folder/a.png
+fi
+
+# Survey: noise of known power, and what is wrong with a recording.
+expect 0 "" "$ngplc" tx nothing --random 0 --gap-s 4 --datatype ri16_le
+expect 0 "" "$ngplc" channel nothing white --noise-dbfs -30 --tone 50000@-40
+expect 0 "" "$ngplc" survey white --signal-dbfs -50 --json
+check "noise, its line and the levels needed" jq -e '(.rms_dbfs + 29.6 | fabs) < 0.1 and .traits == ["white"] and
+  (.lines | length) == 1 and (.lines[0].frequency_hz - 50000 | fabs) < 12 and (.mains.locked | not) and
+  (.links | length) == 6 and all(.links[]; .margin_db > -30 and .margin_db < 30)' out.txt >/dev/null
+expect 0 "" "$ngplc" survey white good --json
+check "one object a recording" [ "$(jq -s length out.txt)" = 2 ]
+expect 1 "odd.sigmf-data" "$ngplc" survey white odd --json
+check "the good one is surveyed beside a bad one" [ "$(jq -s length out.txt)" = 1 ]
+expect 1 "nan.sigmf-data: 1 samples are no numbers" "$ngplc" survey nan
+expect 1 "silent" "$ngplc" survey nothing
+expect 1 "start-s" "$ngplc" survey white --start-s 100
+expect 1 "holds nothing|band" "$ngplc" survey white --band-hz 1e6:2e6
+expect 2 "folder" "$ngplc" survey white good --plot page.png
+if command -v gnuplot >/dev/null; then
+  mkdir pages
+  expect 0 "" "$ngplc" survey white good --plot pages
+  check "a page a recording" [ "$(head -qc 4 pages/white.png pages/good.png | tr -cd PNG)" = PNGPNG ]
 fi
 
 echo "$checks checks, $failed failed"

@@ -121,7 +121,6 @@ nlohmann::json to_json(const Recording& r, const NoiseSurvey& s, const std::vect
     mains["frequency_hz"] = s.mains.frequency_hz;
     mains["statistic"] = s.mains.statistic;
     mains["threshold"] = s.mains.threshold;
-    mains["elsewhere"] = s.mains.elsewhere;
     mains["depth_db"] = s.mains.depth_db;
     mains["profile"] = s.mains.profile;
   }
@@ -175,9 +174,6 @@ Unit unit_of(double highest_hz) {
   return {1, "Hz"};
 }
 
-/// What the test of a rhythm must exceed.
-double needed(const ngdsp::MainsRhythm& m) { return std::max(m.threshold, 2 * m.elsewhere); }
-
 std::vector<std::string> report(const Recording& r, const NoiseSurvey& s, const std::vector<LinkNeed>& needs,
                                 std::optional<double> signal_dbfs) {
   const Unit unit = unit_of(s.band_high_hz);
@@ -206,9 +202,10 @@ std::vector<std::string> report(const Recording& r, const NoiseSurvey& s, const 
   out.push_back(!s.mains.tested ? "mains      too short to tell"
                 : s.mains.locked
                     ? fmt::format("mains      {:.3f} Hz, {:.1f} dB over a cycle (test {:.0f} > {:.0f})",
-                                  s.mains.frequency_hz, s.mains.depth_db, s.mains.statistic, needed(s.mains))
+                                  s.mains.frequency_hz, s.mains.depth_db, s.mains.statistic,
+                                  s.mains.threshold)
                     : fmt::format("mains      no rhythm (test {:.0f}, needs {:.0f})", s.mains.statistic,
-                                  needed(s.mains)));
+                                  s.mains.threshold));
   out.push_back(fmt::format("occupied   {:.1f} % of time ({:.0f} ms, +3 dB)", 100 * s.occupied_time,
                             1e3 * s.interval_s));
   if (needs.empty()) out.push_back("links      no profile's band is in this recording");
@@ -311,7 +308,7 @@ Panel mains_panel(const NoiseSurvey& s) {
 Panel rhythm_panel(const NoiseSurvey& s) {
   Panel panel;
   panel.title = s.mains.tested ? fmt::format("Spectrum of the power: mains test {:.0f}, needs {:.0f}",
-                                             s.mains.statistic, needed(s.mains))
+                                             s.mains.statistic, s.mains.threshold)
                                : "Spectrum of the power: too short to tell";
   panel.x_label = "frequency / Hz";
   panel.y_label = "dB over the floor";

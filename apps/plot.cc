@@ -118,7 +118,8 @@ std::string diagram(const Panel& panel, std::size_t number) {
     // A point that is no number keeps an empty series legal.
     text += panel.series[i].points.empty() ? "NaN NaN\nEOD\n" : "EOD\n";
   }
-  text += "set xlabel " + quoted(panel.x_label) + "\nset ylabel " + quoted(panel.y_label) + "\n";
+  text += "set xlabel " + quoted(panel.x_label) + (panel.key_below ? " offset 0,0.7" : " offset 0,0") +
+          "\nset ylabel " + quoted(panel.y_label) + "\n";
   text += panel.key_below ? "set key outside below maxcols 3 samplen 3\n"
                           : "set key inside top right samplen 2 spacing 0.9 opaque\n";
   text += panel.log_x ? "set logscale x\n" : "unset logscale x\n";

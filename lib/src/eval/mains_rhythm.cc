@@ -99,10 +99,15 @@ MainsRhythm find_mains_rhythm(Span<const float> power, double step_s) {
     if (!mains) others.push_back(strongest(spectrum, hz, hz + 1).second);
   }
   std::sort(others.begin(), others.end());
-  r.elsewhere = others[others.size() * 3 / 4];
-  const double tries = searched_hz * kHarmonics * 2 * duration_s;
-  r.threshold = boost::math::gamma_q_inv(kHarmonics, std::min(0.5, kFalseLocks / tries));
-  r.locked = r.statistic > std::max(r.threshold, 2 * r.elsewhere);
+  const double tries_a_hz = kHarmonics * 2 * duration_s;
+  const auto exceeded_by_chance = [](double chance) {
+    return boost::math::gamma_q_inv(kHarmonics, std::min(0.5, chance));
+  };
+  const double elsewhere = others[others.size() * 3 / 4];
+  const double usual = exceeded_by_chance((1 - std::pow(0.75, 1 / tries_a_hz)));
+  r.threshold =
+      exceeded_by_chance(kFalseLocks / (searched_hz * tries_a_hz)) * std::max(1.0, elsewhere / usual);
+  r.locked = r.statistic > r.threshold;
 
   std::vector<double> sum(kProfileBins, 0), count(kProfileBins, 0);
   double mean = 0;

@@ -15,7 +15,6 @@ struct MainsRhythm {
       0;  ///< of the mains as the recording's clock has it: the best in 49.5 ... 50.5, 59.5 ... 60.5
   double statistic = 0;  ///< power of harmonics 1 ... 8 over their floor: 8 on average without a rhythm
   double threshold = 0;  ///< exceeded by chance in kFalseLocks of all recordings
-  double elsewhere = 0;  ///< three of four 1 Hz ranges from 40 to 70 Hz stay below: other rhythms
   double depth_db = 0;   ///< highest over lowest of the profile
   std::vector<double>
       profile;  ///< mean power over the phase of the mains over its mean, in kProfileBins steps
@@ -30,8 +29,8 @@ inline constexpr int kProfileBins = 40;
 /// wanders with the mains. The logarithm is analysed, so that single impulses do not hide a rhythm. Under no
 /// rhythm a harmonic's power over the local floor is exponential and the statistic Gamma(8): the threshold is
 /// that of kFalseLocks shared by the 2 Hz x 8 x 2 x duration frequencies that can be told apart. Keyed
-/// carriers and bursts have rhythms at many frequencies: locked only where the statistic is also twice
-/// `elsewhere`.
+/// carriers and bursts have rhythms at many frequencies: the threshold rises as much as the highest
+/// statistics of the 1 Hz ranges between 40 and 70 Hz, at their upper quartile, lie above what noise gives.
 MainsRhythm find_mains_rhythm(Span<const float> power, double step_s);
 
 }  // namespace ngdsp

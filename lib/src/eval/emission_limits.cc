@@ -162,7 +162,7 @@ EmissionRule arib_t84(const char* name, double high_hz, double milliwatts) {
   return rule;
 }
 
-/// The scan's value at a point that a limit is held against; nothing for limits of the whole signal.
+/// The reading of a tuning that a limit is held against; the total has none.
 double level_of(const EmissionPoint& p, Quantity quantity) {
   switch (quantity) {
     case Quantity::kPeak:

@@ -109,8 +109,7 @@ void measure_kurtosis(const std::vector<float>& p, double rate_hz, NoiseSurvey& 
   double fourth = 0;
   for (const float v : p) fourth += static_cast<double>(v) * static_cast<double>(v);
   s.kurtosis = fourth / static_cast<double>(p.size());
-  // For exponential p: var(p^2 - 4 p) = 24 - 16 + ... = 4 after the mean is divided out, over the independent
-  // values.
+  // For exponential p of mean 1: var(p^2 - 4 p) = 20 - 32 + 16 over the number of independent values.
   s.kurtosis_error = 2 / std::sqrt(std::max(1.0, static_cast<double>(p.size()) / rate_hz * s.bandwidth_hz));
 }
 

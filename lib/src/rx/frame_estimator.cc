@@ -22,9 +22,8 @@ constexpr double kFingerStatistic = 6;
 // many ways to reach it on noise.
 constexpr double kFingerCost = 8;
 constexpr double kMetricMargin = 14;  // nats above the best of 2^K random words, K ln 2
-// The right word leads the list by more than chance does, or else has to correlate better: nats of metric for
-// every nat of lead below 4.
-constexpr double kLead = 4, kLeadWorth = 4;
+// Among others: nats of metric for every nat of likelihood that the list's best path has more than the word.
+constexpr double kBehindCost = 2;
 
 }  // namespace
 
@@ -64,7 +63,7 @@ double FrameEstimate::delay_spread_chips() const {
 
 double least_metric(int info_bits, double lead, bool among_others) {
   return info_bits * std::log(2.0) + kMetricMargin +
-         (among_others ? kLeadWorth * std::max(0.0, kLead - lead) : 0.0);
+         (among_others ? kBehindCost * std::max(0.0, -lead) : 0.0);
 }
 
 FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range)

@@ -41,7 +41,7 @@ struct FrameEstimate {
 
 /// Metric, nats, that a code word of `info_bits` (payload and CRC) must reach: more than the best of
 /// 2^info_bits words has on noise; `among_others`, where words near the right one correlate nearly as well,
-/// more for what its `lead` over the list's best other path (nats) lacks.
+/// more where its `lead` over the list's best other path (nats) is negative.
 double least_metric(int info_bits, double lead, bool among_others);
 
 /// Estimates by weighted least squares on all chips: carrier from the periodogram of block correlations,

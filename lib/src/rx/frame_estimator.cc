@@ -16,8 +16,8 @@ constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
 constexpr int kNearHalves = 8;             // half chips beside the paths that are known
 // |response|^2 over noise, exponential(1) on noise, from which a path is taken out. What is left of a true
-// one is its statistic; a false one, in 7 of 100 frames with 30 independent delays, leaves as much.
-constexpr double kFingerStatistic = 6;
+// one is its statistic; a false one, in 3 of 100 frames with 30 independent delays, leaves as much.
+constexpr double kFingerStatistic = 7;
 // Nats off the metric for a further path: the best of 30 delays beside a metric of 100 to 400 makes e^8 as
 // many ways to reach it on noise.
 constexpr double kFingerCost = 8;

@@ -59,7 +59,7 @@ constexpr double kPowerDrop = 0.97;     // of the power after which a search or 
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 // Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
 // longest.
-constexpr double kStrainedPower = 3, kStrainedPathsPower = 2;
+constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
 constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
 constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
 // Of the power at a frame's last estimate; an estimate of several paths has more to gain.

@@ -42,8 +42,6 @@ struct Effort {
 constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
-// The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
-constexpr double kMetricMargin = 14;
 // A frame found again: what a strong one leaves beyond the longest delay and pulse lies within this many
 // chips, and no node sends the same frame anew so soon.
 constexpr double kDuplicateChips = 64;
@@ -59,11 +57,14 @@ constexpr std::uint64_t kMaxPaths = 64000;
 constexpr double kVetAgainPower = 0.9;  // of the power at the last vetting, below which it no longer serves
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
-constexpr double kStrainedPower = 3;    // of the noise floor, where all frames should be gone
+// Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
+// longest.
+constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
 constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
 constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
-constexpr double kEstimateAgainPower = 0.4;  // of that at a frame's last estimate
-constexpr double kTryAgainPower = 0.9;       // of that at the last decoding
+// Of the power at a frame's last estimate; an estimate of several paths has more to gain.
+constexpr double kEstimateAgainPower = 0.4, kEstimatePathsAgainPower = 0.6;
+constexpr double kTryAgainPower = 0.9;  // of that at the last decoding
 
 }  // namespace
 
@@ -292,9 +293,11 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   // One length behind the newest chips every frame was complete a while ago.
   const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
   const std::int64_t settled = end - shortest - shortest / 2;
+  const auto paths = static_cast<std::size_t>(std::count_if(
+      taken.begin(), taken.end(), [](const Taken& t) { return t.estimate.fingers.size() > 1; }));
   strained = settled > chips.begin() &&
              chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
-                 kStrainedPower * floor;
+                 (2 * paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
   counters.strained_steps += strained;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
@@ -468,7 +471,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   c.frame_metric = frame.estimate.metric;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
-                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin;
+                           : least_metric(8 * payload_class.payload_bytes + 24, decoded.lead,
+                                          power > kAmongOthersPower * floor);
   if (frame.estimate.metric < least) {
     c.stage = Stage::kMetric;
     return false;
@@ -532,7 +536,8 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     const auto first = static_cast<std::int64_t>(t.estimate.timing.chip);
     if (first - FrameReader::kMarginChips < chips.begin()) continue;
     const double power = chips.mean_power(static_cast<double>(first), length);
-    if (power > kEstimateAgainPower * t.power) continue;
+    if (power > (t.estimate.fingers.size() > 1 ? kEstimatePathsAgainPower : kEstimateAgainPower) * t.power)
+      continue;
     t.power = power;
     ++counters.estimates;
     const FrameEstimate before = t.estimate;

@@ -208,6 +208,7 @@ Result<Scenario> parse_scenario(const std::string& text, const std::string& sour
     return Error{out.str()};
   }
   Scenario s;
+  s.name = fs::path(source).stem().string();
   ScenarioReader r(root, source);
   r.root().read("description", s.description);
   r.table("mains", s.mains);

@@ -22,6 +22,7 @@ namespace ngdsp {
 
 /// Left at its defaults: white noise on a plain line.
 struct Scenario {
+  std::string name;  ///< of the file, without .toml
   std::string description;
   MainsConfig mains;
   ColourConfig background;

@@ -18,6 +18,7 @@ class ScenarioLine {
   void restart(std::uint64_t seed);
   /// The next samples; `others` is as long as `x`, empty only where the line has no others.
   void pass(Span<Sample> x, Span<const Sample> others);
+  bool has_others() const { return !scenario_.line.others.empty(); }
   /// The noise added last: true variance and waveforms.
   const LineNoise<Sample>& noise() const { return noise_; }
 

@@ -27,7 +27,12 @@ Result<LineNoise<Sample>> LineNoise<Sample>::create(const Scenario& scenario, co
                                                     std::uint64_t seed) {
   if (std::string e = scenario.validate(); !e.empty()) return Error{e};
   LineNoise noise(scenario, band);
-  if (Status error = noise.restart_all(seed)) return *error;
+  if (scenario.recording) {
+    Result<PlayedRecording> played = prepare_recording(*scenario.recording, band);
+    if (!played) return Error{played.error()};
+    noise.recording_ = *played;
+  }
+  noise.restart(seed);
   return noise;
 }
 
@@ -53,11 +58,6 @@ typename LineNoise<Sample>::Group& LineNoise<Sample>::group_of(const ColourConfi
 
 template <typename Sample>
 void LineNoise<Sample>::restart(std::uint64_t seed) {
-  restart_all(seed);
-}
-
-template <typename Sample>
-Status LineNoise<Sample>::restart_all(std::uint64_t seed) {
   Rng seeds(seed);
   for (Group& g : groups_) {
     g.sources.clear();
@@ -84,13 +84,7 @@ Status LineNoise<Sample>::restart_all(std::uint64_t seed) {
     waves_.push_back(std::make_unique<Carrier>(c, band_, seeds.next()));
   for (const CombConfig& c : scenario_.combs)
     waves_.push_back(std::make_unique<ConverterComb>(c, band_, seeds.next()));
-  if (scenario_.recording) {
-    Result<std::unique_ptr<WaveSource>> recorded =
-        RecordedNoise::create(*scenario_.recording, band_, seeds.next());
-    if (!recorded) return Error{recorded.error()};
-    waves_.push_back(std::move(*recorded));
-  }
-  return std::nullopt;
+  if (recording_) waves_.push_back(std::make_unique<RecordedNoise>(*recording_, band_, seeds.next()));
 }
 
 template <typename Sample>

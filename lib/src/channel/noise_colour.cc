@@ -79,6 +79,11 @@ std::vector<cf32> colour_taps(const Colour& colour, const NoiseBand& band) {
   for (std::size_t i = 0; i < bins; ++i) inverse.input()[i] = std::exp(forward.output()[i]) * scale;
   inverse.execute();
   std::vector<cf32> taps(inverse.output(), inverse.output() + size);
+  // Faded out: a cliff in the spectrum blurs instead of rippling far away.
+  for (std::size_t i = size / 4; i < size; ++i) {
+    const double part = static_cast<double>(i - size / 4) / static_cast<double>(size - size / 4);
+    taps[i] *= static_cast<float>(0.5 + 0.5 * std::cos(kPi * part));
+  }
   if (band.real) {
     for (cf32& t : taps) t = t.real();
   }

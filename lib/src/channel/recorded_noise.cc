@@ -70,8 +70,7 @@ double in_band_power(const Recording& r, const NoiseBand& band) {
   return sum * (r.real ? 2 : 1) / (window_power * kSize * static_cast<double>(pieces));
 }
 
-Result<std::unique_ptr<WaveSource>> RecordedNoise::create(const RecordingConfig& config,
-                                                          const NoiseBand& band, std::uint64_t seed) {
+Result<PlayedRecording> prepare_recording(const RecordingConfig& config, const NoiseBand& band) {
   if (!config.recording) return Error{"recording.file: " + config.file + " has not been read"};
   const Recording& r = *config.recording;
   if (r.samples.empty() || !(r.sample_rate_hz > 0)) return Error{config.file + ": no samples"};
@@ -79,41 +78,59 @@ Result<std::unique_ptr<WaveSource>> RecordedNoise::create(const RecordingConfig&
     return Error{config.file + ": real samples, expected complex ones as of the line"};
   const double power = in_band_power(r, band);
   if (!(power > 0)) return Error{config.file + ": holds no power in the occupied band"};
-  const double gain = std::sqrt(from_db(config.level_db) / power / (r.real ? 2 : 1));
-  return std::unique_ptr<WaveSource>(new RecordedNoise(config, band, gain, seed));
+  PlayedRecording played;
+  played.recording = config.recording;
+  played.gain = std::sqrt(from_db(config.level_db) / power / (r.real ? 2 : 1));
+  const double half_hz = r.sample_rate_hz / 2;
+  if (r.real) {
+    played.cutoff = std::min(1.0, band.sample_rate_hz / r.sample_rate_hz);
+    return played;
+  }
+  const double lowest_hz = band.center_hz - (band.real ? 0 : band.sample_rate_hz / 2);
+  const double low_hz = std::max(r.center_hz - half_hz, lowest_hz);
+  const double high_hz = std::min(r.center_hz + half_hz, band.center_hz + band.sample_rate_hz / 2);
+  if (high_hz - low_hz == r.sample_rate_hz) return played;
+  // Turn the part that the samples can hold to the middle: what is beyond it must not fold back.
+  auto turned = std::make_shared<Recording>(r);
+  turned->center_hz = (low_hz + high_hz) / 2;
+  for (std::size_t i = 0; i < turned->samples.size(); ++i) {
+    const double turns = (r.center_hz - turned->center_hz) / r.sample_rate_hz * static_cast<double>(i);
+    turned->samples[i] *= cf32(std::polar(1.0, 2 * kPi * (turns - std::floor(turns))));
+  }
+  played.recording = turned;
+  played.cutoff = (high_hz - low_hz) / r.sample_rate_hz;
+  return played;
 }
 
-RecordedNoise::RecordedNoise(const RecordingConfig& config, const NoiseBand& band, double gain,
-                             std::uint64_t seed)
-    : recording_(config.recording),
-      gain_(gain),
-      step_(recording_->sample_rate_hz / band.sample_rate_hz),
-      turn_(recording_->real ? 0 : (recording_->center_hz - band.center_hz) / band.sample_rate_hz),
-      cutoff_(std::min(1.0, 1 / step_)),
-      start_(Rng(seed).uniform() * static_cast<double>(recording_->samples.size())) {
+RecordedNoise::RecordedNoise(const PlayedRecording& played, const NoiseBand& band, std::uint64_t seed)
+    : played_(played),
+      step_(played.recording->sample_rate_hz / band.sample_rate_hz),
+      turn_(played.recording->real ? 0
+                                   : (played.recording->center_hz - band.center_hz) / band.sample_rate_hz),
+      start_(Rng(seed).uniform() * static_cast<double>(played.recording->samples.size())) {
   if (step_ == 1) start_ = std::floor(start_);
 }
 
 void RecordedNoise::add(Span<const double>, Span<cf32> wave) {
-  const auto& x = recording_->samples;
+  const auto& x = played_.recording->samples;
   const auto size = static_cast<std::int64_t>(x.size());
-  const double reach = kZeros / cutoff_;
+  const double reach = kZeros / played_.cutoff;
   for (cf32& y : wave) {
     const auto k = static_cast<double>(sample_++);
     const double t = std::fmod(start_ + k * step_, static_cast<double>(size));
     cf32 value{};
-    if (step_ == 1) {
+    if (step_ == 1 && played_.cutoff == 1) {
       value = x[static_cast<std::size_t>(t)];
     } else {
       const auto first = static_cast<std::int64_t>(std::ceil(t - reach));
       const auto last = static_cast<std::int64_t>(std::floor(t + reach));
       for (std::int64_t i = first; i <= last; ++i)
         value += x[static_cast<std::size_t>(((i % size) + size) % size)] *
-                 kernel((t - static_cast<double>(i)) * cutoff_);
-      value *= static_cast<float>(cutoff_);
+                 kernel((t - static_cast<double>(i)) * played_.cutoff);
+      value *= static_cast<float>(played_.cutoff);
     }
     const double turns = turn_ * k;
-    y += value * cf32(std::polar(gain_, 2 * kPi * (turns - std::floor(turns))));
+    y += value * cf32(std::polar(played_.gain, 2 * kPi * (turns - std::floor(turns))));
   }
 }
 

@@ -45,7 +45,6 @@ class LineNoise {
   };
 
   LineNoise(const Scenario& scenario, const NoiseBand& band);
-  Status restart_all(std::uint64_t seed);
   Group& group_of(const ColourConfig& colour);
   Sample white(Group& group, float variance);
 
@@ -53,6 +52,7 @@ class LineNoise {
   NoiseBand band_;
   Colour background_;
   std::vector<Group> groups_;
+  std::optional<PlayedRecording> recording_;
   std::vector<std::unique_ptr<WaveSource>> waves_;
   std::vector<float> variance_, part_;
   std::vector<Sample> samples_;

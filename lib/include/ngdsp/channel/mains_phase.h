@@ -11,12 +11,12 @@ namespace ngdsp {
 
 /// The mains frequency wanders as an Ornstein-Uhlenbeck process around its nominal value,
 ///   df = -(f - f0)/tau dt + s sqrt(2/tau) dW,
-/// which grid control makes of load changes. Defaults: a recorded European 50 Hz waveform, see
+/// which grid control makes of load changes. Defaults: as measured on a recorded European 50 Hz waveform, see
 /// docs/mains_channel.md.
 struct MainsConfig {
   double frequency_hz = 50;    ///< f0: 50, 60, 16.7; 0 = no mains (DC), else 10 ... 400
   double deviation_hz = 0.02;  ///< s, standard deviation of the frequency, 0 ... 1
-  double correlation_s = 60;   ///< tau, 0.1 ... 1e5
+  double correlation_s = 30;   ///< tau, 0.1 ... 1e5
 
   std::string validate() const;
 };

@@ -27,20 +27,24 @@ struct RecordingConfig {
 /// Power of the recording in the occupied band, 0 when it does not reach there.
 double in_band_power(const Recording& recording, const NoiseBand& band);
 
-/// Repeats the recording from a drawn start, interpolated by a windowed sinc of 24 zeros either side. Real
-/// recordings make real samples only.
+/// A recording made ready for samples of one kind.
+struct PlayedRecording {
+  std::shared_ptr<const Recording> recording;  ///< around the middle of what the samples can hold of it
+  double cutoff = 1;                           ///< of what is held, 1 = half the recording's rate
+  double gain = 1;
+};
+/// Real recordings make real samples only. Errors: none has been read, no samples, no power in the band.
+Result<PlayedRecording> prepare_recording(const RecordingConfig& config, const NoiseBand& band);
+
+/// Repeats the recording from a drawn start, interpolated by a windowed sinc of 24 zeros either side.
 class RecordedNoise : public WaveSource {
  public:
-  static Result<std::unique_ptr<WaveSource>> create(const RecordingConfig& config, const NoiseBand& band,
-                                                    std::uint64_t seed);
+  RecordedNoise(const PlayedRecording& played, const NoiseBand& band, std::uint64_t seed);
   void add(Span<const double> turns, Span<cf32> wave) override;
 
  private:
-  RecordedNoise(const RecordingConfig& config, const NoiseBand& band, double gain, std::uint64_t seed);
-
-  std::shared_ptr<const Recording> recording_;
-  double gain_, step_, turn_;  // of the output, recording samples a sample, turns a sample
-  double cutoff_;              // of the sinc, 1 = half the recording's rate
+  PlayedRecording played_;
+  double step_, turn_;  // of the output: recording samples a sample, turns a sample
   double start_;
   std::uint64_t sample_ = 0;
 };

@@ -300,6 +300,12 @@ void place_scenario(LineConfig& c, const ngdsp::Scenario& scenario, const Profil
                     const ngdsp::SigmfMeta& meta) {
   if (!scenario.line.paths.empty() && !c.taps.empty())
     throw UsageError("--taps: the scenario has paths of its own");
+  for (const auto* paths : {&scenario.line.paths, &scenario.line.others}) {
+    for (const auto& path : *paths) {
+      if (path.phase_rad != 0 && profile.real)
+        throw UsageError("--scenario: phases of line.paths need a complex recording");
+    }
+  }
   if (!scenario.line.paths.empty()) c.taps = ngdsp::to_taps(scenario.line.paths, profile.chip_rate_hz);
   c.other_taps = ngdsp::to_taps(scenario.line.others, profile.chip_rate_hz);
   c.gain *= scenario.line.divider_gain();

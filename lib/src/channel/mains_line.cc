@@ -42,6 +42,21 @@ std::string LineConfig::validate() const {
   return check.error();
 }
 
+double path_power(const std::vector<LinePath>& paths, const NoiseBand& band) {
+  constexpr int kPoints = 64;
+  if (paths.empty()) return 1;
+  double power = 0, sum = 0;
+  for (const LinePath& p : paths) power += from_db(p.gain_db);
+  for (int i = 0; i < kPoints; ++i) {
+    const double hz = band.low_hz() + band.chip_rate_hz * (i + 0.5) / kPoints - band.center_hz;
+    cf64 h = 0;
+    for (const LinePath& p : paths)
+      h += std::polar(std::sqrt(from_db(p.gain_db) / power), p.phase_rad - 2 * kPi * hz * p.delay_s);
+    sum += std::norm(h) / kPoints;
+  }
+  return sum;
+}
+
 std::vector<Tap> to_taps(const std::vector<LinePath>& paths, double chip_rate_hz) {
   std::vector<Tap> taps;
   for (const LinePath& p : paths) taps.push_back({p.gain_db, p.delay_s * chip_rate_hz, p.phase_rad});

@@ -1,9 +1,16 @@
 #include "ngdsp/channel/scenario_line.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ngdsp {
 namespace {
+
+constexpr double kLeastPower = 1e-6;  // paths that cancel each other are not brought back
+
+float scale_of(const std::vector<LinePath>& paths, const NoiseBand& band) {
+  return static_cast<float>(1 / std::sqrt(std::max(kLeastPower, path_power(paths, band))));
+}
 
 constexpr std::size_t kBlock = 1 << 15;  // at a time: bounds the memory, whatever the caller brings
 
@@ -33,6 +40,8 @@ ScenarioLine<Sample>::ScenarioLine(const Scenario& scenario, const NoiseBand& ba
     : scenario_(scenario),
       band_(band),
       power_(power),
+      scale_(scale_of(scenario.line.paths, band)),
+      other_scale_(scale_of(scenario.line.others, band)),
       noise_(std::move(noise)),
       mains_(scenario.mains, band.sample_rate_hz, 0),
       input_(scenario.input, band.sample_rate_hz, power * band.white_variance()) {}
@@ -56,9 +65,11 @@ void ScenarioLine<Sample>::pass(Span<Sample> all, Span<const Sample> others) {
       other_gains_.resize(x.size());
       line_gains(scenario_.line, Span<const double>(turns_), Span<float>(gains_), Span<float>(other_gains_));
       for (std::size_t k = 0; k < x.size(); ++k) {
-        x[k] *= gains_[k];
-        if (!others.empty()) x[k] += other_gains_[k] * others[at + k];
+        x[k] *= gains_[k] * scale_;
+        if (!others.empty()) x[k] += other_gains_[k] * other_scale_ * others[at + k];
       }
+    } else {
+      for (Sample& v : x) v *= scale_;
     }
     noise_.add(Span<const double>(turns_), x, power_);
     input_.process(x);

@@ -76,12 +76,10 @@ class Link {
     a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
     a.carrier_offset_hz =
         a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
-    std::vector<Tap> taps = line_ ? to_taps(config_.scenario->line.paths, p.chip_rate_hz) : config_.taps;
+    const std::vector<Tap> taps = paths(rng);
     double strongest = -1e9, strongest_delay = 0;
-    for (Tap& t : taps) {
-      t.phase_rad += rng.uniform(0, 2 * kPi);
+    for (const Tap& t : taps)
       if (t.gain_db > strongest) strongest = t.gain_db, strongest_delay = t.delay_chips;
-    }
     trial.start_samples = a.start_samples + strongest_delay * spc;
     const double beside = config_.interferer_db ? kInterfererChips : 0;
     a.start_samples += beside * spc;
@@ -117,16 +115,21 @@ class Link {
   }
 
  private:
-  // A frame through its paths and, where the line has them, through its others (with the same phases).
+  // Paths of a frame: the scenario's as they are, others with phases of their own.
+  std::vector<Tap> paths(Rng& rng) const {
+    if (line_) return to_taps(config_.scenario->line.paths, encoder_.profile().chip_rate_hz);
+    std::vector<Tap> taps = config_.taps;
+    for (Tap& t : taps) t.phase_rad += rng.uniform(0, 2 * kPi);
+    return taps;
+  }
+  // A frame through its paths and, where the line has them, through its others.
   void add(const std::vector<cf32>& chips, const Arrival& a, const std::vector<Tap>& taps,
            std::vector<Sample>& out) {
     const double rate_hz = encoder_.profile().chip_rate_hz;
     add_multipath(modulator_, chips, a, taps, rate_hz, Span<Sample>(out));
     if (others_.empty()) return;
-    std::vector<Tap> others = to_taps(config_.scenario->line.others, rate_hz);
-    for (std::size_t i = 0; i < std::min(others.size(), taps.size()); ++i)
-      others[i].phase_rad = taps[i].phase_rad;
-    add_multipath(modulator_, chips, a, others, rate_hz, Span<Sample>(others_));
+    add_multipath(modulator_, chips, a, to_taps(config_.scenario->line.others, rate_hz), rate_hz,
+                  Span<Sample>(others_));
   }
   void add_interferer(Rng& rng, int other, double start_samples, Trial& trial, std::vector<Sample>& out) {
     const Profile& p = encoder_.profile();
@@ -143,8 +146,7 @@ class Link {
     a.carrier_offset_hz =
         a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
     a.amplitude = std::sqrt(from_db(*config_.interferer_db));
-    std::vector<Tap> taps = line_ ? to_taps(config_.scenario->line.paths, p.chip_rate_hz) : config_.taps;
-    for (Tap& t : taps) t.phase_rad += rng.uniform(0, 2 * kPi);
+    const std::vector<Tap> taps = paths(rng);
     add(encoder_.encode(trial.interferer, q), a, taps, out);
   }
 

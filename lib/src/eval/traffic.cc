@@ -175,7 +175,7 @@ SentFrame Traffic::next() {
   const double samples_per_chip = config_.rate_hz() / p.chip_rate_hz;
   double strongest_db = -std::numeric_limits<double>::infinity(), delay_chips = 0;
   for (const Tap& t : config_.paths()) {
-    f.tap_phases.push_back(rng.uniform(0, 2 * kPi));
+    f.tap_phases.push_back(config_.scenario ? 0 : rng.uniform(0, 2 * kPi));
     if (t.gain_db > strongest_db) strongest_db = t.gain_db, delay_chips = t.delay_chips;
   }
   f.start_samples = at_ + delay_chips * samples_per_chip;

@@ -44,6 +44,19 @@ TEST(LineGains, GainBreathesTwiceACycle) {
   }
 }
 
+// Two equal paths half a period of the carrier apart cancel in the middle of the band; far apart their powers
+// add.
+TEST(PathPower, EchoesAddWithTheirPhase) {
+  const NoiseBand band;
+  EXPECT_EQ(path_power({}, band), 1);
+  EXPECT_NEAR(path_power({{-7, 3e-6, 1}}, band), 1, 1e-12);
+  EXPECT_NEAR(path_power({{0, 0, 0}, {0, 1e-9, 0}}, band), 2, 1e-6);
+  const double half = 3.14159265 * 48000 * 0.5 / 63000;  // turned by so much at the edges of the band
+  EXPECT_NEAR(path_power({{0, 0, 0}, {0, 0.5 / 63000, 0}}, band), 1 - std::sin(half) / half, 1e-3);
+  EXPECT_NEAR(path_power({{0, 0, 0}, {0, 0, 3.14159265}}, band), 0, 1e-12);
+  EXPECT_NEAR(path_power({{0, 0, 0}, {0, 1.0 / 48000, 0}}, band), 1, 1e-9);  // a whole turn over the band
+}
+
 TEST(LineConfig, PathsBecomeTaps) {
   const std::vector<Tap> taps = to_taps({{-3, 10e-6, 0.5}}, 48000);
   ASSERT_EQ(taps.size(), 1U);

@@ -258,6 +258,27 @@ TEST(ScenarioLine, BlocksDoNotMatter) {
   }
 }
 
+// A sweep over the band through two paths leaves with the power it came with.
+TEST(ScenarioLine, PathsKeepThePowerInTheBand) {
+  Scenario s;
+  s.line.paths = {{0, 0, 0}, {-2, 12 / 192000.0, 0}};
+  auto line = ScenarioLine<float>::create(s, NoiseBand{}, 1e-12, 1);
+  ASSERT_TRUE(static_cast<bool>(line)) << line.error();
+  const double power = 1 + std::pow(10, -0.2), weak = std::pow(10, -0.1);
+  std::vector<float> x(192000);
+  const auto sweep = [](double t) {
+    return std::sqrt(2) * std::sin(6.283185307179586 * (39000 * t + 24000 * t * t));
+  };
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    const double t = static_cast<double>(k) / 192000;
+    x[k] = static_cast<float>((sweep(t) + weak * sweep(t - 12 / 192000.0)) / std::sqrt(power));
+  }
+  line->pass(Span<float>(x), {});
+  double out = 0;
+  for (const float v : x) out += static_cast<double>(v) * static_cast<double>(v) / 192000;
+  EXPECT_NEAR(out, 1, 0.01);
+}
+
 TEST(ScenarioLine, WhatSamplesCannotHoldIsAnError) {
   Scenario s;
   s.input.lowpass_hz = 96000;

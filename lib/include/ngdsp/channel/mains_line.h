@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ngdsp/channel/multipath.h"
+#include "ngdsp/channel/noise_source.h"
 
 namespace ngdsp {
 
@@ -18,8 +19,9 @@ struct LinePath {
 /// Loads behind rectifiers hang on the line for a part of the cycle: its paths, or only its gain, change
 /// twice a mains cycle. F. J. Canete et al., "Analysis of the cyclic short-term variation of indoor power
 /// line channels", IEEE JSAC 24 (7), 2006. The signal becomes (1 + depth cos 2(p - gain_phase)) ((1 - s) a +
-/// s g b), p the mains phase, a and b the signal through either set of paths (each scaled to power 1), g
-/// their gain, s 1 for `other_share` of the time around other_phase and faded within 2 % of half a cycle.
+/// s g b), p the mains phase, a and b the signal through either set of paths (each scaled to power 1 in the
+/// band), g their gain, s 1 for `other_share` of the time around other_phase and faded within 2 % of half a
+/// cycle.
 struct LineConfig {
   std::vector<LinePath> paths;   ///< none: one path
   std::vector<LinePath> others;  ///< none: the paths do not change
@@ -36,6 +38,10 @@ struct LineConfig {
   double divider_gain() const { return line_ohm > 0 ? line_ohm / (line_ohm + source_ohm) : 1; }
   std::string validate() const;
 };
+
+/// Mean of |H(f)|^2 over the occupied band, of paths whose powers sum to 1: echoes shorter than a chip add up
+/// with the phase their delay gives the carrier. No paths: 1.
+double path_power(const std::vector<LinePath>& paths, const NoiseBand& band);
 
 std::vector<Tap> to_taps(const std::vector<LinePath>& paths, double chip_rate_hz);
 

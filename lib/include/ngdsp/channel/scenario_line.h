@@ -28,6 +28,7 @@ class ScenarioLine {
   Scenario scenario_;
   NoiseBand band_;
   double power_;
+  float scale_, other_scale_;  // bring either set of paths to power 1 in the band
   LineNoise<Sample> noise_;
   MainsPhase mains_;
   ReceiverInput<Sample> input_;

@@ -12,8 +12,6 @@ float scale_of(const std::vector<LinePath>& paths, const NoiseBand& band) {
   return static_cast<float>(1 / std::sqrt(std::max(kLeastPower, path_power(paths, band))));
 }
 
-constexpr std::size_t kBlock = 1 << 15;  // at a time: bounds the memory, whatever the caller brings
-
 }  // namespace
 
 template <typename Sample>
@@ -55,25 +53,22 @@ void ScenarioLine<Sample>::restart(std::uint64_t seed) {
 }
 
 template <typename Sample>
-void ScenarioLine<Sample>::pass(Span<Sample> all, Span<const Sample> others) {
-  for (std::size_t at = 0; at < all.size(); at += kBlock) {
-    const Span<Sample> x = all.subspan(at, std::min(kBlock, all.size() - at));
-    turns_.resize(x.size());
-    mains_.next(Span<double>(turns_));
-    if (scenario_.line.changes()) {
-      gains_.resize(x.size());
-      other_gains_.resize(x.size());
-      line_gains(scenario_.line, Span<const double>(turns_), Span<float>(gains_), Span<float>(other_gains_));
-      for (std::size_t k = 0; k < x.size(); ++k) {
-        x[k] *= gains_[k] * scale_;
-        if (!others.empty()) x[k] += other_gains_[k] * other_scale_ * others[at + k];
-      }
-    } else {
-      for (Sample& v : x) v *= scale_;
+void ScenarioLine<Sample>::pass(Span<Sample> x, Span<const Sample> others) {
+  turns_.resize(x.size());
+  mains_.next(Span<double>(turns_));
+  if (scenario_.line.changes()) {
+    gains_.resize(x.size());
+    other_gains_.resize(x.size());
+    line_gains(scenario_.line, Span<const double>(turns_), Span<float>(gains_), Span<float>(other_gains_));
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      x[k] *= gains_[k] * scale_;
+      if (!others.empty()) x[k] += other_gains_[k] * other_scale_ * others[k];
     }
-    noise_.add(Span<const double>(turns_), x, power_);
-    input_.process(x);
+  } else {
+    for (Sample& v : x) v *= scale_;
   }
+  noise_.add(Span<const double>(turns_), x, power_);
+  input_.process(x);
 }
 
 template class ScenarioLine<float>;

@@ -19,7 +19,7 @@ class ScenarioLine {
   /// The next samples; `others` is as long as `x`, empty only where the line has no others.
   void pass(Span<Sample> x, Span<const Sample> others);
   bool has_others() const { return !scenario_.line.others.empty(); }
-  /// The noise added last: true variance and waveforms.
+  /// True variance and waveforms of the noise that the last pass() added.
   const LineNoise<Sample>& noise() const { return noise_; }
 
  private:

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <sstream>
 
-#include "waveform/toml_table.h"
+#include "waveform/table_reader.h"
 
 namespace ngdsp {
 namespace {

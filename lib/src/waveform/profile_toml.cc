@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "ngdsp/waveform/profile.h"
-#include "waveform/toml_table.h"
+#include "waveform/table_reader.h"
 
 namespace ngdsp {
 namespace {

@@ -12,10 +12,12 @@
 
 namespace ngdsp {
 
-/// Reads typed fields of one table and remembers the first complaint.
+/// Reads typed fields of one table and remembers the first complaint. `prefix` goes before the names of keys:
+/// "bursts.".
 class TableReader {
  public:
-  TableReader(const toml::table& table, std::string source) : table_(table), source_(std::move(source)) {}
+  TableReader(const toml::table& table, std::string source, std::string prefix = "")
+      : table_(table), source_(std::move(source)), prefix_(std::move(prefix)) {}
 
   void read(const char* key, double& field) {
     if (const toml::node* n = find(key)) {
@@ -58,25 +60,24 @@ class TableReader {
   void complain(const std::string& key, const toml::node& n, const std::string& expected) {
     if (!error_.empty()) return;
     std::ostringstream out;
-    out << source_ << ":" << n.source().begin.line << ": " << key << " has type " << n.type() << ", expected "
-        << expected;
+    out << source_ << ":" << n.source().begin.line << ": " << prefix_ << key << " has type " << n.type()
+        << ", expected " << expected;
     error_ = out.str();
   }
   /// Of the right type, but not a value that is known.
   void complain_value(const char* key, const std::string& found, const std::string& expected) {
     if (!error_.empty()) return;
     std::ostringstream out;
-    out << source_ << ":" << table_.get(key)->source().begin.line << ": " << key << " is " << found
+    out << source_ << ":" << table_.get(key)->source().begin.line << ": " << prefix_ << key << " is " << found
         << ", expected " << expected;
     error_ = out.str();
   }
-  /// The first complaint; of an unknown key when there is none. Empty: all is well.
   std::string finish() {
     for (const auto& [key, node] : table_) {
       if (!error_.empty()) break;
       if (std::find(known_.begin(), known_.end(), key.str()) == known_.end()) {
         std::ostringstream out;
-        out << source_ << ":" << node.source().begin.line << ": unknown key " << key.str();
+        out << source_ << ":" << node.source().begin.line << ": unknown key " << prefix_ << key.str();
         error_ = out.str();
       }
     }
@@ -85,7 +86,7 @@ class TableReader {
 
  private:
   const toml::table& table_;
-  std::string source_, error_;
+  std::string source_, prefix_, error_;
   std::vector<std::string> known_;
 };
 

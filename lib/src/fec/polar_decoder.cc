@@ -404,8 +404,6 @@ struct PolarDecoder::Impl {
       if (crc24(word) != 0) continue;
       result.crc_ok = true;
       result.path_metric = static_cast<float>(metric[order[idx(i)]]) / scale;
-      if (active > 1)
-        result.lead = static_cast<float>(metric[order[i == 0 ? 1 : 0]]) / scale - result.path_metric;
       std::copy_n(word.begin(), word.size() - kCrcBits / 8, payload.begin());
       break;
     }

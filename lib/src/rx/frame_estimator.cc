@@ -21,9 +21,6 @@ constexpr double kFingerStatistic = 7;
 // Nats off the metric for a further path: the best of 30 delays beside a metric of 100 to 400 makes e^8 as
 // many ways to reach it on noise.
 constexpr double kFingerCost = 8;
-constexpr double kMetricMargin = 14;  // nats above the best of 2^K random words, K ln 2
-// Among others: nats of metric for every nat of likelihood that the list's best path has more than the word.
-constexpr double kBehindCost = 2;
 
 }  // namespace
 
@@ -59,11 +56,6 @@ double FrameEstimate::delay_spread_chips() const {
     second += p * f.delay_chips * f.delay_chips;
   }
   return std::sqrt(std::max(0.0, second / power - (first / power) * (first / power)));
-}
-
-double least_metric(int info_bits, double lead, bool among_others) {
-  return info_bits * std::log(2.0) + kMetricMargin +
-         (among_others ? kBehindCost * std::max(0.0, -lead) : 0.0);
 }
 
 FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range)

@@ -23,7 +23,7 @@ constexpr struct {
   double threshold;
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 7;        // where frames hide each other
+constexpr double kDetectionThresholdBusy = 6.3;      // where frames hide each other
 // So many times more hits than noise has alone are traffic.
 constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
@@ -42,6 +42,8 @@ struct Effort {
 constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
+// The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
+constexpr double kMetricMargin = 14;
 // A frame found again: what a strong one leaves beyond the longest delay and pulse lies within this many
 // chips, and no node sends the same frame anew so soon.
 constexpr double kDuplicateChips = 64;
@@ -471,8 +473,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   c.frame_metric = frame.estimate.metric;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
-                           : least_metric(8 * payload_class.payload_bytes + 24, decoded.lead,
-                                          power > kAmongOthersPower * floor);
+                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin;
   if (frame.estimate.metric < least) {
     c.stage = Stage::kMetric;
     return false;

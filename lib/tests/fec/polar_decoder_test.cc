@@ -118,29 +118,6 @@ TEST(PolarDecoder, AgreesWithBitByBitReference) {
   }
 }
 
-TEST(PolarDecoder, LeadIsThePenaltyOfTheBestOtherPathLessTheOwn) {
-  Rng rng(29);
-  Frame frame;
-  const PolarCode code(1024, 152);
-  PolarDecoder decoder(code, 8);
-  std::vector<std::uint8_t> payload(16), words(8 * 19);
-  std::vector<float> penalties(8);
-  int led = 0, behind = 0;
-  for (int trial = 0; trial < 300; ++trial) {
-    random_frame(code, es_n0(1.2, 128, 1024), rng, &frame);
-    const auto result = decoder.decode_with_list(frame.llr, 8, payload);
-    if (!result.crc_ok) continue;
-    const int paths = decoder.decode_paths(frame.llr, 8, words, penalties);
-    ASSERT_GT(paths, 1);
-    const bool best = std::equal(payload.begin(), payload.end(), words.begin());
-    EXPECT_EQ(result.lead, penalties[best ? 1 : 0] - result.path_metric);
-    EXPECT_TRUE(best ? result.lead >= 0 : result.lead <= 0);
-    ++(best ? led : behind);
-  }
-  EXPECT_GT(led, 100);
-  EXPECT_GT(behind, 2);
-}
-
 TEST(PolarDecoder, SearchStopsAtTheFirstListThatPasses) {
   Rng rng(24);
   Frame frame;

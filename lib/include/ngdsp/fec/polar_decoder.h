@@ -17,7 +17,6 @@ struct PolarDecodeResult {
   bool crc_ok = false;
   int list_used = 0;  ///< list size of the attempt that ended the search
   float path_metric = 0;
-  float lead = 0;  ///< with crc_ok: penalty of the best other path less that of the chosen one; 0 without one
 };
 
 /// Decodes PolarCode words whose last 24 information bits are the CRC-24 (fec/crc.h) of the bits before them.

@@ -39,11 +39,6 @@ struct FrameEstimate {
   double delay_spread_chips() const;
 };
 
-/// Metric, nats, that a code word of `info_bits` (payload and CRC) must reach: more than the best of
-/// 2^info_bits words has on noise; `among_others`, where words near the right one correlate nearly as well,
-/// more where its `lead` over the list's best other path (nats) is negative.
-double least_metric(int info_bits, double lead, bool among_others);
-
 /// Estimates by weighted least squares on all chips: carrier from the periodogram of block correlations,
 /// timing from three of them, then the paths from the response to the whole frame. One object a thread.
 class FrameEstimator {

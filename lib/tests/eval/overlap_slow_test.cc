@@ -6,7 +6,7 @@
 namespace ngdsp {
 namespace {
 
-constexpr std::size_t kLeastFrames = 3000;
+constexpr std::size_t kLeastFrames = 1000;
 
 TEST(OverlapSlow, AsManyAsComeAreToldApart) {
   TrafficConfig config = traffic_of(1e-4, 1);

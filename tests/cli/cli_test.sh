@@ -296,6 +296,8 @@ if command -v gnuplot >/dev/null; then
   expect 0 "" "$ngplc" reach --grid "$grids/quiet-house.toml" --plot reach.png --spectrum spectrum.png
   check "two pictures" [ "$(head -qc 4 reach.png spectrum.png | tr -dc PNG)" = PNGPNG ]
   expect 1 "no/such.*cannot write" "$ngplc" reach --grid "$grids/quiet-house.toml" --plot no/such/a.png
+fi
+
 # Emission: a signal at its highest legal level passes, 1 dB more fails; bad recordings name the file.
 mask_summary='select(.type == "mask")'
 expect 0 "need 1 s" "$ngplc" mask --profile cenelec-a --seconds 0.4 --json

@@ -56,7 +56,8 @@ constexpr int kMaxPasses = 12;
 // over waits for the next step.
 constexpr int kMaxVettings = 3000;
 constexpr std::uint64_t kMaxPaths = 64000;
-constexpr double kVetAgainPower = 0.9;  // of the power at the last vetting, below which it no longer serves
+constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
+constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 // Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
@@ -420,7 +421,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < kVetAgainPower * c.vetted_power) vet(chips, c, power, vetters.front());
+  if (power < kStalePower * c.vetted_power) vet(chips, c, power, vetters.front());
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);

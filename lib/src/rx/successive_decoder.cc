@@ -113,6 +113,7 @@ struct SuccessiveDecoder::Impl {
   bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
 
+  std::size_t preamble_chips;
   std::vector<double> thresholds, busy_thresholds;  // by sequence
   double busy_hits = 0;                             // more of them in a block make it busy
   std::vector<PreambleHit> hits;
@@ -153,6 +154,13 @@ struct SuccessiveDecoder::Impl {
     return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
              return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
            }) > busy_hits;
+  }
+  // Of a preamble that the search would not find now, or that would not reach the usual threshold with all
+  // others gone.
+  bool weak(const ChipBuffer& chips, const PreambleHit& h) const {
+    const auto q = static_cast<std::size_t>(h.sequence);
+    return h.statistic < busy_thresholds[q] ||
+           h.statistic * chips.mean_power(h.chip, preamble_chips) < thresholds[q] * floor;
   }
   // Evidence grows with 1/power^2 at most where a frame lies.
   double expected_evidence(const Candidate& c, double power) const {
@@ -206,7 +214,8 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
-      next_block(kFirstPhase) {
+      next_block(kFirstPhase),
+      preamble_chips(encoder.preamble(0).size()) {
   for (const PayloadClass& payload_class : p.classes) {
     for (int k = 0; k < payload_class.sequences; ++k) {
       decoder_of.push_back(decoders.size());
@@ -405,6 +414,14 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
+  // Others may have left since the search.
+  c.hit.statistic = vetter.statistic(chips, c.hit);
+  if (weak(chips, c.hit)) {
+    c.stage = std::max(c.stage, Stage::kVetting);
+    c.evidence = 0;
+    c.hopeful_power = kVetAgainPower * c.vetted_power;
+    return;
+  }
   const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit);
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;

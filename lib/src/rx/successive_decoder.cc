@@ -148,29 +148,27 @@ struct SuccessiveDecoder::Impl {
   }
   Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
   double power_under(const ChipBuffer& chips, const Candidate& c) const {
-    return chips.mean_power(std::floor(start(c)), static_cast<std::size_t>(length(c)));
+    return chips.effective_power(start(c), static_cast<std::size_t>(length(c)));
+  }
+  // Under the preamble and the symbols that the last vetting read.
+  double power_read(const ChipBuffer& chips, const Candidate& c) const {
+    const std::size_t chips_read = c.symbols_read * static_cast<std::size_t>(profile.spreading_factor);
+    return chips.effective_power(c.hit.chip - static_cast<double>(chips_read / 2), preamble_chips + chips_read);
   }
   bool busy(const std::vector<PreambleHit>& found) const {
     return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
              return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
            }) > busy_hits;
   }
-  // Of a preamble that the search would not find now, or that would not reach the usual threshold with all
-  // others gone.
-  bool weak(const ChipBuffer& chips, const PreambleHit& h) const {
-    const auto q = static_cast<std::size_t>(h.sequence);
-    return h.statistic < busy_thresholds[q] ||
-           h.statistic * chips.mean_power(h.chip, preamble_chips) < thresholds[q] * floor;
-  }
   // Evidence grows with 1/power^2 at most where a frame lies.
   double expected_evidence(const Candidate& c, double power) const {
     const double ratio = std::max(1.0, c.vetted_power / std::max(power, 1e-30));
     return c.evidence * ratio * ratio;
   }
-  bool worth_vetting(const Candidate& c, double power) const {
+  bool worth_vetting(const ChipBuffer& chips, const Candidate& c) const {
     if (c.vetted_power == 0) return true;
     return c.evidence < vetting_threshold(c) &&
-           power < (strained ? kPowerDrop * c.vetted_power : c.hopeful_power);
+           power_read(chips, c) < (strained ? kPowerDrop * c.read_power : c.hopeful_power);
   }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
@@ -320,7 +318,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
         c.waiting = false;
         const double power = power_under(chips, c);
-        if (worth_vetting(c, power)) {
+        if (worth_vetting(chips, c)) {
           c.waiting = vettings == kMaxVettings;
           if (c.waiting) continue;
           ++vettings;
@@ -414,14 +412,6 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
-  // Others may have left since the search.
-  c.hit.statistic = vetter.statistic(chips, c.hit);
-  if (weak(chips, c.hit)) {
-    c.stage = std::max(c.stage, Stage::kVetting);
-    c.evidence = 0;
-    c.hopeful_power = kVetAgainPower * c.vetted_power;
-    return;
-  }
   const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit);
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;
@@ -429,7 +419,9 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   c.stage = std::max(c.stage, Stage::kVetting);
   if (c.evidence >= vetting_threshold(c)) c.hypotheses = found;
   const double missed = vetter.missed_evidence() > 0 ? vetter.missed_evidence() : vetting_threshold(c);
-  c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.vetted_power;
+  c.symbols_read = vetter.symbols_read();
+  c.read_power = power_read(chips, c);
+  c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.read_power;
 }
 
 // Among others one effort at a time, and a clock offset that is far from certain when others are gone.

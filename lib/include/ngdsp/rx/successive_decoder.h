@@ -25,8 +25,10 @@ struct Candidate {
   double carrier_offset_hz = 0, clock_ppm = 0;
   int list_used = 0;         ///< by the last decoding
   double frame_metric = 0;   ///< of the best code word found
-  double vetted_power = 0;   ///< mean power under the frame at the last vetting; 0: never vetted
-  double hopeful_power = 0;  ///< below which one that was rejected may pass
+  double vetted_power = 0;   ///< effective power under the frame at the last vetting; 0: never vetted
+  std::size_t symbols_read = 0;  ///< about the preamble, by that vetting
+  double read_power = 0;         ///< effective power under them
+  double hopeful_power = 0;      ///< the same, below which one that was rejected may pass
   std::vector<FrameHypothesis> hypotheses;  ///< of the last vetting, where it passed
   double tried_power[3] = {};               ///< under the frame at the last decoding of each effort; 0: none
   bool waiting = false;                     ///< the budget of the last step was spent when its turn came

@@ -52,6 +52,8 @@ class Vetter {
   /// What a part of the symbols shows to be noise is not read to its end: the evidence that the last one
   /// lacked to be read on, or 0 where all was read.
   double missed_evidence() const { return missed_evidence_; }
+  /// Symbols about the preamble that were read.
+  std::size_t symbols_read() const { return table_.rows.size() * kBlockSymbols; }
   /// The preamble statistic at the hit as the chips are now: exponential(1) on noise.
   double statistic(const ChipBuffer& chips, const PreambleHit& hit);
 

@@ -67,7 +67,7 @@ constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is 
 constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
 // Of the power at a frame's last estimate; an estimate of several paths has more to gain.
 constexpr double kEstimateAgainPower = 0.4, kEstimatePathsAgainPower = 0.6;
-constexpr double kTryAgainPower = 0.9;  // of that at the last decoding
+constexpr double kTryAgainPower = 0.85;  // of that at the last decoding
 
 }  // namespace
 

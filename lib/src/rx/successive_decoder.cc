@@ -430,7 +430,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < kStalePower * c.vetted_power) vet(chips, c, power, vetters.front());
+  if (power < (c.evidence < 2 * threshold ? kStalePower : 0.7) * c.vetted_power) vet(chips, c, power, vetters.front());
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);

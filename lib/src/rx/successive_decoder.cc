@@ -340,13 +340,13 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c, evidence, power] : queue) {
-        const bool among_others = power > kAmongOthersPower * floor && !strained && !last;
+        const bool among_others = power > kAmongOthersPower * floor && !last;
         const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
         if (c->stage == Stage::kDecoded ||
             (c->tried_power[effort] > 0 &&
              power > (strained ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
-            (among_others && age < kEfforts[effort].age))
+            (among_others && !strained && age < kEfforts[effort].age))
           continue;
         c->waiting = counters.paths - paths_before >= kMaxPaths;
         if (c->waiting) continue;
@@ -449,7 +449,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
     for (std::size_t k = 0;
-         k < std::min(hypotheses.size(), among_others ? kAmongOthersHypotheses[e] : effort.hypotheses) &&
+         k < std::min(hypotheses.size(),
+                             among_others && !strained ? kAmongOthersHypotheses[e] : effort.hypotheses) &&
          !right;
          ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;

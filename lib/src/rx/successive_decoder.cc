@@ -51,12 +51,14 @@ constexpr double kDuplicateChips = 64;
 constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete one
-constexpr int kMaxPasses = 12;
+constexpr int kMaxPasses = 48;
 // Of one step, several times what 2 bit/chip need: decodings counted in paths of their lists. What is left
 // over waits for the next step.
 constexpr int kMaxVettings = 3000;
 constexpr std::uint64_t kMaxPaths = 64000;
-constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
+// Of the power at the last vetting, below which it no longer serves; one with evidence of so many times the
+// threshold has no doubt about the clock.
+constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
@@ -424,13 +426,15 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.read_power;
 }
 
-// Among others one effort at a time, and a clock offset that is far from certain when others are gone.
+// Among others one effort at a time, because what comes out elsewhere makes it easier, and while the line is
+// not strained only the clock offsets that are likely.
 bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Candidate& c,
                                      std::size_t first_effort, bool among_others) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < (c.evidence < 2 * threshold ? kStalePower : 0.7) * c.vetted_power) vet(chips, c, power, vetters.front());
+  const bool sure = c.evidence >= kSureEvidence * threshold;
+  if (power < (sure ? kSureStalePower : kStalePower) * c.vetted_power) vet(chips, c, power, vetters.front());
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);
@@ -448,11 +452,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.evidence < threshold + effort.margin) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
-    for (std::size_t k = 0;
-         k < std::min(hypotheses.size(),
-                             among_others && !strained ? kAmongOthersHypotheses[e] : effort.hypotheses) &&
-         !right;
-         ++k) {
+    const std::size_t most = among_others && !strained ? kAmongOthersHypotheses[e] : effort.hypotheses;
+    for (std::size_t k = 0; k < std::min(hypotheses.size(), most) && !right; ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];
       if (k == made) {

@@ -155,7 +155,8 @@ struct SuccessiveDecoder::Impl {
   // Under the preamble and the symbols that the last vetting read.
   double power_read(const ChipBuffer& chips, const Candidate& c) const {
     const std::size_t chips_read = c.symbols_read * static_cast<std::size_t>(profile.spreading_factor);
-    return chips.effective_power(c.hit.chip - static_cast<double>(chips_read / 2), preamble_chips + chips_read);
+    return chips.effective_power(c.hit.chip - static_cast<double>(chips_read / 2),
+                                 preamble_chips + chips_read);
   }
   bool busy(const std::vector<PreambleHit>& found) const {
     return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {

@@ -23,9 +23,9 @@ struct Candidate {
   Stage stage = Stage::kDetection;
   double evidence = 0;  ///< of the last vetting, nats
   double carrier_offset_hz = 0, clock_ppm = 0;
-  int list_used = 0;         ///< by the last decoding
-  double frame_metric = 0;   ///< of the best code word found
-  double vetted_power = 0;   ///< effective power under the frame at the last vetting; 0: never vetted
+  int list_used = 0;             ///< by the last decoding
+  double frame_metric = 0;       ///< of the best code word found
+  double vetted_power = 0;       ///< effective power under the frame at the last vetting; 0: never vetted
   std::size_t symbols_read = 0;  ///< about the preamble, by that vetting
   double read_power = 0;         ///< effective power under them
   double hopeful_power = 0;      ///< the same, below which one that was rejected may pass

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "ngdsp/base/db.h"
@@ -87,33 +88,44 @@ struct FourRows {
   const float* row[4];
 };
 
-// levels[k] = the larger of itself and gain |y|^2, y the second of the rows and the value halfway to the
-// third. n is a multiple of kWidth. Returns the largest level.
-NGDSP_MULTIVERSION float raise_levels(const FourRows& re, const FourRows& im, const float* gain,
-                                      std::size_t n, float* levels) {
-  Vector largest = {};
+// Raises `level` to gain |y|^2, y the second of the rows from k on and the value halfway to the third.
+inline __attribute__((always_inline)) void raise_to(const FourRows& re, const FourRows& im, std::size_t k,
+                                                    const Vector& gain, Vector& level) {
+  Vector a_re, b_re, c_re, d_re, a_im, b_im, c_im, d_im;
+  load(re.row[0] + k, a_re);
+  load(re.row[1] + k, b_re);
+  load(re.row[2] + k, c_re);
+  load(re.row[3] + k, d_re);
+  load(im.row[0] + k, a_im);
+  load(im.row[1] + k, b_im);
+  load(im.row[2] + k, c_im);
+  load(im.row[3] + k, d_im);
+  const Vector h_re = kInner * (b_re + c_re) + kOuter * (a_re + d_re);
+  const Vector h_im = kInner * (b_im + c_im) + kOuter * (a_im + d_im);
+  raise(level, gain * (b_re * b_re + b_im * b_im));
+  raise(level, gain * (h_re * h_re + h_im * h_im));
+}
+
+// Which cells, of n, have a point of the half grid that reaches `low`; n is a multiple of kWidth. `beside`
+// are the rows half a bin further. Returns how many they are.
+NGDSP_MULTIVERSION std::size_t cells_above(const FourRows& re, const FourRows& im, const FourRows& beside_re,
+                                           const FourRows& beside_im, const float* gain, std::size_t n,
+                                           float low, std::size_t* cells) {
+  std::size_t count = 0;
   for (std::size_t k = 0; k < n; k += kWidth) {
-    Vector a_re, b_re, c_re, d_re, a_im, b_im, c_im, d_im, g, level;
-    load(re.row[0] + k, a_re);
-    load(re.row[1] + k, b_re);
-    load(re.row[2] + k, c_re);
-    load(re.row[3] + k, d_re);
-    load(im.row[0] + k, a_im);
-    load(im.row[1] + k, b_im);
-    load(im.row[2] + k, c_im);
-    load(im.row[3] + k, d_im);
+    Vector g, level = {};
     load(gain + k, g);
-    load(levels + k, level);
-    const Vector h_re = kInner * (b_re + c_re) + kOuter * (a_re + d_re);
-    const Vector h_im = kInner * (b_im + c_im) + kOuter * (a_im + d_im);
-    raise(level, g * (b_re * b_re + b_im * b_im));
-    raise(level, g * (h_re * h_re + h_im * h_im));
-    std::memcpy(levels + k, &level, sizeof level);
-    raise(largest, level);
+    raise_to(re, im, k, g, level);
+    raise_to(beside_re, beside_im, k, g, level);
+    const auto reached = level >= low;  // all bits of a place, or none
+    std::uint64_t pairs[kWidth / 2], any = 0;
+    std::memcpy(pairs, &reached, sizeof pairs);
+    for (const std::uint64_t pair : pairs) any |= pair;
+    if (any == 0) continue;
+    for (std::size_t i = 0; i < kWidth; ++i)
+      if (level[i] >= low) cells[count++] = k + i;
   }
-  float most = 0;
-  for (std::size_t i = 0; i < kWidth; ++i) most = largest[i] > most ? largest[i] : most;
-  return most;
+  return count;
 }
 
 // Which segments a search over +-turns a chip takes: a power of two.
@@ -166,7 +178,7 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases,
   for (std::size_t i = 0; i < workers; ++i) {
     work_.push_back({Fft(size_, Fft::Direction::kForward), {}, {}, {}, {}, {}});
     Work& w = work_.back();
-    w.levels.resize(width);
+    w.cells.resize(width);
     for (Row& row : w.rows)
       for (auto* v : {&row.re, &row.im, &row.half_re, &row.half_im}) v->resize(width + kWidth);
     w.sum_re.resize(kBatch * round_up(segments_, kWidth));
@@ -245,13 +257,11 @@ void OffsetGrid::collect(std::size_t phase, double threshold, Work& w) const {
     half_re.row[i] = row.half_re.data() + 1;
     half_im.row[i] = row.half_im.data() + 1;
   }
-  std::fill(w.levels.begin(), w.levels.end(), 0.0F);
-  raise_levels(re, im, gain_.data(), gain_.size(), w.levels.data());
-  const float largest = raise_levels(half_re, half_im, gain_.data(), gain_.size(), w.levels.data());
   const float low = kHalfGridShare * static_cast<float>(threshold) / inverse_energy_[phase];
-  if (largest < low) return;
-  for (std::size_t k = 0; k < bins_; ++k) {
-    if (w.levels[k] < low) continue;
+  const std::size_t cells =
+      cells_above(re, im, half_re, half_im, gain_.data(), gain_.size(), low, w.cells.data());
+  for (std::size_t c = 0; c < cells; ++c) {
+    const std::size_t k = w.cells[c];
     // The half grid around the cell, and in its quarters what lies between.
     cf32 half[3][3];
     const auto at = [&](std::size_t row, std::size_t f) {

@@ -38,7 +38,7 @@ class OffsetGrid : public PreambleSearch {
   // Of a worker.
   struct Work {
     Fft fft;
-    std::vector<float> levels;          // by bin
+    std::vector<std::size_t> cells;     // bins to be looked at
     std::vector<float> sum_re, sum_im;  // by phase of a batch, then segment
     Row rows[4];                        // of successive phases
     std::vector<Point> points;

@@ -81,7 +81,8 @@ Vetter::Vetter(const FrameEncoder& encoder, const OffsetRange& range) : reader_(
   clock_reach_ = range_.turns_by_chip()
                      ? (range_.carrier_bin_hz + range_.extra_carrier_hz) / p.carrier_crystal_hz
                      : range_.max_clock_ppm * 1e-6;
-  const Span<const Stage> stages = range_.turns_by_chip() ? Span<const Stage>(kCarrierStages) : Span<const Stage>(kStages);
+  const Span<const Stage> stages =
+      range_.turns_by_chip() ? Span<const Stage>(kCarrierStages) : Span<const Stage>(kStages);
   for (int q = 0; q < p.sequence_count(); ++q) {
     nominal_a2_.push_back(chip_ec_n0_from_ebn0_db(p, p.class_of(q), kNominalEbn0Db));
     const std::size_t blocks = std::min(reader_.code_bits(q), kVettedSymbols) / (2 * kBlockSymbols) * 2;

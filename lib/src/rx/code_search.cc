@@ -12,8 +12,8 @@ namespace ngdsp {
 namespace {
 
 constexpr std::size_t kRun = 128;
-constexpr double kQuarterShare =
-    0.85;  // of the threshold, on the half-chip grid: 0.7 dB, the quarter adds them
+// Of the threshold, on the half-chip grid: 0.7 dB, what the quarter point may add.
+constexpr double kQuarterShare = 0.85;
 // Of the threshold, on the grid of carriers: a quarter of a cycle off a peak keeps 0.81, less in noise.
 constexpr double kCarrierShare = 0.7;
 // A carrier serves what turns so much less or more during the preamble, cycles: 0.5 dB.

@@ -29,6 +29,10 @@ constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
+// Hundreds of carriers bring fifty times more hits, each of which has the detection's higher threshold behind
+// it: so many nats more are asked of them.
+constexpr double kVettingManyCarriers = 3;
+constexpr int kManyCarriers = 100;
 constexpr std::size_t kLongFrameSymbols = 4096;
 // Decoding costs in proportion to the list and to the clock offsets tried. While frames come out, what is
 // left gets easier with each: so little effort first, and more only when that finds nothing.
@@ -144,9 +148,10 @@ struct SuccessiveDecoder::Impl {
   }
   double vetting_threshold(const Candidate& c) const {
     if (config.vetting_threshold > 0) return config.vetting_threshold;
-    return static_cast<std::size_t>(profile.class_of(c.hit.sequence).code_bits) >= kLongFrameSymbols
-               ? kVettingThresholdLong
-               : kVettingThreshold;
+    const bool is_long =
+        static_cast<std::size_t>(profile.class_of(c.hit.sequence).code_bits) >= kLongFrameSymbols;
+    return (is_long ? kVettingThresholdLong : kVettingThreshold) +
+           (detector.carrier_bins() >= kManyCarriers ? kVettingManyCarriers : 0);
   }
   Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
   double power_under(const ChipBuffer& chips, const Candidate& c) const {

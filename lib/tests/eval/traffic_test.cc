@@ -115,7 +115,7 @@ TEST(Traffic, LoadStepsAndBegin) {
 }
 
 // 128 frames a duration. A silence from 5 to 7 is empty but for those that disobey; what it held back, 256
-// frames, comes in the 32 durations after it; no frame is lost or in another order. Poisson counts within
+// frames, comes in the 64 durations after it; no frame is lost or in another order. Poisson counts within
 // five standard deviations.
 TEST(Traffic, SilenceHoldsBackWhatObeys) {
   for (const double obeying : {1.0, 0.75, 0.0}) {
@@ -126,7 +126,7 @@ TEST(Traffic, SilenceHoldsBackWhatObeys) {
     while (traffic.next_start() < 4 * kFrame) traffic.next();
     traffic.order_silence(5 * kFrame, 2 * kFrame);
     double before = 0, inside = 0, after = 0;
-    while (traffic.next_start() < 60 * kFrame) {
+    while (traffic.next_start() < 90 * kFrame) {
       const double expected = traffic.next_start();
       const SentFrame f = traffic.next();
       ASSERT_EQ(f.arrival.start_samples, expected);
@@ -134,13 +134,13 @@ TEST(Traffic, SilenceHoldsBackWhatObeys) {
       EXPECT_EQ(f.index, traffic.issued() - 1);
       before = expected;
       inside += expected >= 5 * kFrame && expected < 7 * kFrame;
-      after += expected >= 7 * kFrame && expected < 39 * kFrame;
+      after += expected >= 7 * kFrame && expected < 71 * kFrame;
     }
     const double held = 256 * obeying, disobey = 256 - held;
     EXPECT_NEAR(inside, disobey, 5 * std::sqrt(disobey));
     EXPECT_NEAR(static_cast<double>(traffic.deferred()), held, 5 * std::sqrt(held));
-    EXPECT_NEAR(after, 4096 + held, 5 * std::sqrt(4096 + held));
-    while (plain.next_start() < 60 * kFrame) plain.next();
+    EXPECT_NEAR(after, 8192 + held, 5 * std::sqrt(8192 + held));
+    while (plain.next_start() < 90 * kFrame) plain.next();
     EXPECT_EQ(traffic.issued(), plain.issued());
   }
 }

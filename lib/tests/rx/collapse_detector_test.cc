@@ -81,8 +81,8 @@ TEST(SilenceOrders, WaitsLongerEachTime) {
   // Running in between, but not for long: no sooner.
   EXPECT_FALSE(orders.due(610, false));
   EXPECT_FALSE(orders.due(615, true));
-  // Running for 16 frame lengths: the next collapse is as the first one.
-  EXPECT_FALSE(orders.due(640, false));
+  // Running for 32 frame lengths: the next collapse is as the first one.
+  EXPECT_FALSE(orders.due(648, false));
   EXPECT_FALSE(orders.due(651, true));  // the last order was at 524
   EXPECT_TRUE(orders.due(652, true));
   EXPECT_FALSE(orders.due(659, true));

@@ -11,7 +11,7 @@ namespace ngdsp {
 /// frame lengths.
 class SilenceOrders {
  public:
-  static constexpr double kLongestWait = 128, kRunning = 16;
+  static constexpr double kLongestWait = 128, kRunning = 32;
 
   /// `first_wait` > 0: from the first order to the next, more than an order takes to be heard and to work.
   explicit SilenceOrders(double first_wait = 8) : first_wait_(first_wait), wait_(first_wait) {}

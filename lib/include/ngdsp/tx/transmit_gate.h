@@ -8,9 +8,9 @@ namespace ngdsp {
 /// Keeps the last silence order. Times are in any one unit, those of the node's own clock.
 class TransmitGate {
  public:
-  /// Frames that were held back begin within so many times the length of the silence after its end: a
-  /// sixteenth more traffic, as much as a frame length of Poisson traffic varies by itself.
-  static constexpr double kSpread = 16;
+  /// Frames that were held back begin within so many times the length of the silence after its end: 3 % more
+  /// traffic, half of what a frame length of Poisson traffic varies by itself.
+  static constexpr double kSpread = 32;
 
   /// From `from` on no frame begins for `length` >= 0. The last order holds, even where it is shorter.
   void order(double from, double length) { from_ = from, length_ = length; }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <optional>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
 #include "ngdsp/fec/polar_decoder.h"
 #include "ngdsp/rx/canceller.h"
+#include "ngdsp/rx/collapse_detector.h"
 #include "ngdsp/rx/demodulator.h"
 #include "ngdsp/rx/strong_frame.h"
 
@@ -45,9 +47,15 @@ struct Effort {
 };
 constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
+// Nats above the vetting threshold that tell a lost frame from noise, and payload bits a hit of noise loses
+// yet.
+constexpr double kLostMargin = 2, kLostBitsANoiseHit = 3;
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 constexpr double kMetricMargin = 14;
+// Hundreds of carriers decode a hundred times as many candidates on noise, ln 100 nats, and their preambles
+// were chosen from a threshold 2.5 nats higher.
+constexpr double kMetricManyCarriers = 7;
 // A frame found again: what a strong one leaves beyond the longest delay and pulse lies within this many
 // chips, and no node sends the same frame anew so soon.
 constexpr double kDuplicateChips = 64;
@@ -118,6 +126,8 @@ struct SuccessiveDecoder::Impl {
   double floor = 0;       // noise power per chip
   bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
+  std::optional<CollapseDetector> collapse;
+  double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
 
   std::size_t preamble_chips;
   std::vector<double> thresholds, busy_thresholds;  // by sequence
@@ -146,12 +156,19 @@ struct SuccessiveDecoder::Impl {
   double start(const Candidate& c) const {
     return c.hit.chip - static_cast<double>(leads[static_cast<std::size_t>(c.hit.sequence)]);
   }
+  bool many_carriers() const { return detector.carrier_bins() >= kManyCarriers; }
   double vetting_threshold(const Candidate& c) const {
     if (config.vetting_threshold > 0) return config.vetting_threshold;
     const bool is_long =
         static_cast<std::size_t>(profile.class_of(c.hit.sequence).code_bits) >= kLongFrameSymbols;
-    return (is_long ? kVettingThresholdLong : kVettingThreshold) +
-           (detector.carrier_bins() >= kManyCarriers ? kVettingManyCarriers : 0);
+    return (is_long ? kVettingThresholdLong : kVettingThreshold) + (many_carriers() ? kVettingManyCarriers : 0);
+  }
+  double payload_bits(const Candidate& c) const {
+    return 8.0 * profile.class_of(c.hit.sequence).payload_bytes;
+  }
+  // Payload bits of a candidate that was given up although it looked like a frame.
+  double bits_if_lost(const Candidate& c) const {
+    return c.evidence >= vetting_threshold(c) + kLostMargin ? payload_bits(c) : 0;
   }
   Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
   double power_under(const ChipBuffer& chips, const Candidate& c) const {
@@ -234,6 +251,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
   const double usual = c.detection_threshold > 0 ? c.detection_threshold
                        : c.range.turns_by_chip() ? kDetectionThresholdOffsets
                                                  : kDetectionThreshold;
+  double noise_hits = 0;
   for (int q = 0; q < p.sequence_count(); ++q) {
     thresholds.push_back(usual);
     for (const auto& weak : kWeakPreambles)
@@ -241,9 +259,11 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
         thresholds.back() = weak.threshold;
     busy_thresholds.push_back(c.range.turns_by_chip() ? thresholds.back()
                                                       : std::min(thresholds.back(), kDetectionThresholdBusy));
-    busy_hits += kBusyExcess * detector.noise_hits(thresholds.back());
+    noise_hits += detector.noise_hits(thresholds.back());
   }
-  busy_hits += kBusyMargin;
+  busy_hits = kBusyExcess * noise_hits + kBusyMargin;
+  collapse.emplace(static_cast<double>(*std::min_element(lengths.begin(), lengths.end())),
+                   kLostBitsANoiseHit * noise_hits / detector.hop_chips());
 }
 
 SuccessiveDecoder::SuccessiveDecoder(const Profile& profile, const SuccessiveConfig& config,
@@ -254,12 +274,18 @@ SuccessiveDecoder::~SuccessiveDecoder() = default;
 
 int SuccessiveDecoder::span_chips() const { return impl_->detector.span_chips(); }
 const SuccessiveCounters& SuccessiveDecoder::counters() const { return impl_->counters; }
+bool SuccessiveDecoder::collapsed() const { return impl_->collapse->collapsed(); }
 double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
-  for (; s.done + kStepChips <= chips.end(); s.done += kStepChips)
+  for (; s.done + kStepChips <= chips.end(); s.done += kStepChips) {
+    s.lost_bits = s.decoded_bits = 0;
     s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
+    s.collapse->step(static_cast<double>(kStepChips), s.lost_bits, s.decoded_bits);
+    s.counters.collapses = s.collapse->collapses();
+    s.counters.collapsed_steps += s.collapse->collapsed();
+  }
 }
 
 void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
@@ -291,10 +317,12 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
       break;
     case Stage::kDecoding:
       ++counters.decoder_failed;
+      lost_bits += bits_if_lost(c);
       reason = "no path of the list passes the CRC";
       break;
     case Stage::kMetric:
       ++counters.metric_rejected;
+      lost_bits += bits_if_lost(c);
       reason = "CRC holds, but the frame does not correlate with what was received";
       break;
     case Stage::kDecoded:
@@ -491,7 +519,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   c.frame_metric = frame.estimate.metric;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
-                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin;
+                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin +
+                                 (many_carriers() ? kMetricManyCarriers : 0);
   if (frame.estimate.metric < least) {
     c.stage = Stage::kMetric;
     return false;
@@ -530,6 +559,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   frame.candidate = &c;
   taken.push_back({frame.estimate, frame.payload, symbols, frame.noise_variance});
   ++counters.frames;
+  decoded_bits += payload_bits(c);
   on_candidate(c, "");
   on_frame(frame);
   return true;

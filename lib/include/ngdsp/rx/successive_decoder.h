@@ -47,7 +47,8 @@ struct DecodedFrame {
 struct SuccessiveCounters {
   std::uint64_t candidates = 0, vetted = 0, vetting_rejected = 0, decoder_failed = 0, metric_rejected = 0;
   std::uint64_t duplicates = 0, budget_dropped = 0, cut_off = 0, frames = 0, passes = 0, vettings = 0,
-                decodings = 0, paths = 0, estimates = 0, strained_steps = 0;
+                decodings = 0, paths = 0, estimates = 0, strained_steps = 0, collapses = 0,
+                collapsed_steps = 0;
 };
 
 struct SuccessiveConfig {
@@ -79,6 +80,8 @@ class SuccessiveDecoder {
   void finish(ChipBuffer& chips, std::int64_t end);
   int span_chips() const;
   const SuccessiveCounters& counters() const;
+  /// Frames hide each other and next to none comes out (see CollapseDetector).
+  bool collapsed() const;
   /// Power per chip of what no frame explains.
   double noise_floor() const;
 

@@ -161,7 +161,8 @@ struct SuccessiveDecoder::Impl {
     if (config.vetting_threshold > 0) return config.vetting_threshold;
     const bool is_long =
         static_cast<std::size_t>(profile.class_of(c.hit.sequence).code_bits) >= kLongFrameSymbols;
-    return (is_long ? kVettingThresholdLong : kVettingThreshold) + (many_carriers() ? kVettingManyCarriers : 0);
+    return (is_long ? kVettingThresholdLong : kVettingThreshold) +
+           (many_carriers() ? kVettingManyCarriers : 0);
   }
   double payload_bits(const Candidate& c) const {
     return 8.0 * profile.class_of(c.hit.sequence).payload_bytes;

@@ -409,12 +409,12 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     if (!block.busy || !hidden) {
       hits.clear();
       detector.search(chips, block.first, thresholds, hits);
-      block.busy = busy(hits);
+      block.busy = strained || busy(hits);
     }
     if (block.busy && hidden) {
       hits.clear();
       detector.search(chips, block.first, busy_thresholds, hits);
-      block.busy = busy(hits);
+      block.busy = strained || busy(hits);
     }
     std::deque<Candidate> old;
     old.swap(block.candidates);
@@ -449,7 +449,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
-  const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit);
+  const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit, strained);
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;
   c.clock_ppm = found.front().clock_ppm;

@@ -231,7 +231,8 @@ double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
   return std::norm(sum) / (std::max(power, 1e-30) * static_cast<double>(reader_.preamble_chips()));
 }
 
-const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const PreambleHit& hit) {
+const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const PreambleHit& hit,
+                                                bool to_the_end) {
   const auto q = static_cast<std::size_t>(hit.sequence);
   const std::vector<TrialGrid>& grids = grids_[q];
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
@@ -254,6 +255,7 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
   table_.rows.clear();
   for (auto* v : {&table_.re, &table_.im, &table_.constant}) v->clear();
   for (const TrialGrid& grid : grids) {
+    if (to_the_end && &grid != &grids.back()) continue;
     reader_.widen_sequence(hit.sequence, base_hz, table_.rows.size() * kBlockSymbols,
                            grid.blocks * kBlockSymbols);
     while (table_.rows.size() < grid.blocks)

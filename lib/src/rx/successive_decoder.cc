@@ -25,9 +25,7 @@ constexpr struct {
   double threshold;
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 6.3;      // where frames hide each other
-// So many times more hits than noise has alone are traffic.
-constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
+constexpr double kDetectionThresholdStrained = 6.3;  // where frames hide each other
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
@@ -110,7 +108,6 @@ struct SuccessiveDecoder::Impl {
   struct SearchBlock {
     std::int64_t first;
     double searched_power = 0;  // 0: not yet
-    bool busy = false;          // more hits than noise makes
     std::deque<Candidate> candidates;
   };
   std::deque<SearchBlock> window;
@@ -130,8 +127,7 @@ struct SuccessiveDecoder::Impl {
   double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
 
   std::size_t preamble_chips;
-  std::vector<double> thresholds, busy_thresholds;  // by sequence
-  double busy_hits = 0;                             // more of them in a block make it busy
+  std::vector<double> thresholds, strained_thresholds;  // by sequence
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -180,11 +176,6 @@ struct SuccessiveDecoder::Impl {
     const std::size_t chips_read = c.symbols_read * static_cast<std::size_t>(profile.spreading_factor);
     return chips.effective_power(c.hit.chip - static_cast<double>(chips_read / 2),
                                  preamble_chips + chips_read);
-  }
-  bool busy(const std::vector<PreambleHit>& found) const {
-    return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
-             return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
-           }) > busy_hits;
   }
   // Evidence grows with 1/power^2 at most where a frame lies.
   double expected_evidence(const Candidate& c, double power) const {
@@ -258,11 +249,11 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     for (const auto& weak : kWeakPreambles)
       if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
         thresholds.back() = weak.threshold;
-    busy_thresholds.push_back(c.range.turns_by_chip() ? thresholds.back()
-                                                      : std::min(thresholds.back(), kDetectionThresholdBusy));
+    strained_thresholds.push_back(c.range.turns_by_chip()
+                                      ? thresholds.back()
+                                      : std::min(thresholds.back(), kDetectionThresholdStrained));
     noise_hits += detector.noise_hits(thresholds.back());
   }
-  busy_hits = kBusyExcess * noise_hits + kBusyMargin;
   collapse.emplace(static_cast<double>(*std::min_element(lengths.begin(), lengths.end())),
                    kLostBitsANoiseHit * noise_hits / detector.hop_chips());
 }
@@ -334,7 +325,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
-    window.push_back({next_block, 0, false, {}});
+    window.push_back({next_block, 0, {}});
   int vettings = 0;
   const std::uint64_t paths_before = counters.paths;
   // One length behind the newest chips every frame was complete a while ago.
@@ -404,18 +395,10 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
-    // Where there is more than noise makes, frames hide each other, and a lower threshold finds them.
-    const bool hidden = power > kHiddenPower * floor;
-    if (!block.busy || !hidden) {
-      hits.clear();
-      detector.search(chips, block.first, thresholds, hits);
-      block.busy = strained || busy(hits);
-    }
-    if (block.busy && hidden) {
-      hits.clear();
-      detector.search(chips, block.first, busy_thresholds, hits);
-      block.busy = strained || busy(hits);
-    }
+    // Where frames hide each other a lower threshold finds them.
+    const bool hidden = strained && power > kHiddenPower * floor;
+    hits.clear();
+    detector.search(chips, block.first, hidden ? strained_thresholds : thresholds, hits);
     std::deque<Candidate> old;
     old.swap(block.candidates);
     for (const PreambleHit& hit : hits) {

@@ -62,10 +62,12 @@ constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete one
 constexpr int kMaxPasses = 48;
-// Of one step, several times what 2 bit/chip need: decodings counted in paths of their lists. What is left
-// over waits for the next step.
-constexpr int kMaxVettings = 3000;
-constexpr std::uint64_t kMaxPaths = 64000;
+// What steps may do, decodings counted in paths of their lists: several times what 2 bit/chip need, more in a
+// step that follows idle ones. What is left over waits for the next step.
+struct Budget {
+  double a_step, most;
+};
+constexpr Budget kVettings = {600, 3000}, kPaths = {8000, 64000};
 // Of the power at the last vetting, below which it no longer serves; one with evidence of so many times the
 // threshold has no doubt about the clock.
 constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
@@ -120,6 +122,7 @@ struct SuccessiveDecoder::Impl {
     double power;  // under the frame when it was estimated
   };
   std::deque<Taken> taken;
+  double vettings_left = kVettings.most, paths_left = kPaths.most;
   double floor = 0;       // noise power per chip
   bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
@@ -326,8 +329,8 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
-  int vettings = 0;
-  const std::uint64_t paths_before = counters.paths;
+  vettings_left = std::min(kVettings.most, vettings_left + kVettings.a_step);
+  paths_left = std::min(kPaths.most, paths_left + kPaths.a_step);
   // One length behind the newest chips every frame was complete a while ago.
   const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
   const std::int64_t settled = end - shortest - shortest / 2;
@@ -336,6 +339,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   strained = settled > chips.begin() &&
              chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
                  (2 * paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
+  strained = strained || collapse->collapsed();
   counters.strained_steps += strained;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
@@ -347,9 +351,9 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         c.waiting = false;
         const double power = power_under(chips, c);
         if (worth_vetting(chips, c)) {
-          c.waiting = vettings == kMaxVettings;
+          c.waiting = vettings_left < 1;
           if (c.waiting) continue;
-          ++vettings;
+          --vettings_left;
           to_vet.push_back({&block, &c, 0, power});
         }
         queue.push_back({&block, &c, 0, power});
@@ -376,7 +380,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (among_others && !strained && age < kEfforts[effort].age))
           continue;
-        c->waiting = counters.paths - paths_before >= kMaxPaths;
+        c->waiting = paths_left <= 0;
         if (c->waiting) continue;
         found |= decode(chips, *block, *c, effort, among_others);
         if (found && effort > 0) break;
@@ -396,7 +400,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
     // Where frames hide each other a lower threshold finds them.
-    const bool hidden = strained && power > kHiddenPower * floor;
+    const bool hidden = strained && (collapse->collapsed() || power > kHiddenPower * floor);
     hits.clear();
     detector.search(chips, block.first, hidden ? strained_thresholds : thresholds, hits);
     std::deque<Candidate> old;
@@ -490,6 +494,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       a.list = list;
       decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
       counters.paths += static_cast<std::uint64_t>(list);
+      paths_left -= list;
       ++counters.decodings;
       if (decoded.crc_ok) right = &a;
     }

@@ -62,12 +62,13 @@ constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete one
 constexpr int kMaxPasses = 48;
-// What steps may do, decodings counted in paths of their lists: several times what 2 bit/chip need, more in a
-// step that follows idle ones. What is left over waits for the next step.
-struct Budget {
-  double a_step, most;
+// What steps may do, decodings counted in paths of their lists. On the whole less than real time has on one
+// core; what was not needed before may be spent while a line locks, so much of it in one step. What is left
+// over waits for the next step.
+struct Allowance {
+  double refill, step_at_most, at_most;
 };
-constexpr Budget kVettings = {600, 3000}, kPaths = {8000, 64000};
+constexpr Allowance kVettings = {600, 3000, 30000}, kPaths = {8000, 64000, 640000};
 // Of the power at the last vetting, below which it no longer serves; one with evidence of so many times the
 // threshold has no doubt about the clock.
 constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
@@ -122,7 +123,16 @@ struct SuccessiveDecoder::Impl {
     double power;  // under the frame when it was estimated
   };
   std::deque<Taken> taken;
-  double vettings_left = kVettings.most, paths_left = kPaths.most;
+  struct Budget {
+    Allowance of;
+    double saved = of.at_most, left = 0;
+    void begin_step() {
+      saved = std::min(of.at_most, saved + left + of.refill);
+      left = std::min(of.step_at_most, saved);
+      saved -= left;
+    }
+  };
+  Budget vettings{kVettings}, paths{kPaths};
   double floor = 0;       // noise power per chip
   bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
@@ -329,16 +339,16 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
-  vettings_left = std::min(kVettings.most, vettings_left + kVettings.a_step);
-  paths_left = std::min(kPaths.most, paths_left + kPaths.a_step);
+  vettings.begin_step();
+  paths.begin_step();
   // One length behind the newest chips every frame was complete a while ago.
   const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
   const std::int64_t settled = end - shortest - shortest / 2;
-  const auto paths = static_cast<std::size_t>(std::count_if(
+  const auto several_paths = static_cast<std::size_t>(std::count_if(
       taken.begin(), taken.end(), [](const Taken& t) { return t.estimate.fingers.size() > 1; }));
   strained = settled > chips.begin() &&
              chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
-                 (2 * paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
+                 (2 * several_paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
   strained = strained || collapse->collapsed();
   counters.strained_steps += strained;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
@@ -351,9 +361,9 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         c.waiting = false;
         const double power = power_under(chips, c);
         if (worth_vetting(chips, c)) {
-          c.waiting = vettings_left < 1;
+          c.waiting = vettings.left < 1;
           if (c.waiting) continue;
-          --vettings_left;
+          --vettings.left;
           to_vet.push_back({&block, &c, 0, power});
         }
         queue.push_back({&block, &c, 0, power});
@@ -380,7 +390,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (among_others && !strained && age < kEfforts[effort].age))
           continue;
-        c->waiting = paths_left <= 0;
+        c->waiting = paths.left <= 0;
         if (c->waiting) continue;
         found |= decode(chips, *block, *c, effort, among_others);
         if (found && effort > 0) break;
@@ -494,7 +504,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       a.list = list;
       decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
       counters.paths += static_cast<std::uint64_t>(list);
-      paths_left -= list;
+      paths.left -= list;
       ++counters.decodings;
       if (decoded.crc_ok) right = &a;
     }

@@ -68,7 +68,7 @@ constexpr int kMaxPasses = 48;
 struct Allowance {
   double refill, step_at_most, at_most;
 };
-constexpr Allowance kVettings = {600, 3000, 30000}, kPaths = {8000, 64000, 640000};
+constexpr Allowance kVettings = {600, 3000, 75000}, kPaths = {8000, 64000, 1600000};
 // Of the power at the last vetting, below which it no longer serves; one with evidence of so many times the
 // threshold has no doubt about the clock.
 constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;

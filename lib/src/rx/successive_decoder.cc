@@ -349,8 +349,8 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   strained = settled > chips.begin() &&
              chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
                  (2 * several_paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
-  strained = strained || collapse->collapsed();
   counters.strained_steps += strained;
+  strained = strained || collapse->collapsed();
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
     queue.clear();

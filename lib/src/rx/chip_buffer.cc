@@ -101,6 +101,27 @@ double ChipBuffer::plane_power(int plane, std::int64_t chip, std::size_t count) 
   return sum / static_cast<double>(rows * lanes_);
 }
 
+double ChipBuffer::effective_power(double chip, std::size_t count) const {
+  const std::int64_t quarter = std::llround(chip * kPlanes);
+  const std::vector<float>& groups = group_power_[quarter & 3];
+  const auto rows = static_cast<std::int64_t>(row_power_[0].size());
+  constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
+  // Groups of which half at least is meant.
+  const std::int64_t row = (quarter >> 2) / lanes_ - first_row_;
+  const std::int64_t first = std::max<std::int64_t>(0, (row + kGroup / 2) / kGroup);
+  const std::int64_t end =
+      std::min<std::int64_t>(static_cast<std::int64_t>(groups.size()),
+                             (row + static_cast<std::int64_t>(count) / lanes_ + kGroup / 2) / kGroup);
+  if (end - first < 2) return mean_power(chip, count);
+  double inverse = 0, total = 0;
+  for (std::int64_t g = first; g < end; ++g) {
+    const auto held = static_cast<double>(std::min(kGroup, rows - g * kGroup));
+    inverse += held * held / std::max(static_cast<double>(groups[static_cast<std::size_t>(g)]), 1e-30);
+    total += held;
+  }
+  return total / inverse / static_cast<double>(lanes_);
+}
+
 void ChipBuffer::refresh_power(std::int64_t first, std::int64_t last) {
   if (first >= last) return;
   const auto from = static_cast<std::size_t>(first / lanes_ - first_row_);

@@ -54,7 +54,11 @@ class ChipBuffer {
   /// chips of the planes either side, linear between them. A frame's power depends on where in its chips it
   /// is sampled (by up to half the roll-off), so power is to be asked for where symbols are read.
   double mean_power(double chip, std::size_t count) const;
-  /// To be called after samples from chip `first` up to `last` were changed: mean_power() has sums by row.
+  /// Power of even noise that would weigh on a frame like what lies from about time `chip` on: the harmonic
+  /// mean over stretches of some hundred chips, because a receiver weights by 1/power. What a clean end gains
+  /// is seen in it, what the crowded end loses hardly.
+  double effective_power(double chip, std::size_t count) const;
+  /// To be called after samples from chip `first` up to `last` were changed: there are sums of power by row.
   void refresh_power(std::int64_t first, std::int64_t last);
 
   /// Where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.

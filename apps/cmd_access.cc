@@ -14,6 +14,7 @@
 #include "options.h"
 #include "plot.h"
 #include "progress.h"
+#include "scenario_file.h"
 
 namespace ngplc_app {
 namespace {
@@ -34,6 +35,7 @@ po::options_description access_options() {
       ("clock-ppm", po::value<double>()->default_value(0, "0"), "clock offset drawn within +- this, the carrier follows, ppm")
       ("cfo-hz", po::value<double>()->default_value(0, "0"), "carrier offset drawn within +- this, beside the clock's, Hz")
       ("taps", po::value<std::string>(), "paths GAIN_DB@DELAY_CHIPS,...; phases are drawn for every frame")
+      ("scenario", po::value<std::string>(), "a place on the mains, NAME or FILE.toml: its line, its noise (E_b/N0 counts against the background), its receiver input")
       ("noise", po::value<std::string>(), "real SigMF recording as noise, scaled to N0 in the occupied band")
       ("carrier-hz", po::value<double>(), "carrier inside that recording, Hz (the profile's)")
       ("frames", po::value<double>(), "counted frames a run (2000)")
@@ -109,6 +111,7 @@ nlohmann::json to_json(const AccessConfig& c, const AccessPoint& p) {
                          {"cpu_per_channel_s", p.cpu_per_channel_s},
                          {"locked_after_frames", or_null(p.locked_after_frames)},
                          {"seed", c.traffic.seed}};
+  if (c.traffic.scenario) line["scenario"] = c.traffic.scenario->name;
   if (c.traffic.burst || c.traffic.overload) {
     line["recovered_after_frames"] = or_null(p.recovered_after_frames);
     for (const ngdsp::LossBin& bin : p.recovery) {
@@ -237,6 +240,11 @@ int run_access(const Arguments& args) {
   const auto loads = parse_values("load", values["load"].as<std::string>());
   for (const double load : loads) in_range("load", load, 1e-4, 20, "bits a chip");
   const auto seeds = parse_seeds(values["seed"].as<std::string>());
+  if (values.count("scenario")) {
+    auto scenario = option_scenario(values["scenario"].as<std::string>());
+    if (!scenario) return kFailed;
+    base.traffic.scenario = std::make_shared<const ngdsp::Scenario>(std::move(*scenario));
+  }
   if (values.count("noise")) {
     auto noise = load_noise(values["noise"].as<std::string>());
     if (!noise) return fail(noise.error());

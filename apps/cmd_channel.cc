@@ -12,10 +12,12 @@
 #include "ngdsp/channel/impairments.h"
 #include "ngdsp/channel/multipath.h"
 #include "ngdsp/channel/noise_level.h"
+#include "ngdsp/channel/receiver_input.h"
 #include "ngdsp/io/sigmf_reader.h"
 #include "ngdsp/io/sigmf_writer.h"
 #include "options.h"
 #include "progress.h"
+#include "scenario_file.h"
 #include "truth.h"
 
 namespace ngplc_app {
@@ -38,11 +40,14 @@ struct Impulses {
 
 struct LineConfig {
   double delay_samples = 0, clock_ppm = 0, cfo_hz = 0;
-  std::vector<ngdsp::Tap> taps;  ///< delays in chips
-  double chip_samples = 1;       ///< samples a chip
+  std::vector<ngdsp::Tap> taps, other_taps;  ///< delays in chips
+  double chip_samples = 1;                   ///< samples a chip
   std::vector<Impulses> impulses;
   std::vector<Tone> tones;
   double gain = 1, dc = 0, noise_gain = 1, noise_variance = 0, clip = 0;
+  int dac_bits = 0;
+  std::optional<ngdsp::Scenario> scenario;
+  ngdsp::NoiseBand band;  ///< of the scenario
   std::uint64_t seed = 1;
 };
 
@@ -95,16 +100,23 @@ void add_tone(Span<cf32> x, const Tone& tone, double sample_rate_hz, double firs
     x[k] += cf32(std::polar(tone.amplitude, 2 * ngdsp::kPi * (turns - std::floor(turns))));
   }
 }
+void quantise(Span<float> x, int bits) {
+  for (float& v : x) v = ngdsp::quantise(v, bits, 1);
+}
+void quantise(Span<cf32> x, int bits) {
+  for (cf32& v : x) v = {ngdsp::quantise(v.real(), bits, 1), ngdsp::quantise(v.imag(), bits, 1)};
+}
 void add_noise(Span<float> x, double variance, ngdsp::Rng& rng) { rng.add_noise(x, std::sqrt(variance)); }
 void add_noise(Span<cf32> x, double variance, ngdsp::Rng& rng) { rng.add_noise(x, variance); }
 
-/// The recording through the paths, its clock and delay: output samples [at, at + out.size()).
+/// The recording through these paths, its clock and delay: output samples [at, at + out.size()).
 template <typename Sample>
-Status through_paths(const LineConfig& c, SigmfReader& reader, std::uint64_t at, std::vector<Sample>& out) {
+Status through_paths(const LineConfig& c, std::vector<ngdsp::Tap> taps, SigmfReader& reader, std::uint64_t at,
+                     std::vector<Sample>& out) {
   constexpr double kMargin = 64;  // the resampler's half length and some
   const double step = 1 + c.clock_ppm * 1e-6;
   std::fill(out.begin(), out.end(), Sample{});
-  std::vector<ngdsp::Tap> taps = c.taps.empty() ? std::vector<ngdsp::Tap>(1) : c.taps;
+  if (taps.empty()) taps.resize(1);
   double power = 0;
   for (const auto& tap : taps) power += ngdsp::from_db(tap.gain_db);
   for (const auto& tap : taps) {
@@ -113,6 +125,7 @@ Status through_paths(const LineConfig& c, SigmfReader& reader, std::uint64_t at,
     const double length = static_cast<double>(out.size()) * step + 2 * kMargin + 2;
     std::vector<Sample> in(static_cast<std::size_t>(std::ceil(length)));
     if (auto error = read_window(reader, first, in)) return error;
+    if (c.dac_bits > 0) quantise(Span<Sample>(in), c.dac_bits);
     const double whole = start - static_cast<double>(first);
     const bool plain = step == 1.0 && whole == std::floor(whole);
     std::vector<Sample> path;
@@ -137,21 +150,34 @@ Status run_line(const LineConfig& c, SigmfReader& reader, const std::vector<Samp
   ngdsp::Rng white = ngdsp::Rng::stream(c.seed, 0), bursts = ngdsp::Rng::stream(c.seed, 1),
              start = ngdsp::Rng::stream(c.seed, 2);
   const std::uint64_t noise_start = noise.empty() ? 0 : start.next() % noise.size();
+  std::optional<ngdsp::ScenarioLine<Sample>> line;
+  if (c.scenario) {
+    auto made = ngdsp::ScenarioLine<Sample>::create(*c.scenario, c.band,
+                                                    c.noise_variance / c.band.white_variance(), c.seed);
+    if (!made) return Error{made.error()};
+    line = std::move(*made);
+  }
   Progress progress("channel", samples);
-  std::vector<Sample> block;
+  std::vector<Sample> block, others;
   for (std::uint64_t at = 0; at < samples; at += kBlock) {
     block.resize(std::min(kBlock, samples - at));
-    if (auto error = through_paths(c, reader, at, block)) return error;
+    if (auto error = through_paths(c, c.taps, reader, at, block)) return error;
     const Span<Sample> x(block);
     const auto first = static_cast<double>(at);
     shift(x, c.cfo_hz, rate_hz, first);
+    if (!c.other_taps.empty()) {
+      others.resize(block.size());
+      if (auto error = through_paths(c, c.other_taps, reader, at, others)) return error;
+      shift(Span<Sample>(others), c.cfo_hz, rate_hz, first);
+    }
+    if (line) line->pass(x, Span<const Sample>(others));
     for (const Tone& tone : c.tones) add_tone(x, tone, rate_hz, first);
     if (!noise.empty()) {
       ngdsp::add_recording(x, Span<const Sample>(noise), c.noise_gain, (noise_start + at) % noise.size());
     }
     for (const Impulses& i : c.impulses)
       ngdsp::add_impulses(x, i.rate_hz, i.width_s, i.sigma, rate_hz, bursts);
-    if (c.noise_variance > 0) add_noise(x, c.noise_variance, white);
+    if (!line && c.noise_variance > 0) add_noise(x, c.noise_variance, white);
     if (c.dc != 0) {
       for (Sample& v : block) v += static_cast<float>(c.dc);
     }
@@ -170,13 +196,15 @@ po::options_description channel_options() {
       ("ebn0-db", po::value<double>(), "white noise for this E_b/N0 of the recording's strongest frame, dB")
       ("snr-db", po::value<double>(), "white noise for this SNR in the occupied bandwidth of the strongest frame, dB")
       ("noise-dbfs", po::value<double>(), "white noise of this power a sample, dB of full scale")
-      ("profile", po::value<std::string>(), "profile for --ebn0-db, --snr-db, --taps (the recording's ngplc:profile)")
+      ("scenario", po::value<std::string>(), "a place on the mains, NAME or FILE.toml: its line, its noise instead of white noise, its receiver input")
+      ("profile", po::value<std::string>(), "profile for --ebn0-db, --snr-db, --taps, --scenario (the recording's ngplc:profile)")
       ("payload-bytes", po::value<int>(), "payload class for --ebn0-db (that of the strongest annotated frame)")
       ("signal-dbfs", po::value<double>(), "power of a frame, dB of full scale (that of the strongest annotated frame)")
       ("gain-db", po::value<double>()->default_value(0, "0"), "gain of the input before anything else, dB")
       ("delay-samples", po::value<double>()->default_value(0, "0"), "delay, any fraction, samples")
       ("clock-ppm", po::value<double>()->default_value(0, "0"), "clock of the recording against the output, ppm")
       ("cfo-hz", po::value<double>()->default_value(0, "0"), "carrier offset, Hz, complex recordings only (ngplc tx --cfo-hz makes it on real ones)")
+      ("dac-bits", po::value<int>()->default_value(0), "resolution of the sender's converter, full scale 1; 0 = none, bits")
       ("taps", po::value<std::string>(), "paths GAIN_DB@DELAY_CHIPS[@PHASE_DEG],... scaled to power 1; phases on complex recordings only")
       ("noise", po::value<std::string>(), "adds this SigMF recording, repeated as needed, from a drawn start")
       ("noise-gain-db", po::value<double>()->default_value(0, "0"), "gain of that recording, dB")
@@ -227,6 +255,7 @@ LineConfig line_of(const po::variables_map& values, bool complex_samples) {
   c.dc = in_range("dc", values["dc"].as<double>(), -1e3, 1e3, "");
   c.noise_gain = amplitude(in_range("noise-gain-db", values["noise-gain-db"].as<double>(), -200, 200, "dB"));
   if (values.count("clip")) c.clip = in_range("clip", values["clip"].as<double>(), 1e-9, 1e9, "");
+  c.dac_bits = static_cast<int>(in_range("dac-bits", values["dac-bits"].as<int>(), 0, 24, "bits"));
   c.seed = values["seed"].as<std::uint64_t>();
   return c;
 }
@@ -264,6 +293,26 @@ double white_variance(const po::variables_map& values, const std::optional<Profi
     chip_ec_n0 = ngdsp::from_db(snr_db - ngdsp::snr_db_from_chip(*profile, 1.0));
   }
   return ngdsp::noise_variance(*profile, sample_rate_hz, power, chip_ec_n0);
+}
+
+/// The scenario into the line; paths are in chips from here on.
+void place_scenario(LineConfig& c, const ngdsp::Scenario& scenario, const Profile& profile,
+                    const ngdsp::SigmfMeta& meta) {
+  if (!scenario.line.paths.empty() && !c.taps.empty())
+    throw UsageError("--taps: the scenario has paths of its own");
+  for (const auto* paths : {&scenario.line.paths, &scenario.line.others}) {
+    for (const auto& path : *paths) {
+      if (path.phase_rad != 0 && profile.real)
+        throw UsageError("--scenario: phases of line.paths need a complex recording");
+    }
+  }
+  if (!scenario.line.paths.empty()) c.taps = ngdsp::to_taps(scenario.line.paths, profile.chip_rate_hz);
+  c.other_taps = ngdsp::to_taps(scenario.line.others, profile.chip_rate_hz);
+  c.gain *= scenario.line.divider_gain();
+  c.scenario = scenario;
+  Profile placed = profile;
+  if (!profile.real) placed.center_hz = meta.frequency_hz().value_or(profile.carrier_hz);
+  c.band = ngdsp::noise_band(placed, meta.sample_rate_hz);
 }
 
 /// The truth after the line: everything later by the delay and at the new clock.
@@ -334,7 +383,8 @@ int run_channel(const Arguments& args) {
   const auto parsed = parse_options(
       {"channel", "IN OUT [options]",
        "Passes the recording IN through a line and writes OUT. Paths, delay and clock first, then carrier\n"
-       "offset, tones, recorded noise, impulses, white noise, DC, clipping. Annotations move along."},
+       "offset, the scenario, tones, recorded noise, impulses, white noise, DC, clipping. Annotations move "
+       "along."},
       channel_options(), hidden, positional, args);
   if (!parsed) return kDone;
   const auto& values = *parsed;
@@ -348,7 +398,13 @@ int run_channel(const Arguments& args) {
   if (!frames) return fail(frames.error());
 
   LineConfig line = line_of(values, complex_samples);
-  for (TrueFrame& frame : *frames) frame.amplitude *= line.gain;
+  std::optional<ngdsp::Scenario> scenario;
+  if (values.count("scenario")) {
+    scenario = option_scenario(values["scenario"].as<std::string>());
+    if (!scenario) return kFailed;
+    if (!values.count("ebn0-db") && !values.count("snr-db") && !values.count("noise-dbfs"))
+      throw UsageError("--scenario: its background needs a level, --ebn0-db, --snr-db or --noise-dbfs");
+  }
   std::optional<Profile> profile;
   if (values.count("profile")) {
     profile = option_profile(values["profile"].as<std::string>());
@@ -359,12 +415,15 @@ int run_channel(const Arguments& args) {
     if (!found) return fail(reader->meta_path() + ": ngplc:profile: " + found.error());
     profile = *found;
   }
-  const bool needs_profile = values.count("ebn0-db") || values.count("snr-db") || values.count("taps");
+  const bool needs_profile =
+      values.count("ebn0-db") || values.count("snr-db") || values.count("taps") || scenario;
   if (needs_profile && !profile) return fail(reader->meta_path() + ": no ngplc:profile, expected --profile");
   if (profile) {
     profile->real = !complex_samples;
     line.chip_samples = meta.sample_rate_hz / profile->chip_rate_hz;
   }
+  if (scenario) place_scenario(line, *scenario, *profile, meta);
+  for (TrueFrame& frame : *frames) frame.amplitude *= line.gain;
   line.noise_variance = white_variance(values, profile, reader->meta_path(), *frames, meta.sample_rate_hz);
   if (line.noise_variance < 0) return kFailed;
 
@@ -398,7 +457,8 @@ int run_channel(const Arguments& args) {
   if (const auto saturated = writer->defects().saturated)
     spdlog::warn("{} samples beyond full scale were limited", saturated);
   if (line.noise_variance > 0)
-    spdlog::info("white noise of {:.2f} dB of full scale a sample", ngdsp::to_db(line.noise_variance));
+    spdlog::info("{} noise of {:.2f} dB of full scale a sample", line.scenario ? "background" : "white",
+                 ngdsp::to_db(line.noise_variance));
   return kDone;
 }
 

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "plot.h"
 #include "progress.h"
+#include "scenario_file.h"
 
 namespace ngplc_app {
 namespace {
@@ -35,6 +36,7 @@ po::options_description sweep_options() {
       ("taps", po::value<std::string>(), "paths GAIN_DB@DELAY_CHIPS,...; phases are drawn for every frame")
       ("interferer", po::value<double>(), "a second frame over the first, so much above it, dB")
       ("gain-modulation", po::value<std::string>(), "gain of the line over time, DEPTH@HZ, e.g. 0.1@100")
+      ("scenario", po::value<std::string>(), "a place on the mains, NAME or FILE.toml: its line, its noise (E_b/N0 counts against the background), its receiver input")
       ("noise", po::value<std::string>(), "real SigMF recording as noise, scaled to the same power in the occupied band")
       ("carrier-hz", po::value<double>(), "carrier inside that recording, Hz (the profile's)")
       ("plot", po::value<std::string>(), "draw the curve into FILE.png")
@@ -57,6 +59,7 @@ nlohmann::json to_json(const PacketErrorConfig& c, const PacketErrorPoint& p) {
                          {"false_frames", p.false_frames},
                          {"seconds", p.seconds},
                          {"seed", c.seed}};
+  if (c.scenario) line["scenario"] = c.scenario->name;
   if (c.interferer_db) {
     line["interferer_db"] = *c.interferer_db;
     line["interferers_ok"] = p.interferers_ok;
@@ -145,6 +148,11 @@ int run_sweep(const Arguments& args) {
     if (c.profile.first_sequence(static_cast<int>(bytes)) < 0 || bytes != std::floor(bytes)) {
       throw UsageError(fmt::format("--payload is {:g}, not a payload class of {}", bytes, c.profile.name));
     }
+  }
+  if (values.count("scenario")) {
+    auto scenario = option_scenario(values["scenario"].as<std::string>());
+    if (!scenario) return kFailed;
+    c.scenario = std::make_shared<const ngdsp::Scenario>(std::move(*scenario));
   }
   if (values.count("noise")) {
     auto noise = load_noise(values["noise"].as<std::string>());

@@ -175,6 +175,29 @@ expect 1 "does-not-exist" "$ngplc" channel does-not-exist a
 expect 1 "does-not-exist" "$ngplc" channel good a --noise does-not-exist
 expect 0 "" "$ngplc" channel good late --delay-samples 100.25 --clock-ppm 30 --ebn0-db 8
 expect 0 "3 of 3 found, 0 others" "$ngplc" rx late
+# Scenarios: shipped by name, from a file, and what is wrong with one.
+expect 0 "background noise" "$ngplc" channel good place --scenario quiet-house --ebn0-db 10
+expect 0 "3 of 3 found, 0 others" "$ngplc" rx place
+expect 0 "" "$ngplc" channel good place --scenario switched-line --ebn0-db 10
+expect 0 "3 of 3 found, 0 others" "$ngplc" rx place
+printf '[[bursts]]\nshare = 0.05\n[line]\npaths = [[0, 0], [-6, 20]]\n' >place.toml
+expect 0 "" "$ngplc" channel good place --scenario place.toml --ebn0-db 15
+expect 0 "3 of 3 found, 0 others" "$ngplc" rx place
+expect 2 "unknown scenario.*workshop" "$ngplc" channel good a --scenario nowhere --ebn0-db 3
+expect 2 "needs a level" "$ngplc" channel good a --scenario quiet-house
+expect 2 "paths of its own" "$ngplc" channel good a --scenario place.toml --ebn0-db 3 --taps 0@0
+expect 1 "missing.toml" "$ngplc" channel good a --scenario missing.toml --ebn0-db 3
+printf '[[bursts]]\nshare = 2\n' >bad.toml
+expect 1 "bad.toml: bursts.share is 2" "$ngplc" channel good a --scenario bad.toml --ebn0-db 3
+printf '[recording]\nfile = "does-not-exist"\n' >bad.toml
+expect 1 "does-not-exist" "$ngplc" sweep --scenario bad.toml --frames 1
+printf '[recording]\nfile = "good"\n' >recorded.toml
+expect 0 "" "$ngplc" channel good a --scenario recorded.toml --ebn0-db 3
+expect 0 "" "$ngplc" sweep --scenario switched-line --ebn0 8 --frames 2 --json
+check "a sweep names its scenario" [ "$(jq -r .scenario out.txt)" = switched-line ]
+expect 0 "" "$ngplc" access --scenario quiet-house --load 0.02 --frames 2 --json
+check "an access run names its scenario" [ "$(jq -r .scenario out.txt)" = quiet-house ]
+expect 2 "scenario brings its own" "$ngplc" access --scenario quiet-house --taps 0@0 --load 0.02 --frames 2
 
 # Sweep: one object a point, keys as promised, the same for the same seed.
 expect 0 "" "$ngplc" sweep --profile cenelec-a --payload 16 --ebn0 8 --frames 2 --seed 1 --json

@@ -36,7 +36,7 @@ OUTSIDE = {
 # What a room may use of them: in its sources, and in its public headers.
 SOURCES_USE = {
     "base": {"volk", "fftw"}, "waveform": {"volk", "toml"}, "fec": {"volk"}, "tx": {"volk"},
-    "channel": {"volk"}, "rx": {"volk"}, "io": {"volk", "openssl", "json"}, "eval": {"volk", "boost"},
+    "channel": {"volk", "toml"}, "rx": {"volk"}, "io": {"volk", "openssl", "json"}, "eval": {"volk", "boost"},
     "wire": {"json"}, "link": {"openssl"},
 }
 SOURCES_USE = {room: used | ({"liquid"} if LIBRARY[room] == "ngdsp" else set()) for room, used in SOURCES_USE.items()}

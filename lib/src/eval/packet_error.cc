@@ -46,6 +46,19 @@ class Link {
     return p;
   }
 
+  /// The scenario's line, when there is one, as it is before its first frame.
+  Status prepare() {
+    if (!config_.scenario) return std::nullopt;
+    const Profile& p = encoder_.profile();
+    const double ec_n0 =
+        chip_ec_n0_from_ebn0_db(p, p.class_of(p.first_sequence(config_.payload_bytes)), config_.ebn0_db);
+    Result<ScenarioLine<Sample>> line =
+        ScenarioLine<Sample>::create(*config_.scenario, noise_band(p, fs_), 1 / ec_n0, config_.seed);
+    if (!line) return Error{line.error()};
+    line_ = std::move(*line);
+    return std::nullopt;
+  }
+
   // One frame in a stream of its own.
   Trial make(std::uint64_t index, std::vector<Sample>& out) {
     const Profile& p = encoder_.profile();
@@ -63,12 +76,10 @@ class Link {
     a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
     a.carrier_offset_hz =
         a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
-    std::vector<Tap> taps = config_.taps;
+    const std::vector<Tap> taps = paths(rng);
     double strongest = -1e9, strongest_delay = 0;
-    for (Tap& t : taps) {
-      t.phase_rad += rng.uniform(0, 2 * kPi);
+    for (const Tap& t : taps)
       if (t.gain_db > strongest) strongest = t.gain_db, strongest_delay = t.delay_chips;
-    }
     trial.start_samples = a.start_samples + strongest_delay * spc;
     const double beside = config_.interferer_db ? kInterfererChips : 0;
     a.start_samples += beside * spc;
@@ -76,8 +87,14 @@ class Link {
     out.assign(static_cast<std::size_t>(
                    (2 * (kGuardChips + beside) + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
                Sample{});
-    add_multipath(modulator_, encoder_.encode(trial.payload, q), a, taps, p.chip_rate_hz, Span<Sample>(out));
+    others_.assign(line_ && line_->has_others() ? out.size() : 0, Sample{});
+    add(encoder_.encode(trial.payload, q), a, taps, out);
     if (config_.interferer_db) add_interferer(rng, q, a.start_samples, trial, out);
+    if (line_) {
+      line_->restart(rng.next());
+      line_->pass(Span<Sample>(out), Span<const Sample>(others_));
+      return trial;
+    }
     if (config_.modulation.depth > 0) {
       const double phase = rng.uniform(0, 2 * kPi), turn = 2 * kPi * config_.modulation.hz / fs_;
       for (std::size_t i = 0; i < out.size(); ++i)
@@ -98,6 +115,22 @@ class Link {
   }
 
  private:
+  // Paths of a frame: the scenario's as they are, others with phases of their own.
+  std::vector<Tap> paths(Rng& rng) const {
+    if (line_) return to_taps(config_.scenario->line.paths, encoder_.profile().chip_rate_hz);
+    std::vector<Tap> taps = config_.taps;
+    for (Tap& t : taps) t.phase_rad += rng.uniform(0, 2 * kPi);
+    return taps;
+  }
+  // A frame through its paths and, where the line has them, through its others.
+  void add(const std::vector<cf32>& chips, const Arrival& a, const std::vector<Tap>& taps,
+           std::vector<Sample>& out) {
+    const double rate_hz = encoder_.profile().chip_rate_hz;
+    add_multipath(modulator_, chips, a, taps, rate_hz, Span<Sample>(out));
+    if (others_.empty()) return;
+    add_multipath(modulator_, chips, a, to_taps(config_.scenario->line.others, rate_hz), rate_hz,
+                  Span<Sample>(others_));
+  }
   void add_interferer(Rng& rng, int other, double start_samples, Trial& trial, std::vector<Sample>& out) {
     const Profile& p = encoder_.profile();
     const int first = p.first_sequence(config_.payload_bytes);
@@ -113,16 +146,16 @@ class Link {
     a.carrier_offset_hz =
         a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
     a.amplitude = std::sqrt(from_db(*config_.interferer_db));
-    std::vector<Tap> taps = config_.taps;
-    for (Tap& t : taps) t.phase_rad += rng.uniform(0, 2 * kPi);
-    add_multipath(modulator_, encoder_.encode(trial.interferer, q), a, taps, p.chip_rate_hz,
-                  Span<Sample>(out));
+    const std::vector<Tap> taps = paths(rng);
+    add(encoder_.encode(trial.interferer, q), a, taps, out);
   }
 
   const PacketErrorConfig& config_;
   double fs_, noise_gain_;
   FrameEncoder encoder_;
   Modulator modulator_;
+  std::optional<ScenarioLine<Sample>> line_;
+  std::vector<Sample> others_;
 };
 
 ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
@@ -148,6 +181,7 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
   const double chip_samples = fs / config.profile.chip_rate_hz;
   run_threads(thread_count(config.threads), [&](int) {
     Link<Sample> link(config, fs, noise_gain);
+    if (link.prepare()) return;  // tried before the threads began
     std::vector<ReceivedFrame> heard;
     std::vector<Sample> samples;
     Trial trial;
@@ -260,6 +294,13 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
     if (!power) return Error{power.error()};
     const PayloadClass& c = config.profile.class_of(config.profile.first_sequence(config.payload_bytes));
     noise_gain = std::sqrt(1.0 / chip_ec_n0_from_ebn0_db(config.profile, c, config.ebn0_db) / *power);
+  }
+  if (config.scenario) {
+    if (!config.noise.empty() || !config.taps.empty() || config.modulation.depth > 0)
+      return Error{"a scenario brings its own noise, paths and gain"};
+    const Status wrong =
+        config.profile.real ? Link<float>(config, fs, 0).prepare() : Link<cf32>(config, fs, 0).prepare();
+    if (wrong) return *wrong;
   }
   return config.profile.real ? run<float>(config, fs, noise_gain, progress)
                              : run<cf32>(config, fs, noise_gain, progress);

@@ -83,6 +83,9 @@ std::string TrafficConfig::validate() const {
   if (noise && !profile.real)
     return "a noise recording of real samples needs a real profile, " + profile.name + " is complex";
   if (noise && noise->empty()) return "the noise recording is empty";
+  if (scenario && (noise || !taps.empty())) return "a scenario brings its own noise and paths";
+  if (scenario)
+    if (std::string e = scenario->validate(); !e.empty()) return e;
   if (!in_range(begin_frames, -1000, 0))
     return outside("begin_frames", begin_frames, "-1000 to 0 frame durations");
   if (burst) {
@@ -96,6 +99,10 @@ std::string TrafficConfig::validate() const {
     if (!in_range(overload->load, 0, 20)) return outside("overload", overload->load, "0 to 20 bits a chip");
   }
   return {};
+}
+
+std::vector<Tap> TrafficConfig::paths() const {
+  return scenario ? to_taps(scenario->line.paths, profile.chip_rate_hz) : taps;
 }
 
 const PayloadClass& TrafficConfig::payload_class() const {
@@ -167,8 +174,8 @@ SentFrame Traffic::next() {
   f.arrival.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(p, c, f.ebn0_db));
   const double samples_per_chip = config_.rate_hz() / p.chip_rate_hz;
   double strongest_db = -std::numeric_limits<double>::infinity(), delay_chips = 0;
-  for (const Tap& t : config_.taps) {
-    f.tap_phases.push_back(rng.uniform(0, 2 * kPi));
+  for (const Tap& t : config_.paths()) {
+    f.tap_phases.push_back(config_.scenario ? 0 : rng.uniform(0, 2 * kPi));
     if (t.gain_db > strongest_db) strongest_db = t.gain_db, delay_chips = t.delay_chips;
   }
   f.start_samples = at_ + delay_chips * samples_per_chip;
@@ -218,7 +225,16 @@ Result<TrafficSignal<Sample>> TrafficSignal<Sample>::create(const TrafficConfig&
     if (!power) return Error{power.error()};
     gain = std::sqrt(1.0 / *power);
   }
-  return TrafficSignal(config, gain);
+  TrafficSignal signal(config, gain);
+  if (config.scenario) {
+    // The noise of the line is drawn beside that of the frames.
+    Result<ScenarioLine<Sample>> line = ScenarioLine<Sample>::create(
+        *config.scenario, noise_band(config.profile, config.rate_hz(), config.carrier_hz), 1.0,
+        generator(config.seed, kNoise).next());
+    if (!line) return Error{line.error()};
+    signal.line_ = std::move(*line);
+  }
+  return signal;
 }
 
 namespace {
@@ -251,10 +267,17 @@ TrafficSignal<Sample>::TrafficSignal(const TrafficConfig& config, double noise_g
 }
 
 template <typename Sample>
+void TrafficSignal<Sample>::keep_from(std::vector<Sample>& buffer, std::size_t samples) const {
+  buffer.erase(buffer.begin(),
+               buffer.begin() + static_cast<std::ptrdiff_t>(std::min(emitted_, buffer.size())));
+  buffer.resize(std::max(buffer.size(), samples + reach_));
+}
+
+template <typename Sample>
 Span<const Sample> TrafficSignal<Sample>::next_piece(std::size_t samples, std::vector<SentFrame>& sent) {
-  buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(emitted_));
+  keep_from(buffer_, samples);
+  if (line_ && line_->has_others()) keep_from(others_, samples);
   base_ += emitted_;
-  buffer_.resize(std::max(buffer_.size(), samples + reach_));
   const double end = static_cast<double>(base_ + samples) + modulator_.lead_samples() + 1;
   while (waiting_.arrival.start_samples < end) {
     render(waiting_);
@@ -269,13 +292,20 @@ Span<const Sample> TrafficSignal<Sample>::next_piece(std::size_t samples, std::v
 
 template <typename Sample>
 void TrafficSignal<Sample>::render(const SentFrame& frame) {
+  render(frame, config_.paths(), buffer_);
+  if (line_ && line_->has_others())
+    render(frame, to_taps(config_.scenario->line.others, config_.profile.chip_rate_hz), others_);
+}
+
+template <typename Sample>
+void TrafficSignal<Sample>::render(const SentFrame& frame, std::vector<Tap> taps, std::vector<Sample>& out) {
   Arrival arrival = frame.arrival;
   arrival.start_samples -= static_cast<double>(base_);
   if (arrival.start_samples + static_cast<double>(reach_) < 0) return;  // over before the stream begins
-  std::vector<Tap> taps = config_.taps;
-  for (std::size_t i = 0; i < taps.size(); ++i) taps[i].phase_rad += frame.tap_phases[i];
+  for (std::size_t i = 0; i < std::min(taps.size(), frame.tap_phases.size()); ++i)
+    taps[i].phase_rad += frame.tap_phases[i];
   add_multipath(modulator_, encoder_.encode(traffic_.payload(frame.index), frame.sequence), arrival, taps,
-                config_.profile.chip_rate_hz, Span<Sample>(buffer_));
+                config_.profile.chip_rate_hz, Span<Sample>(out));
 }
 
 template <typename Sample>
@@ -286,7 +316,11 @@ void TrafficSignal<Sample>::add_noise(Span<Sample> out) {
     else
       rng.add_noise(part, variance);
   };
-  if (!config_.noise) white(noise_, out, sigma2_);
+  if (line_)
+    line_->pass(out,
+                line_->has_others() ? Span<const Sample>(others_).first(out.size()) : Span<const Sample>());
+  else if (!config_.noise)
+    white(noise_, out, sigma2_);
   if constexpr (std::is_same_v<Sample, float>) {
     if (config_.noise) {
       add_recording(out, Span<const float>(*config_.noise), noise_gain_,

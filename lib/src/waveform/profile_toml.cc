@@ -1,84 +1,15 @@
 // Profiles from TOML files.
 #include <toml++/toml.h>
 
-#include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <limits>
 #include <sstream>
 
 #include "ngdsp/waveform/profile.h"
+#include "waveform/table_reader.h"
 
 namespace ngdsp {
 namespace {
-
-// Reads typed fields of one table and remembers the first complaint.
-class TableReader {
- public:
-  TableReader(const toml::table& table, std::string source) : table_(table), source_(std::move(source)) {}
-
-  void read(const char* key, double& field) {
-    if (const toml::node* n = find(key)) {
-      if (n->is_number())
-        field = *n->value<double>();
-      else
-        complain(key, *n, "a number");
-    }
-  }
-  void read(const char* key, bool& field) {
-    if (const toml::node* n = find(key)) {
-      if (n->is_boolean())
-        field = *n->value<bool>();
-      else
-        complain(key, *n, "true or false");
-    }
-  }
-  void read(const char* key, std::string& field) {
-    if (const toml::node* n = find(key)) {
-      if (n->is_string())
-        field = *n->value<std::string>();
-      else
-        complain(key, *n, "a string");
-    }
-  }
-  template <typename Int>
-  void read_integer(const char* key, Int& field) {
-    if (const toml::node* n = find(key)) {
-      const auto v = n->is_integer() ? n->value<std::int64_t>() : std::nullopt;
-      if (v && *v >= 0 && *v <= std::numeric_limits<std::int32_t>::max())
-        field = static_cast<Int>(*v);
-      else
-        complain(key, *n, "an integer from 0 to 2147483647");
-    }
-  }
-  const toml::node* find(const char* key) {
-    known_.emplace_back(key);
-    return table_.get(key);
-  }
-  void complain(const std::string& key, const toml::node& n, const std::string& expected) {
-    if (!error_.empty()) return;
-    std::ostringstream out;
-    out << source_ << ":" << n.source().begin.line << ": " << key << " has type " << n.type() << ", expected "
-        << expected;
-    error_ = out.str();
-  }
-  std::string finish() {
-    for (const auto& [key, node] : table_) {
-      if (!error_.empty()) break;
-      if (std::find(known_.begin(), known_.end(), key.str()) == known_.end()) {
-        std::ostringstream out;
-        out << source_ << ":" << node.source().begin.line << ": unknown key " << key.str();
-        error_ = out.str();
-      }
-    }
-    return error_;
-  }
-
- private:
-  const toml::table& table_;
-  std::string source_, error_;
-  std::vector<std::string> known_;
-};
 
 std::string read_classes(const toml::node& node, const std::string& source, Profile& p) {
   const toml::array* list = node.as_array();

@@ -115,6 +115,46 @@ TEST(PacketErrorRegression, CenelecA16Bytes) {
   EXPECT_EQ(p.false_frames, 0U);
 }
 
+PacketErrorConfig in_scenario(const char* name, double ebn0_db, int frames) {
+  PacketErrorConfig c = config(ebn0_db, frames);
+  const Result<Scenario> s = load_scenario(name);
+  EXPECT_TRUE(static_cast<bool>(s)) << s.error();
+  if (s) c.scenario = std::make_shared<const Scenario>(*s);
+  return c;
+}
+
+// A scenario at its defaults is the white noise of always: 2.5 dB loses 1 in 1000 frames, 5 of 100 are 1e-7.
+TEST(PacketErrorScenario, DefaultIsWhiteNoise) {
+  PacketErrorConfig c = config(2.5, 100);
+  c.scenario = std::make_shared<const Scenario>();
+  EXPECT_GE(measure(c).ok, 96U);
+  c = config(-1, 20);
+  c.scenario = std::make_shared<const Scenario>();
+  EXPECT_LE(measure(c).ok, 2U);
+}
+
+TEST(PacketErrorScenario, LineAndInputLetFramesThrough) {
+  for (const char* name : {"switched-line", "eight-bits"})
+    EXPECT_EQ(measure(in_scenario(name, 8, 6)).ok, 6U) << name;
+}
+
+// E_b/N0 counts against the background: bursts of 20 dB for a tenth of the time raise the mean noise by 10.4
+// dB.
+TEST(PacketErrorScenario, LevelsCountAgainstTheBackground) {
+  EXPECT_EQ(measure(in_scenario("bursts-10pct-20db", 17, 6)).ok, 6U);
+  EXPECT_EQ(measure(in_scenario("bursts-10pct-20db", -1, 6)).ok, 0U);
+}
+
+TEST(PacketErrorScenario, SameSeedSameCountsOnAnyThreads) {
+  PacketErrorConfig c = in_scenario("flat-evening", 9, 8);
+  const PacketErrorPoint one = measure(c);
+  c.threads = 2;
+  const PacketErrorPoint two = measure(c);
+  EXPECT_EQ(one.ok, two.ok);
+  EXPECT_EQ(one.candidates, two.candidates);
+  EXPECT_EQ(one.vetted, two.vetted);
+}
+
 TEST(PacketError, StopsAfterErrors) {
   PacketErrorConfig c = config(-5, 1000);
   c.stop_errors = 3;
@@ -143,6 +183,12 @@ TEST(PacketError, RefusesWhatMakesNoSense) {
   expect(c, "no power");
   c.profile = *find_profile("srd433");
   expect(c, "real");
+  c = in_scenario("one-tone", 5, 10);
+  c.taps = {{0, 0, 0}};
+  expect(c, "scenario");
+  c = in_scenario("quiet-house", 5, 10);
+  c.profile = *find_profile("srd433");
+  expect(c, "input.highpass_hz");
 }
 
 TEST(FalseAlarms, CountsOnNoise) {

@@ -289,6 +289,38 @@ TEST(TrafficSignal, PiecesDoNotMatter) {
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].start_samples, b[i].start_samples);
 }
 
+TEST(TrafficSignal, PiecesDoNotMatterInAScenario) {
+  TrafficConfig c = config(0.05);
+  c.ebn0_db = 20;
+  const Result<Scenario> scenario = load_scenario("switched-line");
+  ASSERT_TRUE(static_cast<bool>(scenario)) << scenario.error();
+  Scenario s = *scenario;
+  s.bursts.resize(1);
+  c.scenario = std::make_shared<const Scenario>(s);
+  std::vector<SentFrame> a, b;
+  const auto x = take<float>(c, {200000}, a), y = take<float>(c, {1, 999, 0, 50000, 7, 100000, 48993}, b);
+  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], y[i], 1e-3) << i;
+  ASSERT_EQ(a.size(), b.size());
+  ASSERT_GT(a.size(), 5U);
+  EXPECT_EQ(a[0].tap_phases.size(), 3U);
+}
+
+// White noise of N0 = 1 a chip: a scenario's background is it, bursts of 20 dB for a tenth of the time
+// make 10.9 of it. 200000 samples, of which a tenth counts: 1 %, five deviations 0.5; 104 bursts are counted
+// to one: 1 %.
+TEST(TrafficSignal, ScenarioNoiseHasItsLevel) {
+  TrafficConfig c = config(1e-4);
+  const double white = noise_variance(c.profile, c.rate_hz(), 1, 1);
+  std::vector<SentFrame> sent;
+  c.scenario = std::make_shared<const Scenario>();
+  c.overload = LoadStep{0, 1e9, 0};
+  EXPECT_NEAR(power(take<float>(c, {200000}, sent), 0, 200000) / white, 1, 5 * std::sqrt(2.0 / 200000));
+  Scenario s;
+  s.bursts.resize(1);
+  c.scenario = std::make_shared<const Scenario>(s);
+  EXPECT_NEAR(power(take<float>(c, {200000}, sent), 0, 200000) / white, 10.9, 0.6);
+}
+
 // White noise of N0 = 1 a chip, and each frame's energy on top: over 2^20 samples the noise's power is known
 // to sqrt(2)/1024, that of 256 frames with the cross terms between them to about 4 % of theirs.
 TEST(TrafficSignal, PowerIsThatOfFramesAndNoise) {
@@ -387,6 +419,19 @@ TEST(TrafficConfig, RefusesWhatMakesNoSense) {
         c.noise = std::make_shared<const std::vector<float>>(10, 1.0F);
       },
       "complex");
+  refused(
+      [](TrafficConfig& c) {
+        c.scenario = std::make_shared<const Scenario>();
+        c.taps = {{0, 0, 0}};
+      },
+      "scenario");
+  refused(
+      [](TrafficConfig& c) {
+        Scenario s;
+        s.mains.frequency_hz = 1;
+        c.scenario = std::make_shared<const Scenario>(s);
+      },
+      "mains.frequency_hz");
 }
 
 }  // namespace

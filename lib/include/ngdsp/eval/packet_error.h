@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "ngdsp/channel/multipath.h"
+#include "ngdsp/channel/scenario_line.h"
 #include "ngdsp/waveform/profile.h"
 
 namespace ngdsp {
@@ -35,11 +36,13 @@ struct PacketErrorConfig {
   std::optional<double> interferer_db;  ///< a second frame of the class lies over the first, so much above it
                                         ///< and begun within +-1024 chips of it: another sequence, its own
                                         ///< clock and phases
-  std::vector<float> noise;   ///< real recording used instead of white noise (real profiles), scaled to the
-                              ///< power in the occupied band that white noise of this E_b/N0 would have
-  double sample_rate_hz = 0;  ///< 0 = the profile's
-  double carrier_hz = -1;     ///< -1 = the profile's
-  double detection_threshold = 0;  ///< of the receiver; 0 = its default
+  std::vector<float> noise;  ///< real recording used instead of white noise (real profiles), scaled to the
+                             ///< power in the occupied band that white noise of this E_b/N0 would have
+  std::shared_ptr<const Scenario> scenario;  ///< line, noise instead of white noise (N0 is its background)
+                                             ///< and receiver input; not with taps, modulation or noise
+  double sample_rate_hz = 0;                 ///< 0 = the profile's
+  double carrier_hz = -1;                    ///< -1 = the profile's
+  double detection_threshold = 0;            ///< of the receiver; 0 = its default
   double vetting_threshold = 0;
 };
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ngdsp/base/rng.h"
-#include "ngdsp/channel/multipath.h"
+#include "ngdsp/channel/scenario_line.h"
 #include "ngdsp/tx/frame_encoder.h"
 #include "ngdsp/tx/modulator.h"
 #include "ngdsp/tx/transmit_levels.h"
@@ -49,10 +49,12 @@ struct TrafficConfig {
   double cfo_hz = 0;      ///< extra carrier offset, uniform in +-cfo_hz a frame
   std::vector<Tap> taps;  ///< phases are drawn anew for every frame
   std::shared_ptr<const std::vector<float>>
-      noise;                  ///< real recording instead of white noise (real profiles),
-                              ///< repeated, scaled to N0 = 1 in the occupied band
-  double sample_rate_hz = 0;  ///< 0 = the profile's
-  double carrier_hz = -1;     ///< -1 = the profile's
+      noise;                                 ///< real recording instead of white noise (real profiles),
+                                             ///< repeated, scaled to N0 = 1 in the occupied band
+  std::shared_ptr<const Scenario> scenario;  ///< line, noise instead of white noise (N0 = 1 a chip is its
+                                             ///< background) and receiver input; not with taps or noise
+  double sample_rate_hz = 0;                 ///< 0 = the profile's
+  double carrier_hz = -1;                    ///< -1 = the profile's
   std::uint64_t seed = 1;
   double begin_frames = 0;  ///< <= 0: traffic is under way this long before sample 0
   std::optional<NoiseBurst> burst;
@@ -62,6 +64,7 @@ struct TrafficConfig {
   std::string validate() const;
   double rate_hz() const { return sample_rate_hz > 0 ? sample_rate_hz : profile.sample_rate_hz; }
   const PayloadClass& payload_class() const;
+  std::vector<Tap> paths() const;  ///< taps, or those of the scenario
   double frame_samples() const;
 };
 
@@ -105,7 +108,8 @@ class Traffic {
 template <typename Sample>
 class TrafficSignal {
  public:
-  /// Errors: an invalid config, a noise recording that holds no power in the band.
+  /// Errors: an invalid config, a noise recording that holds no power in the band, a scenario that does not
+  /// fit.
   static Result<TrafficSignal> create(const TrafficConfig& config);
 
   /// The next `samples` of the stream; frames that begin in it are appended to `sent` (a few pulse lengths
@@ -116,6 +120,8 @@ class TrafficSignal {
  private:
   TrafficSignal(const TrafficConfig& config, double noise_gain);
   void render(const SentFrame& frame);
+  void render(const SentFrame& frame, std::vector<Tap> taps, std::vector<Sample>& out);
+  void keep_from(std::vector<Sample>& buffer, std::size_t samples) const;
   void add_noise(Span<Sample> out);
 
   TrafficConfig config_;
@@ -127,8 +133,9 @@ class TrafficSignal {
   std::uint64_t noise_offset_ = 0;
   std::uint64_t base_ = 0;  // stream position of buffer_[0]
   std::size_t emitted_ = 0;
-  std::size_t reach_;  // samples a frame may fill beyond a piece
-  std::vector<Sample> buffer_;
+  std::size_t reach_;                    // samples a frame may fill beyond a piece
+  std::vector<Sample> buffer_, others_;  // others_: through the scenario's other paths
+  std::optional<ScenarioLine<Sample>> line_;
   SentFrame waiting_;
 };
 

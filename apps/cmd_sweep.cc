@@ -37,6 +37,7 @@ po::options_description sweep_options() {
       ("interferer", po::value<double>(), "a second frame over the first, so much above it, dB")
       ("gain-modulation", po::value<std::string>(), "gain of the line over time, DEPTH@HZ, e.g. 0.1@100")
       ("scenario", po::value<std::string>(), "a place on the mains, NAME or FILE.toml: its line, its noise (E_b/N0 counts against the background), its receiver input")
+      ("genie", "tell the receiver the variance of the scenario's noise, which it learns otherwise")
       ("noise", po::value<std::string>(), "real SigMF recording as noise, scaled to the same power in the occupied band")
       ("carrier-hz", po::value<double>(), "carrier inside that recording, Hz (the profile's)")
       ("plot", po::value<std::string>(), "draw the curve into FILE.png")
@@ -149,6 +150,7 @@ int run_sweep(const Arguments& args) {
       throw UsageError(fmt::format("--payload is {:g}, not a payload class of {}", bytes, c.profile.name));
     }
   }
+  c.genie = values.count("genie") > 0;
   if (values.count("scenario")) {
     auto scenario = option_scenario(values["scenario"].as<std::string>());
     if (!scenario) return kFailed;

@@ -16,6 +16,7 @@
 #include "ngdsp/channel/noise_level.h"
 #include "ngdsp/rx/receiver.h"
 #include "ngdsp/tx/frame_encoder.h"
+#include "ngdsp/waveform/pulse.h"
 
 namespace ngdsp {
 namespace {
@@ -23,6 +24,7 @@ namespace {
 constexpr double kGuardChips = 64;          // quiet chips before the earliest and after the latest frame
 constexpr double kDelaySpreadChips = 4096;  // the frame begins anywhere within this many chips
 
+constexpr int kPulseChips = 8, kPulseSteps = 32;  // of the matched filter for chip_variance(): reach, grid
 constexpr double kInterfererChips = 1024;  // an interferer begins within so many of the frame
 
 struct Trial {
@@ -38,7 +40,11 @@ class Link {
         fs_(fs),
         noise_gain_(noise_gain),
         encoder_(link_profile(c)),
-        modulator_(encoder_.profile(), fs) {}
+        modulator_(encoder_.profile(), fs) {
+    for (int i = 0; i <= (kPulseChips + 1) * kPulseSteps; ++i)
+      pulse_energy_.push_back(
+          std::pow(rrc_pulse(static_cast<double>(i) / kPulseSteps, encoder_.profile().rolloff), 2));
+  }
 
   static Profile link_profile(const PacketErrorConfig& c) {
     Profile p = c.profile;
@@ -57,6 +63,23 @@ class Link {
     if (!line) return Error{line.error()};
     line_ = std::move(*line);
     return std::nullopt;
+  }
+
+  /// Variance of the noise in a chip of the last frame's stream: that of the samples under the matched filter.
+  double chip_variance(std::int64_t chip) const {
+    const Span<const float> variance = line_->noise().variance();
+    const double spc = fs_ / encoder_.profile().chip_rate_hz;
+    // A chip's weight counts for its four samples, whose middle lies 3/8 chip behind the first.
+    const double middle = (static_cast<double>(chip) + 0.375) * spc;
+    double sum = 0, energy = 0;
+    for (auto i = std::llround(middle - kPulseChips * spc); i <= std::llround(middle + kPulseChips * spc); ++i) {
+      const double steps = std::abs(static_cast<double>(i) - middle) / spc * kPulseSteps;
+      const double share = pulse_energy_[static_cast<std::size_t>(std::lround(steps))];
+      const bool held = i >= 0 && i < static_cast<std::int64_t>(variance.size());
+      sum += share * (held ? static_cast<double>(variance[static_cast<std::size_t>(i)]) : 1);
+      energy += share;
+    }
+    return sum / energy;
   }
 
   // One frame in a stream of its own.
@@ -156,6 +179,7 @@ class Link {
   Modulator modulator_;
   std::optional<ScenarioLine<Sample>> line_;
   std::vector<Sample> others_;
+  std::vector<double> pulse_energy_;  // of the matched filter, either side of its middle
 };
 
 ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
@@ -187,8 +211,10 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
     Trial trial;
     const int first_sequence = config.profile.first_sequence(config.payload_bytes);
     const int sequences = config.profile.class_of(first_sequence).sequences;
+    ReceiverConfig listener = receiver_config(config, fs);
+    if (config.genie) listener.known_variance = [&link](std::int64_t chip) { return link.chip_variance(chip); };
     Result<Receiver> receiver = Receiver::create(
-        receiver_config(config, fs), [&](const ReceivedFrame& f) { heard.push_back(f); },
+        listener, [&](const ReceivedFrame& f) { heard.push_back(f); },
         [&](const CandidateTrace& t) {
           if (t.stage != Stage::kMetric && t.stage != Stage::kDecoded) return;
           if (t.sequence < first_sequence || t.sequence >= first_sequence + sequences ||
@@ -295,6 +321,7 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
     const PayloadClass& c = config.profile.class_of(config.profile.first_sequence(config.payload_bytes));
     noise_gain = std::sqrt(1.0 / chip_ec_n0_from_ebn0_db(config.profile, c, config.ebn0_db) / *power);
   }
+  if (config.genie && !config.scenario) return Error{"a genie needs a scenario"};
   if (config.scenario) {
     if (!config.noise.empty() || !config.taps.empty() || config.modulation.depth > 0)
       return Error{"a scenario brings its own noise, paths and gain"};

@@ -86,15 +86,15 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
   response_.assign(kDelays, cf64{});
   for (std::size_t d = 0; d < kDelays; d += 2) response_[d] = halves_[d / 2];
   fill_quarters(response_);
-  const double noise = static_cast<double>(count) / reader_.weight(chips, t.chip, count);
-  find_fingers(response_, static_cast<double>(count), kFingerStatistic * noise, reader_.profile().rolloff,
-               fingers_);
+  const double shared = chips.mean_weight(t.chip, count) * static_cast<double>(count);
+  find_fingers(response_, shared, kFingerStatistic * shared / reader_.weight(chips, t.chip, count),
+               reader_.profile().rolloff, fingers_);
 }
 
 // What `blocks_` say at a carrier.
 PhaseFit Demodulator::fit(int q, double turns) const {
   const double nominal = nominal_a2_[static_cast<std::size_t>(q)];
-  return fit_phase(blocks_, turns, {nominal / blocks_.front().weight, kMostEcN0 * nominal});
+  return fit_phase(blocks_, turns, {nominal * blocks_.front().noise_power(), kMostEcN0 * nominal});
 }
 
 // The best carrier within `reach` of `turns`, where the evidence is nearly a parabola.
@@ -164,22 +164,20 @@ void Demodulator::weigh_paths(double phase) {
   }
   const cf64 first = std::polar(std::abs(a[0]) / e, phase);
   soft_.resize(kBlockSymbols);
-  const auto sf = static_cast<double>(reader_.spreading_factor());
   std::size_t m = 0;
   for (auto b = blocks_.begin() + FrameReader::kPreambleParts; b != blocks_.end(); ++b) {
-    const auto n = static_cast<std::size_t>(std::lround(b->chips / sf));
     const cf64 g = first * (2 * b->weight);
-    e += b->weight * sf *
+    e += b->weight * b->chips / static_cast<double>(kBlockSymbols) *
          static_cast<double>(decide_softly(static_cast<float>(g.real()), static_cast<float>(g.imag()),
                                            paths_[0].symbols.re.data() + m, paths_[0].symbols.im.data() + m,
-                                           n, soft_.data()));
+                                           kBlockSymbols, soft_.data()));
     for (std::size_t l = 0; l < a.size(); ++l) {
       float sums[2];
-      add_soft_products(soft_.data(), paths_[l].symbols.re.data() + m, paths_[l].symbols.im.data() + m, n,
-                        sums);
+      add_soft_products(soft_.data(), paths_[l].symbols.re.data() + m, paths_[l].symbols.im.data() + m,
+                        kBlockSymbols, sums);
       a[l] += b->weight * cf64(static_cast<double>(sums[0]), static_cast<double>(sums[1]));
     }
-    m += n;
+    m += kBlockSymbols;
   }
   fingers_[0].gain = first;
   for (std::size_t l = 1; l < fingers_.size(); ++l) {

@@ -71,16 +71,15 @@ void FrameEstimator::correlate_pieces(const ChipBuffer& chips, FrameTiming t, co
   out.clear();
   std::size_t first = 0;
   for (const Piece& p : pieces_) {
-    const auto count = static_cast<std::size_t>(p.chips);
     out.push_back(correlate(chips, t.chip + static_cast<double>(first) - t.clock * p.time, replica,
-                            first + replica.padding(), count));
-    first += count;
+                            first + replica.padding(), p.count));
+    first += p.count;
   }
   if (taken_.fingers.empty()) return;
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     const Piece& p = pieces_[i];
     const double delay = t.chip - taken_.timing.chip - (t.clock - taken_.timing.clock) * p.time;
-    const double turn = kPi * taken_.turns * p.chips;  // half of that within the piece
+    const double turn = kPi * taken_.turns * static_cast<double>(p.count);  // half of that within the piece
     const double kept = std::abs(turn) > 1e-6 ? std::sin(turn) / turn : 1;
     out[i] += std::polar(kept * p.chips, 2 * kPi * taken_.turns * p.time) * taken_response(delay);
   }
@@ -180,10 +179,10 @@ void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesi
   double weighted_chips = 0;
   for (std::size_t first = 0; first < frame_chips; first += kPieceChips) {
     const std::size_t count = std::min(kPieceChips, frame_chips - first);
-    const auto n = static_cast<double>(count);
-    pieces_.push_back({static_cast<double>(first) + n / 2 - reference,
-                       reader_.weight(chips, first_chip + static_cast<double>(first), count), n});
-    weighted_chips += pieces_.back().weight * n;
+    const double begin = static_cast<double>(first), n = static_cast<double>(count);
+    pieces_.push_back({begin + n / 2 - reference, reader_.weight(chips, first_chip + begin, count),
+                       chips.mean_weight(first_chip + begin, count) * n, count});
+    weighted_chips += pieces_.back().weight * pieces_.back().chips;
   }
 
   correlate_pieces(chips, out.timing, replica, correlations_);

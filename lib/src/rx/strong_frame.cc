@@ -18,17 +18,17 @@ constexpr std::size_t kHalves = StraightFrame::kHalves;
 constexpr double kPieceChips = 64;  // of the gain: 7 to a period of 100 Hz at 48 kchip/s
 constexpr double kGainShows = 2;    // nats a piece that a gain must explain; noise alone gives 1
 
-// conj(b) a, and |b|^2, over a piece of a lane.
+// conj(b) a, and w |b|^2, over a piece of a lane.
 struct Products {
   double re = 0, im = 0, energy = 0;
 };
-void add_products(const float* a_re, const float* a_im, const float* b_re, const float* b_im, std::size_t n,
-                  Products& sum) {
+void add_products(const float* a_re, const float* a_im, const float* b_re, const float* b_im, const float* w,
+                  std::size_t n, Products& sum) {
   float re = 0, im = 0, energy = 0;
   for (std::size_t i = 0; i < n; ++i) {
     re += a_re[i] * b_re[i] + a_im[i] * b_im[i];
     im += a_im[i] * b_re[i] - a_re[i] * b_im[i];
-    energy += b_re[i] * b_re[i] + b_im[i] * b_im[i];
+    energy += w[i] * (b_re[i] * b_re[i] + b_im[i] * b_im[i]);
   }
   sum.re += static_cast<double>(re);
   sum.im += static_cast<double>(im);
@@ -67,7 +67,9 @@ void StrongFrame::take_out_response(ChipBuffer& chips, Canceller& canceller, con
   part.fingers.clear();
   work_->straight.respond(chips, frame.timing, frame.turns, replica, {1.0}, replica.chips(),
                           StraightFrame::kFirstHalf, response);
-  for (cf64& r : response) r /= static_cast<double>(replica.chips());
+  const double shared = chips.mean_weight(frame.timing.chip, replica.chips()) *
+                        static_cast<double>(replica.chips());
+  for (cf64& r : response) r /= std::max(shared, 1e-30);
   std::vector<double> gram(kHalves * kHalves);
   for (std::size_t i = 0; i < kHalves; ++i)
     for (std::size_t j = 0; j < kHalves; ++j)
@@ -108,13 +110,13 @@ void StrongFrame::take_out_gain(ChipBuffer& chips, Canceller& canceller, const S
       const std::int64_t n = static_cast<std::int64_t>(p) * piece_rows * lanes + l;
       const LanePosition of(n, lanes), at(n + base, lanes);
       add_products(chips.re(0, at), chips.im(0, at), work_->model.re(0, of), work_->model.im(0, of),
-                   static_cast<std::size_t>(piece_rows), sum);
+                   chips.weight(at), static_cast<std::size_t>(piece_rows), sum);
     }
     const double energy = std::max(sum.energy, 1e-30);
     explained += (sum.re * sum.re + sum.im * sum.im) / energy;
     part.gain.values.emplace_back(static_cast<float>(sum.re / energy), static_cast<float>(sum.im / energy));
   }
-  const double noise = chips.mean_power(static_cast<double>(start), replica.chips());
+  const double noise = chips.noise_power(static_cast<double>(start), replica.chips());
   if (frame.gain.values.empty() && explained < kGainShows * static_cast<double>(pieces) * noise) return;
   canceller.add(chips, part, replica, -1);
   if (frame.gain.values.empty()) {

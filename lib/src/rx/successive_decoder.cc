@@ -80,6 +80,7 @@ struct SuccessiveDecoder::Impl {
   FrameEstimator estimator;
   Canceller canceller;
   StrongFrame strong_frame;
+  NoiseWeights noise_weights;
   struct ClassDecoder {
     PolarDecoder decoder;
     Interleaver interleaver;
@@ -202,6 +203,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
+      noise_weights(c.known_variance),
       next_block(kFirstPhase) {
   for (const PayloadClass& payload_class : p.classes) {
     for (int k = 0; k < payload_class.sequences; ++k) {
@@ -250,6 +252,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
     for (const Candidate& c : block.candidates) s.bury(c);
   s.window.clear();
   s.taken.clear();
+  s.noise_weights.restart();
   s.next_block = kFirstPhase;
   s.done = 0;
 }
@@ -285,6 +288,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
+  noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, false, {}});
   int vettings = 0;
@@ -347,6 +351,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
 }
 
 void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable) {
+  noise_weights.learn_again(chips);
   const auto span = static_cast<std::size_t>(detector.span_chips());
   for (SearchBlock& block : window) {
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
@@ -521,7 +526,10 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
                                      static_cast<std::size_t>(extent.last - extent.first)),
                     1e-30);
   };
-  if (strong(frame, power())) strong_frame.take_out_rest(chips, canceller, replica, frame);
+  if (strong(frame, power())) {
+    noise_weights.learn_again(chips);  // it hid bursts, which now weigh on what is left of it
+    strong_frame.take_out_rest(chips, canceller, replica, frame);
+  }
   return power();
 }
 

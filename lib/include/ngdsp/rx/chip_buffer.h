@@ -1,4 +1,4 @@
-// The received stream as four chip-rate streams a quarter chip apart.
+// The received stream as four chip-rate streams a quarter chip apart, and beside it what each chip counts for.
 #pragma once
 
 #include <cmath>
@@ -31,13 +31,16 @@ inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * 
 /// many lanes as a symbol has chips, the i-th chips of successive symbols lie in a row and so do the loops
 /// that despread. Real and imaginary parts are kept apart. Chips are numbered from the start of the stream;
 /// old ones are forgotten.
+///
+/// Samples r are kept as they came, less the frames that were taken out, and never limited or blanked. Beside
+/// them goes a weight w a chip, one for its four planes, 1 until it is told: noise may be stronger in some
+/// chips than in others, and w is the inverse of its variance, on any scale. Whatever correlates reads
+/// psi = w r, and what it sums then has the noise sum |psi|^2 and the share sum w of a frame.
 class ChipBuffer {
  public:
   static constexpr int kPlanes = 4;
 
-  explicit ChipBuffer(int lanes = 1) : lanes_(lanes) {
-    for (auto& plane : planes_) plane.resize(static_cast<std::size_t>(lanes));
-  }
+  explicit ChipBuffer(int lanes = 1);
 
   int lanes() const { return lanes_; }
   std::int64_t begin() const { return begin_; }
@@ -50,36 +53,72 @@ class ChipBuffer {
   /// Empty, and the next chip is number 0.
   void restart();
 
-  /// Mean of |r|^2 over about `count` samples a chip apart from about time `chip` on: whole rows of lanes()
-  /// chips of the planes either side, linear between them. A frame's power depends on where in its chips it
-  /// is sampled (by up to half the roll-off), so power is to be asked for where symbols are read.
+  /// Means over about `count` samples a chip apart from about time `chip` on: whole rows of lanes() chips of
+  /// the planes either side, linear between them. A frame's power depends on where in its chips it is sampled
+  /// (by up to half the roll-off), so power is to be asked for where symbols are read.
+  /// Of w.
+  double mean_weight(double chip, std::size_t count) const;
+  /// sum |psi|^2/sum w: the power in a chip of weight 1.
+  double noise_power(double chip, std::size_t count) const;
+  /// The power of even noise in which a frame is as hard to see: noise_power/mean_weight.
   double mean_power(double chip, std::size_t count) const;
-  /// To be called after samples from chip `first` up to `last` were changed: mean_power() has sums by row.
-  void refresh_power(std::int64_t first, std::int64_t last);
 
-  /// Where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.
-  float* re(int plane, LanePosition p) { return lane(plane, p).re.data() + (p.row - first_row_); }
-  float* im(int plane, LanePosition p) { return lane(plane, p).im.data() + (p.row - first_row_); }
-  const float* re(int plane, LanePosition p) const { return lane(plane, p).re.data() + (p.row - first_row_); }
-  const float* im(int plane, LanePosition p) const { return lane(plane, p).im.data() + (p.row - first_row_); }
+  /// |r|^2 of chips `first` up to first + power.size(), all held: the mean over their planes.
+  void powers(std::int64_t first, Span<float> power) const;
+  /// Weights of chips `first` up to first + weights.size(), all held.
+  void set_weights(std::int64_t first, Span<const float> weights);
+  /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow.
+  void refresh(std::int64_t first, std::int64_t last);
+
+  /// psi where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.
+  const float* re(int plane, LanePosition p) const { return at(weighted_[plane], p).re.data() + index(p); }
+  const float* im(int plane, LanePosition p) const { return at(weighted_[plane], p).im.data() + index(p); }
   const float* re(int plane, std::int64_t chip) const { return re(plane, LanePosition(chip, lanes_)); }
   const float* im(int plane, std::int64_t chip) const { return im(plane, LanePosition(chip, lanes_)); }
+  /// w there.
+  const float* weight(LanePosition p) const {
+    return weights_[static_cast<std::size_t>(p.lane)].data() + index(p);
+  }
+  /// r there.
+  float* sample_re(int plane, LanePosition p) { return at(planes_[plane], p).re.data() + index(p); }
+  float* sample_im(int plane, LanePosition p) { return at(planes_[plane], p).im.data() + index(p); }
+  const float* sample_re(int plane, LanePosition p) const {
+    return at(planes_[plane], p).re.data() + index(p);
+  }
+  const float* sample_im(int plane, LanePosition p) const {
+    return at(planes_[plane], p).im.data() + index(p);
+  }
 
  private:
   // Rows whose power is kept as one sum, so that long stretches are a few of them.
   static constexpr std::size_t kGroupRows = 64;
-  double plane_power(int plane, std::int64_t chip, std::size_t count) const;
   struct Lane {
     std::vector<float> re, im;
   };
-  Lane& lane(int plane, LanePosition p) { return planes_[plane][static_cast<std::size_t>(p.lane)]; }
-  const Lane& lane(int plane, LanePosition p) const {
-    return planes_[plane][static_cast<std::size_t>(p.lane)];
+  // A sum for every row, and for every group of them.
+  struct RowSums {
+    std::vector<float> rows, groups;
+    void resize(std::size_t n);
+    void discard(std::ptrdiff_t dead);
+    void refresh_groups(std::size_t from, std::size_t to);
+    double sum(std::size_t from, std::size_t to) const;
+  };
+  struct Rows {
+    std::size_t from, to;
+  };
+  Rows rows_of(std::int64_t chip, std::size_t count) const;
+  double mean(const RowSums& sums, Rows rows) const;
+  double mean_square(double chip, std::size_t count) const;
+  std::ptrdiff_t index(LanePosition p) const { return static_cast<std::ptrdiff_t>(p.row - first_row_); }
+  static Lane& at(std::vector<Lane>& lanes, LanePosition p) { return lanes[static_cast<std::size_t>(p.lane)]; }
+  static const Lane& at(const std::vector<Lane>& lanes, LanePosition p) {
+    return lanes[static_cast<std::size_t>(p.lane)];
   }
 
   int lanes_;
-  std::vector<Lane> planes_[kPlanes];
-  std::vector<float> row_power_[kPlanes], group_power_[kPlanes];
+  std::vector<Lane> planes_[kPlanes], weighted_[kPlanes];
+  std::vector<std::vector<float>> weights_;  // by lane
+  RowSums power_[kPlanes], weight_;          // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
 };
 

@@ -64,7 +64,9 @@ class FrameEstimator {
  private:
   double coherent_energy(const std::vector<cf64>& pieces) const;
   struct Piece {
-    double time, weight, chips;
+    double time, weight;
+    double chips;  // that it counts for
+    std::size_t count;
   };
   void correlate_pieces(const ChipBuffer& chips, FrameTiming t, const SplitSequence& replica,
                         std::vector<cf64>& out) const;

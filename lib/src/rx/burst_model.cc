@@ -46,15 +46,15 @@ inline __attribute__((always_inline)) void raise_2(Vector& x) {
   std::memcpy(&x, &bits, sizeof x);
 }
 
-// likelihood = exp(-x/s)/s
+// level = x in units; likelihood = exp(-level/s)/s
 NGDSP_MULTIVERSION void likelihoods(const float* x, float to_unit, float largest, std::size_t n,
-                                    const float* inverse_levels, float* likelihood) {
+                                    const float* inverse_levels, float* level, float* likelihood) {
   const Vector least = Vector{} - 100.0F;
   Vector inverse;
   load(inverse_levels, inverse);
   for (std::size_t i = 0; i < n; ++i) {
-    const float power = x[i] * to_unit < largest ? x[i] * to_unit : largest;
-    Vector e = inverse * (-1.442695F * power);
+    level[i] = x[i] * to_unit < largest ? x[i] * to_unit : largest;
+    Vector e = inverse * (-1.442695F * level[i]);
     e = e > least ? e : least;
     raise_2(e);
     e *= inverse;
@@ -69,6 +69,7 @@ NGDSP_MULTIVERSION void go_forward(const float* likelihood, std::size_t n, const
   Vector stays, draws;
   load(stay, stays);
   load(drawn, draws);
+  const Vector leaves = 1.0F - stays;
   Vector expected = draws;
   for (std::size_t i = 0; i < n; ++i) {
     Vector a;
@@ -76,9 +77,8 @@ NGDSP_MULTIVERSION void go_forward(const float* likelihood, std::size_t n, const
     a *= expected;
     const float c = 1 / sum(a);
     a *= c;
-    const Vector stayed = stays * a;
-    const float r = 1 - sum(stayed);
-    expected = stayed + draws * r;
+    const float r = sum(leaves * a);
+    expected = stays * a + draws * r;
     std::memcpy(state + i * kStates, &a, sizeof a);
     scale[i] = c;
     redrawn[i] = r;
@@ -89,7 +89,7 @@ NGDSP_MULTIVERSION void go_forward(const float* likelihood, std::size_t n, const
 struct Expected {
   float chips[kStates], left[kStates], drawn[kStates], power[kStates];
 };
-NGDSP_MULTIVERSION void go_backward(const float* x, const float* likelihood, const float* state,
+NGDSP_MULTIVERSION void go_backward(const float* level, const float* likelihood, const float* state,
                                     const float* scale, const float* redrawn, std::size_t n,
                                     const float* stay, const float* drawn, const float* inverse_levels,
                                     float* weights, Expected& out) {
@@ -106,7 +106,7 @@ NGDSP_MULTIVERSION void go_backward(const float* x, const float* likelihood, con
     now *= ahead;
     weights[i] = sum(now * inverse);
     chips += now;
-    power += now * x[i];
+    power += now * level[i];
     if (i == 0) break;
     Vector u, before;
     load(likelihood + i * kStates, u);
@@ -137,6 +137,7 @@ BurstModel::BurstModel() { learn(); }
 void BurstModel::weigh(Span<const float> power, Span<float> weights) {
   const std::size_t n = power.size();
   if (n == 0) return;
+  level_.resize(n);
   forward_.resize(n);
   likelihood_.resize(n);
   scale_.resize(n);
@@ -144,10 +145,11 @@ void BurstModel::weigh(Span<const float> power, Span<float> weights) {
   const States inverse = inverse_levels();
   float* likelihood = likelihood_.data()->values.data();
   float* forward = forward_.data()->values.data();
-  likelihoods(power.data(), 1 / unit_, kLargestPower / inverse.back(), n, inverse.data(), likelihood);
+  likelihoods(power.data(), 1 / unit_, kLargestPower / inverse.back(), n, inverse.data(), level_.data(),
+              likelihood);
   go_forward(likelihood, n, stay_.data(), drawn_.data(), forward, scale_.data(), redrawn_.data());
   Expected e;
-  go_backward(power.data(), likelihood, forward, scale_.data(), redrawn_.data(), n, stay_.data(),
+  go_backward(level_.data(), likelihood, forward, scale_.data(), redrawn_.data(), n, stay_.data(),
               drawn_.data(), inverse.data(), weights.data(), e);
   const float kept = std::exp(-static_cast<float>(n) / kMemoryChips);
   const auto add = [kept](States& seen, const float* x) {
@@ -156,6 +158,7 @@ void BurstModel::weigh(Span<const float> power, Span<float> weights) {
   add(seen_.chips, e.chips);
   add(seen_.left, e.left);
   add(seen_.drawn, e.drawn);
+  for (float& p : e.power) p *= unit_;
   add(seen_.power, e.power);
   learn();
 }

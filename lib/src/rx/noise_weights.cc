@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t kStretchChips = 1024;
 constexpr std::int64_t kBesideChips = 256;  // that are looked at on either side of what is learned
-constexpr double kLearnAgainPower = 0.5;
+constexpr double kLearnAgainPower = 0.5, kLearnAnyway = 1e300;
 // The floor under a chip: a quarter of the chips around it are below that. Bursts may take most of the time,
 // and two cycles of the mains are about this long.
 constexpr std::size_t kFloorChips = 1024;
@@ -47,6 +47,12 @@ void NoiseWeights::learn_again(ChipBuffer& chips) {
     weigh(chips, from->first, std::prev(to)->last);
     for (; from != to; ++from) from->power = power(*from);
   }
+}
+
+void NoiseWeights::learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
+  for (Stretch& s : stretches_)
+    if (s.first < last && s.last > first) s.power = kLearnAnyway;
+  learn_again(chips);
 }
 
 void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last) {

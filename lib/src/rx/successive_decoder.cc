@@ -527,7 +527,8 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
                     1e-30);
   };
   if (strong(frame, power())) {
-    noise_weights.learn_again(chips);  // it hid bursts, which now weigh on what is left of it
+    // What it hid weighs on what is left of it.
+    noise_weights.learn_again(chips, extent.first, extent.last);
     strong_frame.take_out_rest(chips, canceller, replica, frame);
   }
   return power();

@@ -40,7 +40,7 @@ class BurstModel {
     States values;
   };
   std::vector<Row> forward_, likelihood_;
-  std::vector<float> scale_, redrawn_;
+  std::vector<float> level_, scale_, redrawn_;
 };
 
 }  // namespace ngdsp

@@ -26,6 +26,8 @@ class NoiseWeights {
   void learn(ChipBuffer& chips, std::int64_t end);
   /// Of stretches whose power fell to half of what it was when their weights were learned.
   void learn_again(ChipBuffer& chips);
+  /// Of all between two chips, too: a strong frame was taken out, which began and ended like a burst.
+  void learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last);
   /// For a new stream.
   void restart();
 

@@ -176,12 +176,4 @@ void BurstModel::learn() {
     unit_ = std::clamp(seen_.power[most] / seen_.chips[most] * inverse_levels()[most], 0.1F, 10.0F);
 }
 
-double BurstModel::share_above(double level) const {
-  const auto most = std::max_element(seen_.chips.begin(), seen_.chips.end());
-  const auto steps = static_cast<std::ptrdiff_t>(std::ceil(std::log2(level) - 1e-6));
-  const float all = std::accumulate(seen_.chips.begin(), seen_.chips.end(), 1e-30F);
-  const auto from = std::min(seen_.chips.end(), most + steps);
-  return static_cast<double>(std::accumulate(from, seen_.chips.end(), 0.0F) / all);
-}
-
 }  // namespace ngdsp

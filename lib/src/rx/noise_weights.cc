@@ -18,10 +18,7 @@ constexpr float kLeastPower = 1e-30F;
 
 }  // namespace
 
-void NoiseWeights::restart() {
-  end_ = 0;
-  stretches_.clear();
-}
+void NoiseWeights::restart() { *this = NoiseWeights(std::move(known_)); }
 
 void NoiseWeights::learn(ChipBuffer& chips, std::int64_t end) {
   const std::int64_t from = std::max(chips.begin(), end_ - kBesideChips);

@@ -24,9 +24,6 @@ class BurstModel {
   /// successive chips, about 1 where there is background alone, any scale of 0 ... 1e30. As many weights.
   void weigh(Span<const float> power, Span<float> weights);
 
-  /// Share of the chips seen lately whose level was at least `level` times the commonest one.
-  double share_above(double level) const;
-
  private:
   struct Seen {  // of the chips that passed, expected
     States chips{}, left{}, drawn{}, power{};

@@ -25,7 +25,7 @@ constexpr double kGuardChips = 64;          // quiet chips before the earliest a
 constexpr double kDelaySpreadChips = 4096;  // the frame begins anywhere within this many chips
 
 constexpr int kPulseChips = 8, kPulseSteps = 32;  // of the matched filter for chip_variance(): reach, grid
-constexpr double kInterfererChips = 1024;  // an interferer begins within so many of the frame
+constexpr double kInterfererChips = 1024;         // an interferer begins within so many of the frame
 
 struct Trial {
   std::vector<std::uint8_t> payload, interferer;
@@ -65,14 +65,16 @@ class Link {
     return std::nullopt;
   }
 
-  /// Variance of the noise in a chip of the last frame's stream: that of the samples under the matched filter.
+  /// Variance of the noise in a chip of the last frame's stream: that of the samples under the matched
+  /// filter.
   double chip_variance(std::int64_t chip) const {
     const Span<const float> variance = line_->noise().variance();
     const double spc = fs_ / encoder_.profile().chip_rate_hz;
     // A chip's weight counts for its four samples, whose middle lies 3/8 chip behind the first.
     const double middle = (static_cast<double>(chip) + 0.375) * spc;
     double sum = 0, energy = 0;
-    for (auto i = std::llround(middle - kPulseChips * spc); i <= std::llround(middle + kPulseChips * spc); ++i) {
+    for (auto i = std::llround(middle - kPulseChips * spc); i <= std::llround(middle + kPulseChips * spc);
+         ++i) {
       const double steps = std::abs(static_cast<double>(i) - middle) / spc * kPulseSteps;
       const double share = pulse_energy_[static_cast<std::size_t>(std::lround(steps))];
       const bool held = i >= 0 && i < static_cast<std::int64_t>(variance.size());
@@ -212,7 +214,8 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
     const int first_sequence = config.profile.first_sequence(config.payload_bytes);
     const int sequences = config.profile.class_of(first_sequence).sequences;
     ReceiverConfig listener = receiver_config(config, fs);
-    if (config.genie) listener.known_variance = [&link](std::int64_t chip) { return link.chip_variance(chip); };
+    if (config.genie)
+      listener.known_variance = [&link](std::int64_t chip) { return link.chip_variance(chip); };
     Result<Receiver> receiver = Receiver::create(
         listener, [&](const ReceivedFrame& f) { heard.push_back(f); },
         [&](const CandidateTrace& t) {

@@ -13,10 +13,10 @@ namespace ngdsp {
 namespace {
 
 constexpr std::size_t kStates = BurstModel::kStates;
-constexpr std::size_t kUnitState = 2;     // levels from 6 dB below the background to 39 above
-constexpr float kMemoryChips = 65536;     // over which what was seen is forgotten
-constexpr float kLargestPower = 20;       // of the highest level: what is above is taken for that
-constexpr float kPriorDraws = 1;          // expected draws of every level that were never seen
+constexpr std::size_t kUnitState = 2;               // levels from 6 dB below the background to 39 above
+constexpr float kMemoryChips = 65536;               // over which what was seen is forgotten
+constexpr float kLargestPower = 20;                 // of the highest level: what is above is taken for that
+constexpr float kPriorDraws = 1;                    // expected draws of every level that were never seen
 constexpr float kPriorLeft = 1, kPriorStayed = 50;  // and how often a level was left, of so many chips
 static_assert(sizeof(Vector) == sizeof(BurstModel::States), "a vector holds all states");
 

@@ -52,8 +52,7 @@ void ChipBuffer::RowSums::discard(std::ptrdiff_t dead) {
 
 void ChipBuffer::RowSums::refresh_groups(std::size_t from, std::size_t to) {
   for (std::size_t g = from / kGroupRows; g * kGroupRows < to; ++g)
-    groups[g] =
-        sum_of(rows.data() + g * kGroupRows, std::min(kGroupRows, rows.size() - g * kGroupRows));
+    groups[g] = sum_of(rows.data() + g * kGroupRows, std::min(kGroupRows, rows.size() - g * kGroupRows));
 }
 
 double ChipBuffer::RowSums::sum(std::size_t from, std::size_t to) const {

@@ -48,7 +48,8 @@ void find_fingers(std::vector<cf64>& response, double length, double least, doub
     for (std::size_t d = 0; d < response.size(); ++d)
       response[d] -= f.gain * length *
                      rc_pulse(kFirstDelay + static_cast<double>(d) * kDelayStep - f.delay_chips, rolloff);
-    // Beyond the first or the last delay a peak is found again at the same place: two paths there have no fit.
+    // Beyond the first or the last delay a peak is found again at the same place: two paths there have no
+    // fit.
     const auto same = std::find_if(fingers.begin(), fingers.end(), [&f](const Finger& other) {
       return std::abs(other.delay_chips - f.delay_chips) < kSlopeStep;
     });

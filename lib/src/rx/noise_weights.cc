@@ -39,7 +39,8 @@ void NoiseWeights::learn_again(ChipBuffer& chips) {
     return chips.noise_power(static_cast<double>(s.first), static_cast<std::size_t>(s.last - s.first));
   };
   const auto fell = [&power](const Stretch& s) { return power(s) < kLearnAgainPower * s.power; };
-  for (auto from = stretches_.begin(); (from = std::find_if(from, stretches_.end(), fell)) != stretches_.end();) {
+  for (auto from = stretches_.begin();
+       (from = std::find_if(from, stretches_.end(), fell)) != stretches_.end();) {
     const auto to = std::find_if_not(from, stretches_.end(), fell);
     weigh(chips, from->first, std::prev(to)->last);
     for (; from != to; ++from) from->power = power(*from);
@@ -78,7 +79,8 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
   }
   const auto length = static_cast<float>(count) / static_cast<float>(pieces);
   for (std::size_t p = 0; p < pieces; ++p) {
-    const float before = floors[p > 0 ? p - 1 : 0], here = floors[p], after = floors[std::min(p + 1, pieces - 1)];
+    const float before = floors[p > 0 ? p - 1 : 0], here = floors[p],
+                after = floors[std::min(p + 1, pieces - 1)];
     float floor = 0.5F * (before + here);
     const std::size_t half = (begin(p) + begin(p + 1)) / 2;
     // By factors of a step from chip to chip.
@@ -89,7 +91,8 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
   }
   std::vector<float> all(count);
   model_.weigh(power_, Span<float>(all));
-  chips.set_weights(first, Span<const float>(all).subspan(static_cast<std::size_t>(first - from), weights_.size()));
+  chips.set_weights(first,
+                    Span<const float>(all).subspan(static_cast<std::size_t>(first - from), weights_.size()));
 }
 
 }  // namespace ngdsp

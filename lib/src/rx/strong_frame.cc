@@ -67,8 +67,8 @@ void StrongFrame::take_out_response(ChipBuffer& chips, Canceller& canceller, con
   part.fingers.clear();
   work_->straight.respond(chips, frame.timing, frame.turns, replica, {1.0}, replica.chips(),
                           StraightFrame::kFirstHalf, response);
-  const double shared = chips.mean_weight(frame.timing.chip, replica.chips()) *
-                        static_cast<double>(replica.chips());
+  const double shared =
+      chips.mean_weight(frame.timing.chip, replica.chips()) * static_cast<double>(replica.chips());
   for (cf64& r : response) r /= std::max(shared, 1e-30);
   std::vector<double> gram(kHalves * kHalves);
   for (std::size_t i = 0; i < kHalves; ++i)

@@ -42,8 +42,8 @@ struct PacketErrorConfig {
                                              ///< and receiver input; not with taps, modulation or noise
   bool genie = false;         ///< the receiver is told the variance of the scenario's noise in every chip
   double sample_rate_hz = 0;  ///< 0 = the profile's
-  double carrier_hz = -1;                    ///< -1 = the profile's
-  double detection_threshold = 0;            ///< of the receiver; 0 = its default
+  double carrier_hz = -1;     ///< -1 = the profile's
+  double detection_threshold = 0;  ///< of the receiver; 0 = its default
   double vetting_threshold = 0;
 };
 

@@ -1,4 +1,5 @@
-// The received stream as four chip-rate streams a quarter chip apart, and beside it what each chip counts for.
+// The received stream as four chip-rate streams a quarter chip apart, and beside it what each chip counts
+// for.
 #pragma once
 
 #include <cmath>
@@ -110,7 +111,9 @@ class ChipBuffer {
   double mean(const RowSums& sums, Rows rows) const;
   double mean_square(double chip, std::size_t count) const;
   std::ptrdiff_t index(LanePosition p) const { return static_cast<std::ptrdiff_t>(p.row - first_row_); }
-  static Lane& at(std::vector<Lane>& lanes, LanePosition p) { return lanes[static_cast<std::size_t>(p.lane)]; }
+  static Lane& at(std::vector<Lane>& lanes, LanePosition p) {
+    return lanes[static_cast<std::size_t>(p.lane)];
+  }
   static const Lane& at(const std::vector<Lane>& lanes, LanePosition p) {
     return lanes[static_cast<std::size_t>(p.lane)];
   }

@@ -36,8 +36,8 @@ struct FrameBlock {
   double chips = 0;  ///< how many it counts for: sum w
   double share = 0;  ///< of how many it has: the mean of w
   double weight =
-      0;       ///< 1/s^2, s^2 the power of the buffer's chips of weight 1: noise, for frames far below it
-  cf64 known;  ///< preamble: its correlation with the sequence
+      0;         ///< 1/s^2, s^2 the power of the buffer's chips of weight 1: noise, for frames far below it
+  cf64 known;    ///< preamble: its correlation with the sequence
   cf64 squares;  ///< symbols: sum y^2
   double energy = 0;  ///< symbols: sum |y|^2
 

@@ -16,8 +16,8 @@ using KnownVariance = std::function<double(std::int64_t chip)>;
 
 /// Sets the weights of a ChipBuffer: what a BurstModel makes of the power of its chips, over that of the
 /// quieter ones around them. So weights tell bursts apart from what lies between, not how the floor moves,
-/// whether that is noise or frames: blocks know that by their power. Frames hide bursts: where they were taken
-/// out, weights are learned again.
+/// whether that is noise or frames: blocks know that by their power. Frames hide bursts: where they were
+/// taken out, weights are learned again.
 class NoiseWeights {
  public:
   explicit NoiseWeights(KnownVariance known = {}) : known_(std::move(known)) {}

@@ -17,6 +17,9 @@ int run_rx(const Arguments& args);
 int run_sweep(const Arguments& args);
 int run_access(const Arguments& args);
 int run_ura(const Arguments& args);
+int run_reach(const Arguments& args);
+int run_mask(const Arguments& args);
+int run_survey(const Arguments& args);
 int run_doctor(const Arguments& args);
 
 }  // namespace ngplc_app

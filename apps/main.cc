@@ -27,6 +27,9 @@ constexpr Command kCommands[] = {
     {"sweep", run_sweep, "measure packet error rates; false alarms on noise"},
     {"access", run_access, "measure random access: overlapping frames of many nodes"},
     {"ura", run_ura, "unsourced random access: many senders at once, messages lost"},
+    {"reach", run_reach, "compute a grid of cables and loads: which nodes the hub hears"},
+    {"mask", run_mask, "what a transmit signal puts on the mains, against the limits"},
+    {"survey", run_survey, "what a recording holds: spectrum, lines, impulses, mains, needed levels"},
     {"doctor", run_doctor, "check this installation"},
 };
 
@@ -38,6 +41,12 @@ void print_help() {
       "stderr, from SPDLOG_LEVEL on (info). Exit codes: 0 done, 1 failed, 2 wrong usage.\n");
 }
 
+std::string command_names() {
+  std::string names;
+  for (const Command& command : kCommands) names += (names.empty() ? "" : ", ") + std::string(command.name);
+  return names;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,8 +56,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const Arguments words(argv + 1, argv + argc);
   if (words.empty()) {
-    spdlog::error(
-        "no command given, expected one of tx, channel, rx, sweep, access, ura, doctor (ngplc --help)");
+    spdlog::error("no command given, expected one of {} (ngplc --help)", command_names());
     return kUsage;
   }
   if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
@@ -74,8 +82,6 @@ int main(int argc, char** argv) {
       return kFailed;
     }
   }
-  spdlog::error(
-      "unknown command \"{}\", expected one of tx, channel, rx, sweep, access, ura, doctor (ngplc --help)",
-      words[0]);
+  spdlog::error("unknown command \"{}\", expected one of {} (ngplc --help)", words[0], command_names());
   return kUsage;
 }

@@ -29,10 +29,16 @@ std::string heading(const std::string& png_path, const std::string& title, const
 
 std::string script(const std::string& png_path, const LinePlot& plot) {
   std::string text = heading(png_path, plot.title, plot.x_label, plot.y_label);
-  text += "set grid\nset key top left\nset offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03\nplot ";
+  if (plot.from_zero) text += "set xrange [0:*]\n";
+  text += "set grid\nset key " + plot.key + "\n";
+  text += "set offsets graph 0.03, graph 0.03, graph 0.03, graph 0.03\nplot ";
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
-    text += fmt::format("{}'-' using 1:2 with linespoints linecolor {} pointtype {} linewidth {} title {}",
-                        i ? ", " : "", i + 1, i == 0 ? 7 : 6, i == 0 ? 3 : 1, quoted(plot.series[i].title));
+    const LineSeries& series = plot.series[i];
+    std::string look = fmt::format("linespoints pointtype {} linewidth {}", i == 0 ? 7 : 6, i == 0 ? 3 : 1);
+    if (series.style == LineSeries::Style::kLine) look = "lines linewidth 2";
+    if (series.style == LineSeries::Style::kPoints) look = "points pointtype 7";
+    text += fmt::format("{}'-' using 1:2 with {} linecolor {} title {}", i ? ", " : "", look, i + 1,
+                        quoted(series.title));
   }
   text += "\n";
   for (const auto& series : plot.series) {
@@ -81,6 +87,73 @@ std::string script(const std::string& png_path, const RatePlot& plot) {
   return text;
 }
 
+const char* style_of(Panel::Style style) {
+  switch (style) {
+    case Panel::Style::kLine:
+      return "lines linewidth 1.5";
+    case Panel::Style::kThin:
+      return "lines linewidth 0.7";
+    case Panel::Style::kLimit:
+      return "lines linewidth 2.5 dashtype 2";
+    case Panel::Style::kMarks:
+      break;
+  }
+  return "points pointtype 11 pointsize 1";
+}
+
+std::string range(const char* axis, double low, double high) {
+  return low < high ? fmt::format("set {}range [{:g}:{:g}]\n", axis, low, high)
+                    : fmt::format("set {}range [*:*]\n", axis);
+}
+
+std::string text_panel(const Panel& panel) {
+  std::string text =
+      "unset border\nunset tics\nunset key\nunset xlabel\nunset ylabel\nset xrange [0:1]\nset yrange [0:1]\n";
+  for (std::size_t i = 0; i < panel.text.size(); ++i) {
+    text += fmt::format("set label {} {} at graph 0, graph {:g} font 'Monospace,10'\n", i + 1,
+                        quoted(panel.text[i]), 1.0 - 0.055 * static_cast<double>(i));
+  }
+  return text + "plot NaN notitle\nunset label\nset border\nset tics\nset key\n";
+}
+
+std::string diagram(const Panel& panel, std::size_t number) {
+  std::string text;
+  for (std::size_t i = 0; i < panel.series.size(); ++i) {
+    text += fmt::format("$p{}s{} << EOD\n", number, i);
+    for (const auto& [x, y] : panel.series[i].points) text += fmt::format("{:.9g} {:g}\n", x, y);
+    // A point that is no number keeps an empty series legal.
+    text += panel.series[i].points.empty() ? "NaN NaN\nEOD\n" : "EOD\n";
+  }
+  text += "set xlabel " + quoted(panel.x_label) + (panel.key_below ? " offset 0,0.7" : " offset 0,0") +
+          "\nset ylabel " + quoted(panel.y_label) + "\n";
+  text += panel.key_below ? "set key outside below maxcols 3 samplen 3\n"
+                          : "set key inside top right samplen 2 spacing 0.9 opaque\n";
+  text += panel.log_x ? "set logscale x\n" : "unset logscale x\n";
+  text += range("x", panel.x_low, panel.x_high) + range("y", panel.y_low, panel.y_high) + "plot ";
+  for (std::size_t i = 0; i < panel.series.size(); ++i) {
+    const Panel::Series& s = panel.series[i];
+    text += fmt::format("{}$p{}s{} using 1:2 with {} linecolor {} {}", i ? ", " : "", number, i,
+                        style_of(s.style), s.color, s.title.empty() ? "notitle" : "title " + quoted(s.title));
+  }
+  return text + "\n";
+}
+
+std::string script(const std::string& png_path, const PlotPage& page) {
+  const auto rows = (static_cast<int>(page.panels.size()) + page.columns - 1) / page.columns;
+  std::string text =
+      fmt::format("set terminal pngcairo noenhanced size {},{} font 'Sans,10'\nset output {}\n",
+                  page.width_px, page.height_px, quoted(png_path));
+  text += fmt::format("set grid\nset multiplot layout {},{}", rows, page.columns);
+  if (!page.title.empty()) text += " title " + quoted(page.title) + " font 'Sans,13'";
+  text += "\n";
+  for (std::size_t i = 0; i < page.panels.size(); ++i) {
+    const Panel& panel = page.panels[i];
+    text += "set title " + quoted(panel.title) + "\n";
+    text += panel.text.empty() ? diagram(panel, i) : text_panel(panel);
+  }
+  return text + "unset multiplot\n";
+}
+
 ngdsp::Status draw(const std::string& png_path, const std::string& text) {
   if (gnuplot_version().empty()) {
     return ngdsp::Error{png_path + ": cannot draw: gnuplot not found, expected the package gnuplot-nox"};
@@ -116,6 +189,10 @@ ngdsp::Status write_rate_plot(const std::string& png_path, const RatePlot& plot)
 
 ngdsp::Status write_line_plot(const std::string& png_path, const LinePlot& plot) {
   return draw(png_path, script(png_path, plot));
+}
+
+ngdsp::Status write_page(const std::string& png_path, const PlotPage& page) {
+  return draw(png_path, script(png_path, page));
 }
 
 }  // namespace ngplc_app

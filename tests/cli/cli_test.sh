@@ -3,6 +3,7 @@
 set -uo pipefail
 ngplc=$1
 command -v jq >/dev/null || { echo "jq is not installed"; exit 77; }
+grids=$(dirname "$(readlink -f "$0")")/../../testvectors/grids
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -46,7 +47,7 @@ expect 0 "" "$ngplc" --help
 expect 0 "" "$ngplc" --version
 expect 2 "no command" "$ngplc"
 expect 2 "unknown command" "$ngplc" fly
-for command in tx channel rx sweep access ura doctor; do
+for command in tx channel rx sweep access ura reach mask survey doctor; do
   expect 0 "" "$ngplc" "$command" --help
   check "$command --help names its use" grep -q "Usage: ngplc $command" out.txt
   expect 2 "unrecognised option.*$command --help" "$ngplc" "$command" --no-such-option
@@ -70,6 +71,17 @@ expect 2 "ka is 2.5" "$ngplc" ura --ka 2.5
 expect 2 "ka is 100000" "$ngplc" ura --ka 100000
 expect 2 "pupe is 2" "$ngplc" ura --pupe 2
 expect 2 "trials" "$ngplc" ura --trials -1
+expect 2 "either a recording or --profile" "$ngplc" mask
+expect 2 "either a recording or --profile" "$ngplc" mask a --profile fcc
+expect 2 "unknown rule" "$ngplc" mask --profile cenelec-a --seconds 0.1 --rule none
+expect 2 "unknown profile" "$ngplc" mask --profile nowhere
+expect 2 "level-dbuv" "$ngplc" mask --profile cenelec-a --level-dbuv 1000
+expect 1 "radio profile" "$ngplc" mask --profile srd868 --rule fcc-15.113
+expect 1 "sample rate is 192000" "$ngplc" mask --profile cenelec-a --seconds 0.1 --sample-rate-hz 192000 --rule fcc-15.113
+expect 2 "no recording given" "$ngplc" survey
+expect 2 "band-hz" "$ngplc" survey a --band-hz 5
+expect 2 "LOW below HIGH" "$ngplc" survey a --band-hz 5:4
+expect 1 "does-not-exist" "$ngplc" survey does-not-exist
 expect 2 "taps" "$ngplc" sweep --taps nonsense
 expect 2 "need --hub" "$ngplc" rx a --spool b
 expect 2 "argument.*invalid" "$ngplc" sweep --frames many
@@ -263,6 +275,78 @@ check "a table" grep -q "cpu/s" out.txt
 if command -v gnuplot >/dev/null; then
   expect 0 "" "$ngplc" access --load 0.02,0.03 --frames 2 --plot access.png
   check "a picture of loss over load" [ "$(head -c 4 access.png | tail -c 3)" = PNG ]
+fi
+
+# Reach: wrong use, bad grids, one object a node and one for the grid, pictures.
+expect 2 "no grid" "$ngplc" reach
+expect 2 "payload" "$ngplc" reach --grid "$grids/quiet-house.toml" --payload 17
+expect 2 "level-dbuv is 200" "$ngplc" reach --grid "$grids/quiet-house.toml" --level-dbuv 200
+expect 2 "carrier_hz" "$ngplc" reach --grid "$grids/quiet-house.toml" --profile srd868
+expect 1 "missing.toml: cannot be opened" "$ngplc" reach --grid missing.toml
+sed 's/length_m = [0-9]*/length_m = 0/' "$grids/quiet-house.toml" >short.toml
+expect 1 "short.toml: .*length_m is 0" "$ngplc" reach --grid short.toml
+expect 0 "" "$ngplc" reach --grid "$grids/quiet-house.toml"
+check "a line for the grid" grep -q "10 of 10 nodes direct" out.txt
+expect 0 "" "$ngplc" reach --grid "$grids/ev-street.toml" --json
+check "keys of a grid" jq -es 'length == 41 and all(.[:-1][]; has("node") and has("phase") and has("distance_m")
+  and has("access_ohm") and has("hub_phase") and has("attenuation_db") and has("snr_db") and has("ebn0_db") and has("margin_db")
+  and has("reach") and has("relay") and has("relay_margin_db")) and (.[-1] | .nodes == 40 and .direct + .relayed <= 40
+  and .threshold_ebn0_db == 1.6 and .direct_share <= .reached_share)' out.txt >/dev/null
+if command -v gnuplot >/dev/null; then
+  expect 0 "" "$ngplc" reach --grid "$grids/quiet-house.toml" --plot reach.png --spectrum spectrum.png
+  check "two pictures" [ "$(head -qc 4 reach.png spectrum.png | tr -dc PNG)" = PNGPNG ]
+  expect 1 "no/such.*cannot write" "$ngplc" reach --grid "$grids/quiet-house.toml" --plot no/such/a.png
+fi
+
+# Emission: a signal at its highest legal level passes, 1 dB more fails; bad recordings name the file.
+mask_summary='select(.type == "mask")'
+expect 0 "need 1 s" "$ngplc" mask --profile cenelec-a --seconds 0.4 --json
+check "every limit with its basis" jq -es 'map(select(.type == "limit")) | length == 7 and
+  all(.[]; (.basis | IN("confirmed", "unconfirmed", "own")) and has("source") and (.judged or has("why_not")))' out.txt >/dev/null
+highest=$(jq -r "$mask_summary | .highest_rms_dbuv - 0.01" out.txt)
+rms=$(jq -r "$mask_summary | .rms_dbuv" out.txt)
+for step in 0 1; do
+  level=$(jq -n "120 + $highest - $rms + $step")
+  expect 0 "" "$ngplc" mask --profile cenelec-a --seconds 0.4 --level-dbuv "$level" --json
+  check "$step dB above the highest level" [ "$(jq -r "$mask_summary | .passes" out.txt)" = "$([ $step = 0 ] && echo true || echo false)" ]
+done
+expect 0 "" "$ngplc" mask good --json --points
+check "a recording's rule is its profile's" [ "$(jq -r "$mask_summary | .rule" out.txt)" = en50065-a ]
+check "a point a tuning" jq -es 'map(select(.type == "point")) | length > 900 and all(.[]; .peak_dbuv >= .average_dbuv)' out.txt >/dev/null
+expect 1 "odd.sigmf-data" "$ngplc" mask odd
+expect 1 "rate.*44100 Hz, expected at least 190000" "$ngplc" mask rate --no-hash
+expect 2 "names no rule" "$ngplc" mask profile --no-hash
+expect 0 "" "$ngplc" tx float --random 1 --datatype rf32_le
+jq 'del(.global."core:sha512")' float.sigmf-meta >nan.sigmf-meta
+cp float.sigmf-data nan.sigmf-data
+printf '\0\0\300\177' | dd of=nan.sigmf-data bs=4 seek=100 conv=notrunc status=none
+expect 1 "nan.sigmf-data: 1 samples are no numbers" "$ngplc" mask nan
+if command -v gnuplot >/dev/null; then
+  expect 0 "" "$ngplc" mask good --plot mask.png
+  check "a picture of levels and limits" [ "$(head -c 4 mask.png | tail -c 3)" = PNG ]
+  expect 1 "cannot|folder" "$ngplc" mask good --plot no/such/folder/a.png
+fi
+
+# Survey: noise of known power, and what is wrong with a recording.
+expect 0 "" "$ngplc" tx nothing --random 0 --gap-s 4 --datatype ri16_le
+expect 0 "" "$ngplc" channel nothing white --noise-dbfs -30 --tone 50000@-40
+expect 0 "" "$ngplc" survey white --signal-dbfs -50 --json
+check "noise, its line and the levels needed" jq -e '(.rms_dbfs + 29.6 | fabs) < 0.1 and .traits == ["white"] and
+  (.lines | length) == 1 and (.lines[0].frequency_hz - 50000 | fabs) < 12 and (.mains.locked | not) and
+  (.links | length) == 6 and all(.links[]; .margin_db > -30 and .margin_db < 30)' out.txt >/dev/null
+expect 0 "" "$ngplc" survey white good --json
+check "one object a recording" [ "$(jq -s length out.txt)" = 2 ]
+expect 1 "odd.sigmf-data" "$ngplc" survey white odd --json
+check "the good one is surveyed beside a bad one" [ "$(jq -s length out.txt)" = 1 ]
+expect 1 "nan.sigmf-data: 1 samples are no numbers" "$ngplc" survey nan
+expect 1 "silent" "$ngplc" survey nothing
+expect 1 "start-s" "$ngplc" survey white --start-s 100
+expect 1 "holds nothing|band" "$ngplc" survey white --band-hz 1e6:2e6
+expect 2 "folder" "$ngplc" survey white good --plot page.png
+if command -v gnuplot >/dev/null; then
+  mkdir pages
+  expect 0 "" "$ngplc" survey white good --plot pages
+  check "a page a recording" [ "$(head -qc 4 pages/white.png pages/good.png | tr -cd PNG)" = PNGPNG ]
 fi
 
 echo "$checks checks, $failed failed"

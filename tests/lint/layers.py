@@ -31,12 +31,12 @@ OUTSIDE = {
     "gnuradio": r"gnuradio/|pmt/", "uhd": r"uhd", "sound": r"alsa/", "boost": r"boost/", "spdlog": r"spdlog/",
     "fmt": r"fmt/", "sqlite": r"sqlite3|SQLiteCpp/", "http": r"httplib", "mqtt": r"mqtt/", "metrics": r"prometheus/",
     "modbus": r"modbus", "serial": r"libserialport", "systemd": r"systemd/", "postgres": r"libpq|postgresql/",
-    "nats": r"nats", "gtest": r"gtest/|gmock/", "benchmark": r"benchmark/",
+    "nats": r"nats", "eigen": r"Eigen/", "gtest": r"gtest/|gmock/", "benchmark": r"benchmark/",
 }
 # What a room may use of them: in its sources, and in its public headers.
 SOURCES_USE = {
     "base": {"volk", "fftw"}, "waveform": {"volk", "toml"}, "fec": {"volk"}, "tx": {"volk"},
-    "channel": {"volk", "toml"}, "rx": {"volk"}, "io": {"volk", "openssl", "json"}, "eval": {"volk", "boost"},
+    "channel": {"volk", "toml", "eigen"}, "rx": {"volk"}, "io": {"volk", "openssl", "json"}, "eval": {"volk", "boost"},
     "wire": {"json"}, "link": {"openssl"},
 }
 SOURCES_USE = {room: used | ({"liquid"} if LIBRARY[room] == "ngdsp" else set()) for room, used in SOURCES_USE.items()}
@@ -145,6 +145,7 @@ CASES = [
     ("lib/src/base/fft.cc", '<fftw3.h>', None),
     ("lib/src/io/a.cc", '<nlohmann/json.hpp>', None),
     ("lib/src/link/a.cc", '<openssl/evp.h>', None),
+    ("lib/src/channel/b.cc", '<Eigen/Dense>', None),
     ("lib/src/eval/a.cc", '<boost/math/distributions/binomial.hpp>', None),
     ("lib/include/ngwire/wire/a.h", '<nlohmann/json_fwd.hpp>', None),
     ("lib/include/ngdsp/eval/a.h", '"ngdsp/channel/x.h"', None),
@@ -167,6 +168,7 @@ CASES = [
     ("lib/src/tx/a.cc", '<zmq.h>', "(zmq)"),
     ("lib/src/tx/b.cc", '<boost/math/distributions/binomial.hpp>', "(boost)"),
     ("lib/src/wire/d.cc", '<sys/socket.h>', "(sockets)"),
+    ("lib/src/rx/h.cc", '<Eigen/Dense>', "(eigen)"),
     ("lib/src/rx/f.cc", '<gnuradio/block.h>', "(gnuradio)"),
     ("lib/src/io/b.cc", '<uhd/version.hpp>', "(uhd)"),
     ("lib/include/ngdsp/base/a.h", '<volk/volk.h>', "public header of base includes volk/volk.h"),

@@ -21,10 +21,10 @@ using ngdsp::cf32;
 using ngdsp::Profile;
 using ngdsp::Span;
 
-/// The folder of the environment's NGPLC_SHARED_DATA, or the one given to CMake.
-inline std::string folder() {
+/// A folder of the environment's NGPLC_SHARED_DATA, or of the one given to CMake.
+inline std::string folder(const std::string& name = "recordings") {
   const char* other = std::getenv("NGPLC_SHARED_DATA");
-  return std::string(other ? other : NGPLC_SHARED_DATA) + "/recordings";
+  return std::string(other ? other : NGPLC_SHARED_DATA) + "/" + name;
 }
 
 /// A test that needs them. SetUp skips it, with the reason, where the folder is absent.

@@ -12,6 +12,7 @@
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/channel/impairments.h"
+#include "ngdsp/eval/noise_survey.h"
 #include "ngdsp/eval/packet_error.h"
 #include "ngdsp/rx/chip_buffer.h"
 #include "ngdsp/rx/despreader.h"
@@ -242,6 +243,56 @@ TEST_F(Recordings, RadioProfilesHearNothingInForeignTraffic) {
     const std::string profile = name.rfind("ism868", 0) == 0 ? "srd868" : "srd433";
     EXPECT_EQ(recordings::frames_heard(r, *ngdsp::find_profile(profile), 2), 0) << name;
   }
+}
+
+// ---- Surveys ----
+
+ngdsp::NoiseSurvey survey_of(const std::string& name) {
+  Recording r;
+  recordings::load(name, r);
+  const bool real = r.complex.empty();
+  std::vector<cf32> samples = r.complex;
+  if (real) samples.assign(r.real.begin(), r.real.end());
+  const auto survey =
+      ngdsp::survey_noise(Span<const cf32>(samples), {r.sample_rate_hz, r.center_hz, real, {}});
+  EXPECT_TRUE(survey) << survey.error();
+  return survey ? *survey : ngdsp::NoiseSurvey{};
+}
+
+// DCF77's carrier, whose frequency is a standard, is the strongest line; the signal keyed once a second is no
+// rhythm of the mains.
+TEST_F(Recordings, SurveyFindsTheCarrierOfDcf77) {
+  for (const std::string& name : recordings::names("dcf77")) {
+    const ngdsp::NoiseSurvey s = survey_of(name);
+    EXPECT_EQ(s.noise_class, "narrow-band") << name;
+    ASSERT_FALSE(s.spectrum.lines.empty());
+    const auto strongest =
+        std::max_element(s.spectrum.lines.begin(), s.spectrum.lines.end(),
+                         [](const auto& a, const auto& b) { return a.level_dbfs < b.level_dbfs; });
+    EXPECT_NEAR(strongest->frequency_hz, 77500, 0.2) << name;
+    EXPECT_FALSE(s.mains.locked) << name;
+  }
+}
+
+// Background noise around 157 kHz is Gaussian but coloured, and no impulses are in it.
+TEST_F(Recordings, SurveyOfBackgroundNoise) {
+  for (const std::string& name : recordings::names("lf_157khz")) {
+    const ngdsp::NoiseSurvey s = survey_of(name);
+    EXPECT_EQ(s.noise_class, "coloured") << name;
+    EXPECT_NEAR(s.kurtosis, 2, 0.05) << name;
+    EXPECT_LT(s.impulses_per_s, 0.2) << name;
+    EXPECT_TRUE(!s.mains.locked || std::abs(s.mains.frequency_hz - 50) < 0.1) << name;
+    EXPECT_EQ(ngdsp::link_needs(s).size(), 3U) << name;
+  }
+}
+
+TEST_F(Recordings, SurveyFindsTheMains) {
+  const ngdsp::NoiseSurvey s = survey_of("mains50_025");
+  ASSERT_FALSE(s.spectrum.lines.empty());
+  EXPECT_EQ(s.noise_class, "narrow-band");
+  EXPECT_TRUE(std::any_of(s.spectrum.lines.begin(), s.spectrum.lines.end(), [](const auto& l) {
+    return std::abs(l.frequency_hz - 50) < 0.2 && l.level_dbfs > -25;
+  }));
 }
 
 }  // namespace

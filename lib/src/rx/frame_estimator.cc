@@ -15,9 +15,12 @@ constexpr std::size_t kPieceChips = 448;
 constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
 constexpr int kNearHalves = 8;             // half chips beside the paths that are known
-// |response|^2 over noise is exponential(1) on noise; about 30 independent delays: 1 in 700 frames.
-constexpr double kFingerStatistic = 10;
-constexpr double kFingerCost = 4;  // nats off the metric for the choice of a further path
+// |response|^2 over noise, exponential(1) on noise, from which a path is taken out. What is left of a true
+// one is its statistic; a false one, in 3 of 100 frames with 30 independent delays, leaves as much.
+constexpr double kFingerStatistic = 7;
+// Nats off the metric for a further path: the best of 30 delays beside a metric of 100 to 400 makes e^8 as
+// many ways to reach it on noise.
+constexpr double kFingerCost = 8;
 
 }  // namespace
 
@@ -205,7 +208,7 @@ void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesi
   left_ = response_;
   find_fingers(left_, weighted_chips, kFingerStatistic * weighted_chips, p.rolloff, out.fingers);
   for (std::size_t l = 1; l < out.fingers.size(); ++l)
-    out.metric += std::norm(out.fingers[l].gain) * weighted_chips - kFingerCost;
+    out.metric += std::max(0.0, std::norm(out.fingers[l].gain) * weighted_chips - kFingerCost);
   fit_fingers(response_, weighted_chips, p.rolloff, out.fingers);
   out.timing.chip += out.fingers.front().delay_chips;
   const double strongest = out.fingers.front().delay_chips;

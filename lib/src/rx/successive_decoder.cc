@@ -23,7 +23,7 @@ constexpr struct {
   double threshold;
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 7;        // where frames hide each other
+constexpr double kDetectionThresholdBusy = 6.3;      // where frames hide each other
 // So many times more hits than noise has alone are traffic.
 constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
@@ -56,14 +56,18 @@ constexpr int kMaxPasses = 12;
 // over waits for the next step.
 constexpr int kMaxVettings = 3000;
 constexpr std::uint64_t kMaxPaths = 64000;
-constexpr double kVetAgainPower = 0.9;  // of the power at the last vetting, below which it no longer serves
+constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
+constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
-constexpr double kStrainedPower = 3;    // of the noise floor, where all frames should be gone
+// Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
+// longest.
+constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
 constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
 constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
-constexpr double kEstimateAgainPower = 0.4;  // of that at a frame's last estimate
-constexpr double kTryAgainPower = 0.9;       // of that at the last decoding
+// Of the power at a frame's last estimate; an estimate of several paths has more to gain.
+constexpr double kEstimateAgainPower = 0.4, kEstimatePathsAgainPower = 0.6;
+constexpr double kTryAgainPower = 0.9;  // of that at the last decoding
 
 }  // namespace
 
@@ -296,9 +300,11 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   // One length behind the newest chips every frame was complete a while ago.
   const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
   const std::int64_t settled = end - shortest - shortest / 2;
+  const auto paths = static_cast<std::size_t>(std::count_if(
+      taken.begin(), taken.end(), [](const Taken& t) { return t.estimate.fingers.size() > 1; }));
   strained = settled > chips.begin() &&
              chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
-                 kStrainedPower * floor;
+                 (2 * paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
   counters.strained_steps += strained;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
@@ -420,7 +426,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < kVetAgainPower * c.vetted_power) vet(chips, c, power, vetters.front());
+  if (power < kStalePower * c.vetted_power) vet(chips, c, power, vetters.front());
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);
@@ -541,7 +547,8 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     const auto first = static_cast<std::int64_t>(t.estimate.timing.chip);
     if (first - FrameReader::kMarginChips < chips.begin()) continue;
     const double power = chips.mean_power(static_cast<double>(first), length);
-    if (power > kEstimateAgainPower * t.power) continue;
+    if (power > (t.estimate.fingers.size() > 1 ? kEstimatePathsAgainPower : kEstimateAgainPower) * t.power)
+      continue;
     t.power = power;
     ++counters.estimates;
     const FrameEstimate before = t.estimate;

@@ -1,4 +1,4 @@
-// Fields of a TOML table.
+// Typed fields of a TOML table, with errors that name file, line and field.
 #pragma once
 
 #include <toml++/toml.h>
@@ -61,6 +61,14 @@ class TableReader {
     if (!error_.empty()) return;
     std::ostringstream out;
     out << source_ << ":" << n.source().begin.line << ": " << prefix_ << key << " has type " << n.type()
+        << ", expected " << expected;
+    error_ = out.str();
+  }
+  /// Of the right type, but not a value that is known.
+  void complain_value(const char* key, const std::string& found, const std::string& expected) {
+    if (!error_.empty()) return;
+    std::ostringstream out;
+    out << source_ << ":" << table_.get(key)->source().begin.line << ": " << prefix_ << key << " is " << found
         << ", expected " << expected;
     error_ = out.str();
   }

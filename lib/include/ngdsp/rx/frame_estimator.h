@@ -40,7 +40,7 @@ struct FrameEstimate {
 };
 
 /// Estimates by weighted least squares on all chips: carrier from the periodogram of block correlations,
-/// timing from three of them, then the paths from the response to the whole frame. One object a thread.
+/// then timing and paths from the response to the whole frame. One object a thread.
 class FrameEstimator {
  public:
   FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range);

@@ -17,6 +17,7 @@ constexpr std::size_t kUnitState = 2;               // levels from 6 dB below th
 constexpr float kMemoryChips = 65536;               // over which what was seen is forgotten
 constexpr float kLargestPower = 20;                 // of the highest level: what is above is taken for that
 constexpr float kPriorDraws = 1;                    // expected draws of every level that were never seen
+constexpr float kPriorBackground = 1024;            // chips of it that count as seen before the first
 constexpr float kPriorLeft = 1, kPriorStayed = 50;  // and how often a level was left, of so many chips
 static_assert(sizeof(Vector) == sizeof(BurstModel::States), "a vector holds all states");
 
@@ -132,7 +133,10 @@ BurstModel::States inverse_levels() {
 
 }  // namespace
 
-BurstModel::BurstModel() { learn(); }
+BurstModel::BurstModel() {
+  seen_.chips[kUnitState] = seen_.power[kUnitState] = kPriorBackground;
+  learn();
+}
 
 void BurstModel::weigh(Span<const float> power, Span<float> weights) {
   const std::size_t n = power.size();

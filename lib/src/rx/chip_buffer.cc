@@ -66,8 +66,7 @@ double ChipBuffer::RowSums::sum(std::size_t from, std::size_t to) const {
 }
 
 ChipBuffer::ChipBuffer(int lanes) : lanes_(lanes), weights_(static_cast<std::size_t>(lanes)) {
-  for (auto* planes : {&planes_, &weighted_})
-    for (auto& plane : *planes) plane.resize(static_cast<std::size_t>(lanes));
+  for (auto& plane : planes_) plane.resize(static_cast<std::size_t>(lanes));
 }
 
 void ChipBuffer::append(Span<const cf32> samples) {
@@ -82,7 +81,11 @@ void ChipBuffer::append(Span<const cf32> samples) {
       }
   for (auto& lane : weights_) lane.resize(rows, 1.0F);
   for (RowSums& power : power_) power.resize(rows);
+  const std::size_t before = weight_.rows.size();
   weight_.resize(rows);
+  std::fill(weight_.rows.begin() + static_cast<std::ptrdiff_t>(before), weight_.rows.end(),
+            static_cast<float>(lanes_));
+  weight_.refresh_groups(before, rows);
   LanePosition p(end_, lanes_);
   for (std::int64_t i = 0; i < chips; ++i, ++p)
     for (int k = 0; k < kPlanes; ++k) {
@@ -96,6 +99,8 @@ void ChipBuffer::append(Span<const cf32> samples) {
 
 void ChipBuffer::discard_before(std::int64_t chip) {
   begin_ = std::max(begin_, std::min(chip, end_));
+  if (uneven_end_ <= begin_)
+    for (auto& plane : weighted_) plane.clear();
   constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
   const std::int64_t dead = (begin_ / lanes_ - first_row_) / kGroup * kGroup;
   const auto rows = static_cast<std::int64_t>(weight_.rows.size());
@@ -132,6 +137,7 @@ double ChipBuffer::mean(const RowSums& sums, Rows rows) const {
 }
 
 double ChipBuffer::mean_weight(double chip, std::size_t count) const {
+  if (even()) return 1;
   return mean(weight_, rows_of(static_cast<std::int64_t>(std::floor(chip)), count));
 }
 
@@ -164,29 +170,48 @@ void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
 }
 
 void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
+  if (weights.size() == 0) return;
+  const auto last = first + static_cast<std::int64_t>(weights.size());
+  const bool ones = std::all_of(weights.begin(), weights.end(), [](float w) { return w == 1; });
+  if (ones && first >= uneven_end_) return;
   LanePosition p(first, lanes_);
   for (const float w : weights) {
     weights_[static_cast<std::size_t>(p.lane)][static_cast<std::size_t>(index(p))] = w;
     ++p;
   }
-  refresh(first, first + static_cast<std::int64_t>(weights.size()));
+  const Rows rows = rows_between(first, last);
+  std::fill_n(weight_.rows.begin() + static_cast<std::ptrdiff_t>(rows.from), rows.to - rows.from, 0.0F);
+  for (const auto& lane : weights_)
+    add(lane.data() + rows.from, rows.to - rows.from, weight_.rows.data() + rows.from);
+  weight_.refresh_groups(rows.from, rows.to);
+  if (!ones) uneven_end_ = std::max(uneven_end_, last);
+  if (!even()) return refresh(first, last);
+  for (int k = 0; k < kPlanes; ++k) weighted_[k] = planes_[k];
+  refresh(begin_, end_);
+}
+
+// At least one chip.
+ChipBuffer::Rows ChipBuffer::rows_between(std::int64_t first, std::int64_t last) const {
+  return {static_cast<std::size_t>(first / lanes_ - first_row_),
+          static_cast<std::size_t>((last - 1) / lanes_ + 1 - first_row_)};
 }
 
 void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
   if (first >= last) return;
-  const auto from = static_cast<std::size_t>(first / lanes_ - first_row_);
-  const auto to = static_cast<std::size_t>((last - 1) / lanes_ + 1 - first_row_);
+  const auto [from, to] = rows_between(first, last);
   const std::size_t count = to - from;
-  std::fill_n(weight_.rows.begin() + static_cast<std::ptrdiff_t>(from), count, 0.0F);
-  for (const auto& lane : weights_) add(lane.data() + from, count, weight_.rows.data() + from);
-  weight_.refresh_groups(from, to);
   for (int k = 0; k < kPlanes; ++k) {
-    std::fill_n(power_[k].rows.begin() + static_cast<std::ptrdiff_t>(from), count, 0.0F);
+    float* power = power_[k].rows.data() + from;
+    std::fill_n(power, count, 0.0F);
     for (std::size_t l = 0; l < weights_.size(); ++l) {
       const Lane& lane = planes_[k][l];
+      if (even()) {
+        add_power(lane.re.data() + from, lane.im.data() + from, count, power);
+        continue;
+      }
       Lane& out = weighted_[k][l];
       weigh(lane.re.data() + from, lane.im.data() + from, weights_[l].data() + from, count,
-            out.re.data() + from, out.im.data() + from, power_[k].rows.data() + from);
+            out.re.data() + from, out.im.data() + from, power);
     }
     power_[k].refresh_groups(from, to);
   }

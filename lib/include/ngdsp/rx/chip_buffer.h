@@ -36,7 +36,8 @@ inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * 
 /// Samples r are kept as they came, less the frames that were taken out, and never limited or blanked. Beside
 /// them goes a weight w a chip, one for its four planes, 1 until it is told: noise may be stronger in some
 /// chips than in others, and w is the inverse of its variance, on any scale. Whatever correlates reads
-/// psi = w r, and what it sums then has the noise sum |psi|^2 and the share sum w of a frame.
+/// psi = w r, and what it sums then has the noise sum |psi|^2 and the share sum w of a frame. While every
+/// weight held is 1, psi is r and takes neither memory nor time.
 class ChipBuffer {
  public:
   static constexpr int kPlanes = 4;
@@ -72,8 +73,8 @@ class ChipBuffer {
   void refresh(std::int64_t first, std::int64_t last);
 
   /// psi where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.
-  const float* re(int plane, LanePosition p) const { return at(weighted_[plane], p).re.data() + index(p); }
-  const float* im(int plane, LanePosition p) const { return at(weighted_[plane], p).im.data() + index(p); }
+  const float* re(int plane, LanePosition p) const { return at(psi(plane), p).re.data() + index(p); }
+  const float* im(int plane, LanePosition p) const { return at(psi(plane), p).im.data() + index(p); }
   const float* re(int plane, std::int64_t chip) const { return re(plane, LanePosition(chip, lanes_)); }
   const float* im(int plane, std::int64_t chip) const { return im(plane, LanePosition(chip, lanes_)); }
   /// w there.
@@ -107,7 +108,10 @@ class ChipBuffer {
   struct Rows {
     std::size_t from, to;
   };
+  bool even() const { return weighted_[0].empty(); }
+  const std::vector<Lane>& psi(int plane) const { return even() ? planes_[plane] : weighted_[plane]; }
   Rows rows_of(std::int64_t chip, std::size_t count) const;
+  Rows rows_between(std::int64_t first, std::int64_t last) const;
   double mean(const RowSums& sums, Rows rows) const;
   double mean_square(double chip, std::size_t count) const;
   std::ptrdiff_t index(LanePosition p) const { return static_cast<std::ptrdiff_t>(p.row - first_row_); }
@@ -119,10 +123,11 @@ class ChipBuffer {
   }
 
   int lanes_;
-  std::vector<Lane> planes_[kPlanes], weighted_[kPlanes];
-  std::vector<std::vector<float>> weights_;  // by lane
-  RowSums power_[kPlanes], weight_;          // of |psi|^2 and w
+  std::vector<Lane> planes_[kPlanes], weighted_[kPlanes];  // without lanes: psi is r
+  std::vector<std::vector<float>> weights_;                // by lane
+  RowSums power_[kPlanes], weight_;                        // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
+  std::int64_t uneven_end_ = 0;  // behind the last chip whose weight is not 1
 };
 
 }  // namespace ngdsp

@@ -37,10 +37,12 @@ class NoiseWeights {
     double power;  // when it was learned
   };
   void weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last);
+  void even_out(Span<float> weights);
 
   KnownVariance known_;
   BurstModel model_;
   std::int64_t end_ = 0;
+  float usual_loss_ = 0;  // of SNR by weights of 1
   std::deque<Stretch> stretches_;
   std::vector<float> power_, sorted_, weights_;
 };

@@ -73,7 +73,7 @@ void ChipBuffer::append(Span<const cf32> samples) {
   const auto chips = static_cast<std::int64_t>(samples.size() / kPlanes);
   if (chips == 0) return;
   const auto rows = static_cast<std::size_t>((end_ + chips - 1) / lanes_ + 1 - first_row_);
-  for (auto* planes : {&planes_, &weighted_})
+  for (auto* planes : {&planes_, &filtered_, &weighted_})
     for (auto& plane : *planes)
       for (Lane& lane : plane) {
         lane.re.resize(rows);
@@ -105,7 +105,7 @@ void ChipBuffer::discard_before(std::int64_t chip) {
   const std::int64_t dead = (begin_ / lanes_ - first_row_) / kGroup * kGroup;
   const auto rows = static_cast<std::int64_t>(weight_.rows.size());
   if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
-  for (auto* planes : {&planes_, &weighted_})
+  for (auto* planes : {&planes_, &filtered_, &weighted_})
     for (auto& plane : *planes)
       for (Lane& lane : plane) {
         lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
@@ -164,7 +164,10 @@ void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
   for (std::size_t l = 0; l < std::min(lanes, power.size()); ++l, ++p) {
     const std::size_t rows = (power.size() - l + lanes - 1) / lanes;
     sum.assign(rows, 0.0F);
-    for (int k = 0; k < kPlanes; ++k) add_power(sample_re(k, p), sample_im(k, p), rows, sum.data());
+    for (int k = 0; k < kPlanes; ++k) {
+      const Lane& lane = at(filtered(k), p);
+      add_power(lane.re.data() + index(p), lane.im.data() + index(p), rows, sum.data());
+    }
     for (std::size_t i = 0; i < rows; ++i) power[l + i * lanes] = sum[i] / kPlanes;
   }
 }
@@ -185,9 +188,48 @@ void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
     add(lane.data() + rows.from, rows.to - rows.from, weight_.rows.data() + rows.from);
   weight_.refresh_groups(rows.from, rows.to);
   if (!ones) uneven_end_ = std::max(uneven_end_, last);
-  if (!even()) return refresh(first, last);
-  for (int k = 0; k < kPlanes; ++k) weighted_[k] = planes_[k];
+  if (!even()) return weigh_rows(rows);
+  for (int k = 0; k < kPlanes; ++k) weighted_[k] = filtered(k);
+  weigh_rows(rows_between(begin_, end_));
+}
+
+void ChipBuffer::set_filter(const std::vector<float>& response) {
+  filter_.reset();
+  for (auto& plane : filtered_) plane.clear();
+  if (!response.empty()) {
+    filter_ = std::make_shared<Filter>();
+    for (const float x : response) filter_->response.push_back(x / static_cast<float>(kFilterBins));
+    for (int k = 0; k < kPlanes; ++k) filtered_[k] = planes_[k];
+  }
   refresh(begin_, end_);
+}
+
+// By overlapping blocks; what is not held counts as silence.
+void ChipBuffer::filter_plane(int plane, Rows rows) {
+  constexpr std::int64_t kHop = static_cast<std::int64_t>(kFilterBins) - 2 * kFilterReach;
+  const auto chip_of = [this](std::size_t row) {
+    return (first_row_ + static_cast<std::int64_t>(row)) * lanes_;
+  };
+  const std::int64_t held = chip_of(0), last = std::min(chip_of(rows.to), end_);
+  cf32* in = filter_->forward.input();
+  for (std::int64_t chip = chip_of(rows.from); chip < last; chip += kHop) {
+    std::fill_n(in, kFilterBins, cf32{});
+    const std::int64_t from = chip - kFilterReach, first = std::max(from, held),
+                       end = std::min(from + static_cast<std::int64_t>(kFilterBins), end_);
+    LanePosition p(first, lanes_);
+    for (std::int64_t i = first; i < end; ++i, ++p) in[i - from] = {*sample_re(plane, p), *sample_im(plane, p)};
+    filter_->forward.execute();
+    for (std::size_t k = 0; k < kFilterBins; ++k)
+      filter_->inverse.input()[k] = filter_->response[k] * filter_->forward.output()[k];
+    filter_->inverse.execute();
+    const cf32* out = filter_->inverse.output() + kFilterReach;
+    p = LanePosition(chip, lanes_);
+    for (std::int64_t i = 0; i < std::min(kHop, last - chip); ++i, ++p) {
+      Lane& lane = at(filtered_[plane], p);
+      lane.re[static_cast<std::size_t>(index(p))] = out[i].real();
+      lane.im[static_cast<std::size_t>(index(p))] = out[i].imag();
+    }
+  }
 }
 
 // At least one chip.
@@ -198,13 +240,21 @@ ChipBuffer::Rows ChipBuffer::rows_between(std::int64_t first, std::int64_t last)
 
 void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
   if (first >= last) return;
-  const auto [from, to] = rows_between(first, last);
+  if (!filter_) return weigh_rows(rows_between(first, last));
+  const Rows rows = rows_between(std::max(first - kFilterReach, first_row_ * lanes_),
+                                 std::min(last + kFilterReach, end_));
+  for (int k = 0; k < kPlanes; ++k) filter_plane(k, rows);
+  weigh_rows(rows);
+}
+
+void ChipBuffer::weigh_rows(Rows rows) {
+  const auto [from, to] = rows;
   const std::size_t count = to - from;
   for (int k = 0; k < kPlanes; ++k) {
     float* power = power_[k].rows.data() + from;
     std::fill_n(power, count, 0.0F);
     for (std::size_t l = 0; l < weights_.size(); ++l) {
-      const Lane& lane = planes_[k][l];
+      const Lane& lane = filtered(k)[l];
       if (even()) {
         add_power(lane.re.data() + from, lane.im.data() + from, count, power);
         continue;

@@ -9,6 +9,7 @@
 #include "ngdsp/fec/polar_decoder.h"
 #include "ngdsp/rx/canceller.h"
 #include "ngdsp/rx/demodulator.h"
+#include "ngdsp/rx/noise_spectrum.h"
 #include "ngdsp/rx/strong_frame.h"
 
 namespace ngdsp {
@@ -84,6 +85,7 @@ struct SuccessiveDecoder::Impl {
   FrameEstimator estimator;
   Canceller canceller;
   StrongFrame strong_frame;
+  NoiseSpectrum noise_spectrum;
   NoiseWeights noise_weights;
   struct ClassDecoder {
     PolarDecoder decoder;
@@ -245,7 +247,8 @@ double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
-  for (; s.done + kStepChips <= chips.end(); s.done += kStepChips)
+  // A filter that whitens needs what follows.
+  for (; s.done + kStepChips + ChipBuffer::kFilterReach <= chips.end(); s.done += kStepChips)
     s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
 }
 
@@ -257,6 +260,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   s.window.clear();
   s.taken.clear();
   s.noise_weights.restart();
+  s.noise_spectrum.restart();
   s.next_block = kFirstPhase;
   s.done = 0;
 }
@@ -292,6 +296,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
+  if (noise_spectrum.learn(chips, end)) chips.set_filter(noise_spectrum.response());
   noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, false, {}});

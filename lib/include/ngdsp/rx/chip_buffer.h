@@ -4,8 +4,10 @@
 
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "ngdsp/base/fft.h"
 #include "ngdsp/base/types.h"
 
 namespace ngdsp {
@@ -36,11 +38,15 @@ inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * 
 /// Samples r are kept as they came, less the frames that were taken out, and never limited or blanked. Beside
 /// them goes a weight w a chip, one for its four planes, 1 until it is told: noise may be stronger in some
 /// chips than in others, and w is the inverse of its variance, on any scale. Whatever correlates reads
-/// psi = w r, and what it sums then has the noise sum |psi|^2 and the share sum w of a frame. While every
-/// weight held is 1, psi is r and takes neither memory nor time.
+/// psi = w (g * r), with g a filter of zero phase and g[0] = 1 for noise that is stronger at some frequencies,
+/// none until it is told. What it sums then has the noise sum |psi|^2 and the share sum w of a frame. While
+/// every weight held is 1 psi is g * r, without a filter r, and takes neither memory nor time.
 class ChipBuffer {
  public:
   static constexpr int kPlanes = 4;
+
+  static constexpr std::size_t kFilterBins = 1024;  ///< over the chip rate
+  static constexpr int kFilterReach = 256;          ///< of g, chips
 
   explicit ChipBuffer(int lanes = 1);
 
@@ -65,10 +71,12 @@ class ChipBuffer {
   /// The power of even noise in which a frame is as hard to see: noise_power/mean_weight.
   double mean_power(double chip, std::size_t count) const;
 
-  /// |r|^2 of chips `first` up to first + power.size(), all held: the mean over their planes.
+  /// |g * r|^2 of chips `first` up to first + power.size(), all held: the mean over their planes.
   void powers(std::int64_t first, Span<float> power) const;
   /// Weights of chips `first` up to first + weights.size(), all held.
   void set_weights(std::int64_t first, Span<const float> weights);
+  /// The spectrum of g by bin, real, its mean 1; empty: none.
+  void set_filter(const std::vector<float>& response);
   /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow.
   void refresh(std::int64_t first, std::int64_t last);
 
@@ -109,7 +117,10 @@ class ChipBuffer {
     std::size_t from, to;
   };
   bool even() const { return weighted_[0].empty(); }
-  const std::vector<Lane>& psi(int plane) const { return even() ? planes_[plane] : weighted_[plane]; }
+  const std::vector<Lane>& filtered(int plane) const { return filter_ ? filtered_[plane] : planes_[plane]; }
+  const std::vector<Lane>& psi(int plane) const { return even() ? filtered(plane) : weighted_[plane]; }
+  void filter_plane(int plane, Rows rows);
+  void weigh_rows(Rows rows);
   Rows rows_of(std::int64_t chip, std::size_t count) const;
   Rows rows_between(std::int64_t first, std::int64_t last) const;
   double mean(const RowSums& sums, Rows rows) const;
@@ -123,7 +134,13 @@ class ChipBuffer {
   }
 
   int lanes_;
-  std::vector<Lane> planes_[kPlanes], weighted_[kPlanes];  // without lanes: psi is r
+  struct Filter {
+    std::vector<float> response;  // scaled for the transforms
+    Fft forward{kFilterBins, Fft::Direction::kForward}, inverse{kFilterBins, Fft::Direction::kInverse};
+  };
+  std::shared_ptr<Filter> filter_;
+  // r, g * r where there is a filter, psi where a weight is not 1; else without lanes.
+  std::vector<Lane> planes_[kPlanes], filtered_[kPlanes], weighted_[kPlanes];
   std::vector<std::vector<float>> weights_;                // by lane
   RowSums power_[kPlanes], weight_;                        // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;

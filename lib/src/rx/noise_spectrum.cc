@@ -1,0 +1,119 @@
+#include "ngdsp/rx/noise_spectrum.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ngdsp/base/db.h"
+
+namespace ngdsp {
+namespace {
+
+constexpr std::size_t kBins = NoiseSpectrum::kBins;
+constexpr std::int64_t kHop = kBins / 2;
+constexpr double kMemoryBlocks = 188;       // two seconds at 48 kchip/s
+constexpr std::size_t kAroundBins = 48;     // either side of a bin, whose median is the background there
+constexpr double kMeanOverMedian = 1.4427;  // of an exponential
+constexpr double kWorthFiltering = 0.01;    // of SNR lost by the filter that there is
+constexpr double kWorthSloping = 0.03;      // by a background taken for flat
+
+// The mean of n blocks of noise exceeds it in a bin with less than 1e-7, of n above 20 with 1e-9 (tails of
+// the gamma distribution).
+double line_threshold(double blocks) { return 1 + 7 / std::sqrt(blocks) + 12 / blocks; }
+
+// SNR that the filter g keeps in noise of spectrum s, of that of 1/s.
+double kept(const std::vector<float>& g, const std::vector<double>& s) {
+  double signal = 0, noise = 0, best = 0;
+  for (std::size_t k = 0; k < kBins; ++k) {
+    const double x = g.empty() ? 1 : static_cast<double>(g[k]);
+    signal += x;
+    noise += x * x * s[k];
+    best += 1 / s[k];
+  }
+  return signal * signal / (noise * best);
+}
+
+double median(std::vector<double>& x) {
+  const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
+  std::nth_element(x.begin(), middle, x.end());
+  return *middle;
+}
+
+}  // namespace
+
+NoiseSpectrum::NoiseSpectrum()
+    : window_(kBins),
+      forward_(std::make_unique<Fft>(kBins, Fft::Direction::kForward)),
+      inverse_(std::make_unique<Fft>(kBins, Fft::Direction::kInverse)),
+      mean_(kBins),
+      power_(kBins) {
+  for (std::size_t i = 0; i < kBins; ++i)
+    window_[i] = static_cast<float>(0.5 - 0.5 * std::cos(2 * kPi * static_cast<double>(i) / kBins));
+}
+
+void NoiseSpectrum::restart() {
+  std::fill(mean_.begin(), mean_.end(), 0.0);
+  response_.clear();
+  blocks_ = 0;
+  next_ = 0;
+}
+
+bool NoiseSpectrum::learn(const ChipBuffer& chips, std::int64_t end) {
+  const double before = blocks_;
+  for (next_ = std::max(next_, chips.begin()); next_ + static_cast<std::int64_t>(kBins) <= end; next_ += kHop)
+    add_block(chips, next_);
+  if (blocks_ == before && blocks_ < kMemoryBlocks) return false;
+  const std::vector<double> s = spectrum();
+  if (kept(response_, s) > 1 - kWorthFiltering) return false;
+  std::vector<float> better = whitening(s);
+  if (kept(better, s) < (1 + kWorthFiltering) * kept(response_, s)) return false;
+  response_.swap(better);
+  return true;
+}
+
+void NoiseSpectrum::add_block(const ChipBuffer& chips, std::int64_t first) {
+  LanePosition p(first, chips.lanes());
+  for (std::size_t i = 0; i < kBins; ++i, ++p)
+    forward_->input()[i] = window_[i] * cf32(*chips.sample_re(0, p), *chips.sample_im(0, p));
+  forward_->execute();
+  for (std::size_t k = 0; k < kBins; ++k) power_[k] = static_cast<double>(std::norm(forward_->output()[k]));
+  sorted_ = power_;
+  const double scale = kMeanOverMedian * median(sorted_);
+  if (!(scale > 1e-30)) return;  // silence
+  blocks_ = std::min(blocks_ + 1, kMemoryBlocks);
+  for (std::size_t k = 0; k < kBins; ++k) mean_[k] += (power_[k] / scale - mean_[k]) / blocks_;
+}
+
+std::vector<double> NoiseSpectrum::spectrum() const {
+  std::vector<double> background(kBins), s(kBins), around(2 * kAroundBins + 1);
+  for (std::size_t k = 0; k < kBins; ++k) {
+    for (std::size_t i = 0; i < around.size(); ++i)
+      around[i] = mean_[(k + kBins - kAroundBins + i) % kBins];
+    background[k] = median(around);
+  }
+  if (kept({}, background) > 1 - kWorthSloping) {
+    std::vector<double> all = mean_;
+    std::fill(background.begin(), background.end(), median(all));
+  }
+  const double threshold = line_threshold(blocks_);
+  for (std::size_t k = 0; k < kBins; ++k)
+    s[k] = mean_[k] > threshold * background[k] ? mean_[k] : background[k];
+  return s;
+}
+
+// 1/s, its response cut to the length that a ChipBuffer has for it.
+std::vector<float> NoiseSpectrum::whitening(const std::vector<double>& s) {
+  for (std::size_t k = 0; k < kBins; ++k) inverse_->input()[k] = static_cast<float>(1 / s[k]);
+  inverse_->execute();
+  const double scale = 1 / static_cast<double>(inverse_->output()[0].real());
+  for (std::size_t i = 0; i < kBins; ++i) {
+    const double t = static_cast<double>(std::min(i, kBins - i)) / ChipBuffer::kFilterReach;
+    const double taper = t < 1 ? 0.5 + 0.5 * std::cos(kPi * t) : 0;
+    forward_->input()[i] = static_cast<float>(scale * taper) * inverse_->output()[i];
+  }
+  forward_->execute();
+  std::vector<float> response(kBins);
+  for (std::size_t k = 0; k < kBins; ++k) response[k] = forward_->output()[k].real();
+  return response;
+}
+
+}  // namespace ngdsp

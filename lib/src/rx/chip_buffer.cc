@@ -193,12 +193,18 @@ void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
   weigh_rows(rows_between(begin_, end_));
 }
 
-void ChipBuffer::set_filter(const std::vector<float>& response) {
+void ChipBuffer::set_filter(const std::vector<cf32>& taps) {
   filter_.reset();
   for (auto& plane : filtered_) plane.clear();
-  if (!response.empty()) {
+  if (!taps.empty()) {
     filter_ = std::make_shared<Filter>();
-    for (const float x : response) filter_->response.push_back(x / static_cast<float>(kFilterBins));
+    cf32* in = filter_->forward.input();
+    std::fill_n(in, kFilterBins, cf32{});
+    std::copy_n(taps.begin() + kFilterReach, kFilterReach, in);
+    std::copy_n(taps.begin(), kFilterReach, in + kFilterBins - kFilterReach);
+    filter_->forward.execute();
+    for (std::size_t k = 0; k < kFilterBins; ++k)
+      filter_->response.push_back(filter_->forward.output()[k].real() / static_cast<float>(kFilterBins));
     for (int k = 0; k < kPlanes; ++k) filtered_[k] = planes_[k];
   }
   refresh(begin_, end_);
@@ -217,7 +223,8 @@ void ChipBuffer::filter_plane(int plane, Rows rows) {
     const std::int64_t from = chip - kFilterReach, first = std::max(from, held),
                        end = std::min(from + static_cast<std::int64_t>(kFilterBins), end_);
     LanePosition p(first, lanes_);
-    for (std::int64_t i = first; i < end; ++i, ++p) in[i - from] = {*sample_re(plane, p), *sample_im(plane, p)};
+    for (std::int64_t i = first; i < end; ++i, ++p)
+      in[i - from] = {*sample_re(plane, p), *sample_im(plane, p)};
     filter_->forward.execute();
     for (std::size_t k = 0; k < kFilterBins; ++k)
       filter_->inverse.input()[k] = filter_->response[k] * filter_->forward.output()[k];
@@ -241,8 +248,8 @@ ChipBuffer::Rows ChipBuffer::rows_between(std::int64_t first, std::int64_t last)
 void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
   if (first >= last) return;
   if (!filter_) return weigh_rows(rows_between(first, last));
-  const Rows rows = rows_between(std::max(first - kFilterReach, first_row_ * lanes_),
-                                 std::min(last + kFilterReach, end_));
+  const Rows rows =
+      rows_between(std::max(first - kFilterReach, first_row_ * lanes_), std::min(last + kFilterReach, end_));
   for (int k = 0; k < kPlanes; ++k) filter_plane(k, rows);
   weigh_rows(rows);
 }

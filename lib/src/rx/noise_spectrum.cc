@@ -14,6 +14,7 @@ constexpr double kMemoryBlocks = 188;       // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;     // either side of a bin, whose median is the background there
 constexpr double kMeanOverMedian = 1.4427;  // of an exponential
 constexpr double kWorthFiltering = 0.01;    // of SNR lost by the filter that there is
+constexpr std::size_t kWidest = 6;          // bins either side of a line
 constexpr double kWorthSloping = 0.03;      // by a background taken for flat
 
 // The mean of n blocks of noise exceeds it in a bin with less than 1e-7, of n above 20 with 1e-9 (tails of
@@ -52,7 +53,7 @@ NoiseSpectrum::NoiseSpectrum()
 
 void NoiseSpectrum::restart() {
   std::fill(mean_.begin(), mean_.end(), 0.0);
-  response_.clear();
+  filter_ = {};
   blocks_ = 0;
   next_ = 0;
 }
@@ -62,11 +63,14 @@ bool NoiseSpectrum::learn(const ChipBuffer& chips, std::int64_t end) {
   for (next_ = std::max(next_, chips.begin()); next_ + static_cast<std::int64_t>(kBins) <= end; next_ += kHop)
     add_block(chips, next_);
   if (blocks_ == before && blocks_ < kMemoryBlocks) return false;
-  const std::vector<double> s = spectrum();
-  if (kept(response_, s) > 1 - kWorthFiltering) return false;
-  std::vector<float> better = whitening(s);
-  if (kept(better, s) < (1 + kWorthFiltering) * kept(response_, s)) return false;
-  response_.swap(better);
+  const Spectrum s = spectrum();
+  const double now = kept(filter_.response, s.all);
+  if (now > 1 - kWorthFiltering) return false;
+  Filter best;
+  for (std::size_t widen = 0; widen <= kWidest; ++widen)
+    if (Filter f = whitening(s, widen); f.kept > best.kept) best = std::move(f);
+  if (best.kept < (1 + kWorthFiltering) * now) return false;
+  filter_ = std::move(best);
   return true;
 }
 
@@ -83,37 +87,50 @@ void NoiseSpectrum::add_block(const ChipBuffer& chips, std::int64_t first) {
   for (std::size_t k = 0; k < kBins; ++k) mean_[k] += (power_[k] / scale - mean_[k]) / blocks_;
 }
 
-std::vector<double> NoiseSpectrum::spectrum() const {
-  std::vector<double> background(kBins), s(kBins), around(2 * kAroundBins + 1);
+NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
+  Spectrum s;
+  s.background.resize(kBins);
+  std::vector<double> around(2 * kAroundBins + 1);
   for (std::size_t k = 0; k < kBins; ++k) {
-    for (std::size_t i = 0; i < around.size(); ++i)
-      around[i] = mean_[(k + kBins - kAroundBins + i) % kBins];
-    background[k] = median(around);
+    for (std::size_t i = 0; i < around.size(); ++i) around[i] = mean_[(k + kBins - kAroundBins + i) % kBins];
+    s.background[k] = median(around);
   }
-  if (kept({}, background) > 1 - kWorthSloping) {
+  if (kept({}, s.background) > 1 - kWorthSloping) {
     std::vector<double> all = mean_;
-    std::fill(background.begin(), background.end(), median(all));
+    std::fill(s.background.begin(), s.background.end(), median(all));
   }
   const double threshold = line_threshold(blocks_);
+  s.all = s.background;
   for (std::size_t k = 0; k < kBins; ++k)
-    s[k] = mean_[k] > threshold * background[k] ? mean_[k] : background[k];
+    if (mean_[k] > threshold * s.background[k]) s.all[k] = mean_[k];
   return s;
 }
 
-// 1/s, its response cut to the length that a ChipBuffer has for it.
-std::vector<float> NoiseSpectrum::whitening(const std::vector<double>& s) {
-  for (std::size_t k = 0; k < kBins; ++k) inverse_->input()[k] = static_cast<float>(1 / s[k]);
+// 1/S, every line `widen` bins wider, its response cut to the length that a ChipBuffer has for it: which
+// widens what the line leaks through.
+NoiseSpectrum::Filter NoiseSpectrum::whitening(const Spectrum& s, std::size_t widen) {
+  for (std::size_t k = 0; k < kBins; ++k) {
+    double most = s.all[k];
+    for (std::size_t i = 0; i <= 2 * widen; ++i) {
+      const std::size_t beside = (k + kBins - widen + i) % kBins;
+      if (s.all[beside] > s.background[beside]) most = std::max(most, s.all[beside]);
+    }
+    inverse_->input()[k] = static_cast<float>(1 / most);
+  }
   inverse_->execute();
-  const double scale = 1 / static_cast<double>(inverse_->output()[0].real());
+  const float scale = 1 / inverse_->output()[0].real();
+  Filter f;
+  f.taps.resize(kBins);
   for (std::size_t i = 0; i < kBins; ++i) {
     const double t = static_cast<double>(std::min(i, kBins - i)) / ChipBuffer::kFilterReach;
-    const double taper = t < 1 ? 0.5 + 0.5 * std::cos(kPi * t) : 0;
-    forward_->input()[i] = static_cast<float>(scale * taper) * inverse_->output()[i];
+    const cf32 tap = scale * static_cast<float>(0.5 + 0.5 * std::cos(kPi * t)) * inverse_->output()[i];
+    forward_->input()[i] = tap;
+    f.taps[(i + kBins / 2) % kBins] = tap;
   }
   forward_->execute();
-  std::vector<float> response(kBins);
-  for (std::size_t k = 0; k < kBins; ++k) response[k] = forward_->output()[k].real();
-  return response;
+  for (std::size_t k = 0; k < kBins; ++k) f.response.push_back(forward_->output()[k].real());
+  f.kept = kept(f.response, s.all);
+  return f;
 }
 
 }  // namespace ngdsp

@@ -296,7 +296,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
-  if (noise_spectrum.learn(chips, end)) chips.set_filter(noise_spectrum.response());
+  if (noise_spectrum.learn(chips, end)) chips.set_filter(noise_spectrum.taps());
   noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, false, {}});

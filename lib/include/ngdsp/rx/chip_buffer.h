@@ -38,15 +38,14 @@ inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * 
 /// Samples r are kept as they came, less the frames that were taken out, and never limited or blanked. Beside
 /// them goes a weight w a chip, one for its four planes, 1 until it is told: noise may be stronger in some
 /// chips than in others, and w is the inverse of its variance, on any scale. Whatever correlates reads
-/// psi = w (g * r), with g a filter of zero phase and g[0] = 1 for noise that is stronger at some frequencies,
-/// none until it is told. What it sums then has the noise sum |psi|^2 and the share sum w of a frame. While
-/// every weight held is 1 psi is g * r, without a filter r, and takes neither memory nor time.
+/// psi = w (g * r), with g a filter of zero phase and g[0] = 1 for noise that is stronger at some
+/// frequencies, none until it is told. What it sums then has the noise sum |psi|^2 and the share sum w of a
+/// frame. While every weight held is 1 psi is g * r, without a filter r, and takes neither memory nor time.
 class ChipBuffer {
  public:
   static constexpr int kPlanes = 4;
 
-  static constexpr std::size_t kFilterBins = 1024;  ///< over the chip rate
-  static constexpr int kFilterReach = 256;          ///< of g, chips
+  static constexpr int kFilterReach = 512;  ///< of g, chips
 
   explicit ChipBuffer(int lanes = 1);
 
@@ -75,8 +74,8 @@ class ChipBuffer {
   void powers(std::int64_t first, Span<float> power) const;
   /// Weights of chips `first` up to first + weights.size(), all held.
   void set_weights(std::int64_t first, Span<const float> weights);
-  /// The spectrum of g by bin, real, its mean 1; empty: none.
-  void set_filter(const std::vector<float>& response);
+  /// g from -kFilterReach up to kFilterReach - 1, g[-n] = g[n]*, g[0] = 1; empty: none.
+  void set_filter(const std::vector<cf32>& taps);
   /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow.
   void refresh(std::int64_t first, std::int64_t last);
 
@@ -134,6 +133,7 @@ class ChipBuffer {
   }
 
   int lanes_;
+  static constexpr std::size_t kFilterBins = 4 * static_cast<std::size_t>(kFilterReach);
   struct Filter {
     std::vector<float> response;  // scaled for the transforms
     Fft forward{kFilterBins, Fft::Direction::kForward}, inverse{kFilterBins, Fft::Direction::kInverse};
@@ -141,8 +141,8 @@ class ChipBuffer {
   std::shared_ptr<Filter> filter_;
   // r, g * r where there is a filter, psi where a weight is not 1; else without lanes.
   std::vector<Lane> planes_[kPlanes], filtered_[kPlanes], weighted_[kPlanes];
-  std::vector<std::vector<float>> weights_;                // by lane
-  RowSums power_[kPlanes], weight_;                        // of |psi|^2 and w
+  std::vector<std::vector<float>> weights_;  // by lane
+  RowSums power_[kPlanes], weight_;          // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
   std::int64_t uneven_end_ = 0;  // behind the last chip whose weight is not 1
 };

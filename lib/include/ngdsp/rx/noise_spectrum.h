@@ -17,27 +17,35 @@ namespace ngdsp {
 /// median tells how the background slopes; where neither is seen there is no filter.
 class NoiseSpectrum {
  public:
-  static constexpr std::size_t kBins = ChipBuffer::kFilterBins;
+  static constexpr std::size_t kBins = 2 * static_cast<std::size_t>(ChipBuffer::kFilterReach);
 
   NoiseSpectrum();
 
   /// New chips, all before `end`, which may hold frames. True where another filter is worth having.
   bool learn(const ChipBuffer& chips, std::int64_t end);
-  /// By bin, its mean 1; empty: none.
-  const std::vector<float>& response() const { return response_; }
+  /// As ChipBuffer::set_filter() takes it; empty: none.
+  const std::vector<cf32>& taps() const { return filter_.taps; }
   /// For a new stream.
   void restart();
 
  private:
   void add_block(const ChipBuffer& chips, std::int64_t first);
-  std::vector<double> spectrum() const;
-  std::vector<float> whitening(const std::vector<double>& spectrum);
+  struct Spectrum {
+    std::vector<double> all, background;  // by bin; where there is no line both are the same
+  };
+  struct Filter {
+    std::vector<float> response;
+    std::vector<cf32> taps;
+    double kept = 0;  // SNR, of that of 1/S
+  };
+  Spectrum spectrum() const;
+  Filter whitening(const Spectrum& s, std::size_t widen);
 
   std::vector<float> window_;
   std::unique_ptr<Fft> forward_, inverse_;
   std::vector<double> mean_;  // of blocks, each over its median
   std::vector<double> power_, sorted_;
-  std::vector<float> response_;
+  Filter filter_;
   double blocks_ = 0;  // that the mean is of
   std::int64_t next_ = 0;
 };

@@ -10,12 +10,16 @@ namespace {
 
 constexpr std::size_t kBins = NoiseSpectrum::kBins;
 constexpr std::int64_t kHop = kBins / 2;
-constexpr double kMemoryBlocks = 188;       // two seconds at 48 kchip/s
-constexpr std::size_t kAroundBins = 48;     // either side of a bin, whose median is the background there
+constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
+constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
+constexpr std::size_t kBackgroundBins = 16;  // that share it
+constexpr double kLooksInMemory = 16;
 constexpr double kMeanOverMedian = 1.4427;  // of an exponential
+constexpr double kFloorRise = 1.02;         // a block: 3 dB in 0.4 s
+constexpr double kLeastBlocks = 2;          // that tell anything
 constexpr double kWorthFiltering = 0.01;    // of SNR lost by the filter that there is
 constexpr std::size_t kWidest = 6;          // bins either side of a line
-constexpr double kWorthSloping = 0.03;      // by a background taken for flat
+constexpr double kWorthSloping = 0.03;      // by a background taken for flat; more while few blocks tell it
 
 // The mean of n blocks of noise exceeds it in a bin with less than 1e-7, of n above 20 with 1e-9 (tails of
 // the gamma distribution).
@@ -54,15 +58,15 @@ NoiseSpectrum::NoiseSpectrum()
 void NoiseSpectrum::restart() {
   std::fill(mean_.begin(), mean_.end(), 0.0);
   filter_ = {};
-  blocks_ = 0;
+  blocks_ = unseen_ = floor_ = 0;
   next_ = 0;
 }
 
 bool NoiseSpectrum::learn(const ChipBuffer& chips, std::int64_t end) {
-  const double before = blocks_;
   for (next_ = std::max(next_, chips.begin()); next_ + static_cast<std::int64_t>(kBins) <= end; next_ += kHop)
     add_block(chips, next_);
-  if (blocks_ == before && blocks_ < kMemoryBlocks) return false;
+  if (unseen_ * kLooksInMemory < blocks_ || blocks_ < kLeastBlocks) return false;
+  unseen_ = 0;
   const Spectrum s = spectrum();
   const double now = kept(filter_.response, s.all);
   if (now > 1 - kWorthFiltering) return false;
@@ -83,8 +87,13 @@ void NoiseSpectrum::add_block(const ChipBuffer& chips, std::int64_t first) {
   sorted_ = power_;
   const double scale = kMeanOverMedian * median(sorted_);
   if (!(scale > 1e-30)) return;  // silence
-  blocks_ = std::min(blocks_ + 1, kMemoryBlocks);
-  for (std::size_t k = 0; k < kBins; ++k) mean_[k] += (power_[k] / scale - mean_[k]) / blocks_;
+  if (floor_ == 0) floor_ = scale;
+  if (scale < floor_) blocks_ *= scale * scale / (floor_ * floor_);
+  floor_ = std::min(scale, floor_ * kFloorRise);
+  const double share = floor_ * floor_ / (scale * scale);
+  blocks_ = std::min(blocks_ + share, kMemoryBlocks);
+  unseen_ += share;
+  for (std::size_t k = 0; k < kBins; ++k) mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
 }
 
 NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
@@ -95,7 +104,7 @@ NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
     for (std::size_t i = 0; i < around.size(); ++i) around[i] = mean_[(k + kBins - kAroundBins + i) % kBins];
     s.background[k] = median(around);
   }
-  if (kept({}, s.background) > 1 - kWorthSloping) {
+  if (kept({}, s.background) > 1 - kWorthSloping - 1 / blocks_) {
     std::vector<double> all = mean_;
     std::fill(s.background.begin(), s.background.end(), median(all));
   }

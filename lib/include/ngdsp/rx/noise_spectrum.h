@@ -11,10 +11,11 @@
 namespace ngdsp {
 
 /// Learns S(f), the noise at chip rate over its median, and proposes the filter 1/S for a ChipBuffer. Every
-/// block of 1024 chips counts by its spectrum over its own median: so bursts, impulses and frames, which fill
-/// the band, tell nothing, however strong they are. S is the mean of about two seconds, always added to,
-/// never multiplied. Lines are what stands above the median of the bins around by more than chance, and that
-/// median tells how the background slopes; where neither is seen there is no filter.
+/// block of 1024 chips counts by its spectrum over its own median, and the less the further that is above the
+/// lowest of late, with the square: so bursts, impulses and frames tell little, however strong they are. S is
+/// the mean of about two seconds, always added to, never multiplied. Lines are what stands above the median
+/// of the bins around by more than chance, and that median tells how the background slopes; where neither is
+/// seen there is no filter.
 class NoiseSpectrum {
  public:
   static constexpr std::size_t kBins = 2 * static_cast<std::size_t>(ChipBuffer::kFilterReach);
@@ -47,6 +48,8 @@ class NoiseSpectrum {
   std::vector<double> power_, sorted_;
   Filter filter_;
   double blocks_ = 0;  // that the mean is of
+  double floor_ = 0;   // lowest power of a block of late
+  double unseen_ = 0;  // of them since the filter was last thought of
   std::int64_t next_ = 0;
 };
 

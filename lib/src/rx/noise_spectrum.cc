@@ -111,7 +111,8 @@ NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
   const double threshold = line_threshold(blocks_);
   s.all = s.background;
   for (std::size_t k = 0; k < kBins; ++k)
-    if (mean_[k] > threshold * s.background[k]) s.all[k] = mean_[k];
+    // Lower, too: beside a wide line the background is not that of the bins around.
+    if (mean_[k] > threshold * s.background[k] || threshold * mean_[k] < s.background[k]) s.all[k] = mean_[k];
   return s;
 }
 

@@ -13,7 +13,8 @@ constexpr std::int64_t kHop = kBins / 2;
 constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
 constexpr std::size_t kBackgroundBins = 16;  // that share it
-constexpr double kLooksInMemory = 16;
+constexpr std::size_t kMedianStep = 4;       // of a window's bins so many tell its median to a tenth
+constexpr double kLooksInMemory = 8;
 constexpr double kMeanOverMedian = 1.4427;  // of an exponential
 constexpr double kFloorRise = 1.02;         // a block: 3 dB in 0.4 s
 constexpr double kLeastBlocks = 2;          // that tell anything
@@ -58,14 +59,14 @@ NoiseSpectrum::NoiseSpectrum()
 void NoiseSpectrum::restart() {
   std::fill(mean_.begin(), mean_.end(), 0.0);
   filter_ = {};
-  blocks_ = unseen_ = floor_ = 0;
+  blocks_ = seen_ = unseen_ = floor_ = 0;
   next_ = 0;
 }
 
 bool NoiseSpectrum::learn(const ChipBuffer& chips, std::int64_t end) {
   for (next_ = std::max(next_, chips.begin()); next_ + static_cast<std::int64_t>(kBins) <= end; next_ += kHop)
     add_block(chips, next_);
-  if (unseen_ * kLooksInMemory < blocks_ || blocks_ < kLeastBlocks) return false;
+  if (unseen_ * kLooksInMemory < seen_ || blocks_ < kLeastBlocks) return false;
   unseen_ = 0;
   const Spectrum s = spectrum();
   const double now = kept(filter_.response, s.all);
@@ -84,7 +85,8 @@ void NoiseSpectrum::add_block(const ChipBuffer& chips, std::int64_t first) {
     forward_->input()[i] = window_[i] * cf32(*chips.sample_re(0, p), *chips.sample_im(0, p));
   forward_->execute();
   for (std::size_t k = 0; k < kBins; ++k) power_[k] = static_cast<double>(std::norm(forward_->output()[k]));
-  sorted_ = power_;
+  sorted_.clear();
+  for (std::size_t k = 0; k < kBins; k += kMedianStep) sorted_.push_back(power_[k]);
   const double scale = kMeanOverMedian * median(sorted_);
   if (!(scale > 1e-30)) return;  // silence
   if (floor_ == 0) floor_ = scale;
@@ -92,7 +94,8 @@ void NoiseSpectrum::add_block(const ChipBuffer& chips, std::int64_t first) {
   floor_ = std::min(scale, floor_ * kFloorRise);
   const double share = floor_ * floor_ / (scale * scale);
   blocks_ = std::min(blocks_ + share, kMemoryBlocks);
-  unseen_ += share;
+  seen_ = std::min(seen_ + 1, kMemoryBlocks);
+  ++unseen_;
   for (std::size_t k = 0; k < kBins; ++k) mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
 }
 

@@ -47,9 +47,9 @@ class NoiseSpectrum {
   std::vector<double> mean_;  // of blocks, each over its median
   std::vector<double> power_, sorted_;
   Filter filter_;
-  double blocks_ = 0;  // that the mean is of
-  double floor_ = 0;   // lowest power of a block of late
-  double unseen_ = 0;  // of them since the filter was last thought of
+  double blocks_ = 0;             // that the mean is of, by their weights
+  double floor_ = 0;              // lowest power of a block of late
+  double seen_ = 0, unseen_ = 0;  // windows, at most the memory; those since the filter was thought of
   std::int64_t next_ = 0;
 };
 

@@ -43,6 +43,7 @@ po::options_description access_options() {
       ("cold-start", "the receiver is switched on amid full traffic")
       ("burst", po::value<std::string>(), "noise burst AT:LENGTH:DB, frame durations and dB over the noise")
       ("overload", po::value<std::string>(), "other load for a while, AT:LENGTH:LOAD, frame durations and bits a chip; 0 = silence")
+      ("silence-order", po::value<std::string>(), "when the receiver finds the line collapsed no frame begins for a while, LENGTH[:SHARE_OBEYING[:DELAY]], frame durations (share 1, delay 0)")
       ("seed", po::value<std::string>()->default_value("1"), "seed of everything drawn; LO:STEP:HI or a list: a run for each")
       ("threads", po::value<int>()->default_value(0), "runs at a time; 0 = all cores")
       ("plot", po::value<std::string>(), "draw loss over load into FILE.png, seeds taken together")
@@ -56,9 +57,9 @@ int fail(const std::string& text) {
   return kFailed;
 }
 
-/// "A:B:C" as numbers.
-std::vector<double> parse_triple(const std::string& option, const std::string& text,
-                                 const std::string& form) {
+/// Numbers separated by colons, `least` to `most` of them.
+std::vector<double> parse_numbers(const std::string& option, const std::string& text, std::size_t least,
+                                  std::size_t most, const std::string& form) {
   std::vector<double> values;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t end = std::min(text.find(':', at), text.size());
@@ -69,8 +70,8 @@ std::vector<double> parse_triple(const std::string& option, const std::string& t
     values.push_back(value);
     at = end + 1;
   }
-  const auto colons = std::count(text.begin(), text.end(), ':');
-  if (values.size() != 3 || colons != 2)
+  const auto colons = static_cast<std::size_t>(std::count(text.begin(), text.end(), ':'));
+  if (values.size() < least || values.size() > most || colons != values.size() - 1)
     throw UsageError(fmt::format("--{} is \"{}\", expected {}", option, text, form));
   return values;
 }
@@ -118,6 +119,13 @@ nlohmann::json to_json(const AccessConfig& c, const AccessPoint& p) {
       line["offered_after_fault"].push_back(bin.offered);
       line["lost_after_fault"].push_back(bin.lost);
     }
+  }
+  if (c.silence) {
+    line["orders"] = p.orders.size();
+    line["ordered_at_frames"] = p.orders;
+    line["collapses"] = p.collapses;
+    line["collapsed_frames"] = p.collapsed_frames;
+    line["deferred"] = p.deferred;
   }
   return line;
 }
@@ -171,16 +179,25 @@ std::optional<AccessConfig> common_config(const po::variables_map& values) {
     c.traffic.taps = *taps;
   }
   if (values.count("burst")) {
-    const auto v = parse_triple("burst", values["burst"].as<std::string>(), "AT:LENGTH:DB");
+    const auto v = parse_numbers("burst", values["burst"].as<std::string>(), 3, 3, "AT:LENGTH:DB");
     c.traffic.burst = ngdsp::NoiseBurst{in_range("burst AT", v[0], 0, 1e9, "frame durations"),
                                         in_range("burst LENGTH", v[1], 0, 1e9, "frame durations"),
                                         in_range("burst DB", v[2], 0, 60, "dB")};
   }
   if (values.count("overload")) {
-    const auto v = parse_triple("overload", values["overload"].as<std::string>(), "AT:LENGTH:LOAD");
+    const auto v = parse_numbers("overload", values["overload"].as<std::string>(), 3, 3, "AT:LENGTH:LOAD");
     c.traffic.overload = ngdsp::LoadStep{in_range("overload AT", v[0], 0, 1e9, "frame durations"),
                                          in_range("overload LENGTH", v[1], 0, 1e9, "frame durations"),
                                          in_range("overload LOAD", v[2], 0, 20, "bits a chip")};
+  }
+  if (values.count("silence-order")) {
+    const auto v = parse_numbers("silence-order", values["silence-order"].as<std::string>(), 1, 3,
+                                 "LENGTH[:SHARE_OBEYING[:DELAY]]");
+    c.silence = ngdsp::SilenceConfig{};
+    c.silence->frames = in_range("silence-order LENGTH", v[0], 0.01, 32, "frame durations");
+    if (v.size() > 1) c.traffic.obeying = in_range("silence-order SHARE_OBEYING", v[1], 0, 1, "");
+    if (v.size() > 2)
+      c.silence->delay_frames = in_range("silence-order DELAY", v[2], 0, 100, "frame durations");
   }
   c.cold_start = values.count("cold-start") > 0;
   if (values.count("seconds") && values.count("frames"))

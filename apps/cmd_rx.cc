@@ -112,6 +112,7 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
                            {"seconds", took_s},
                            {"realtime_factor", took_s > 0 ? signal_s / took_s : 0.0},
                            {"noise_dbfs", receiver.noise_dbfs()},
+                           {"collapsed", receiver.collapsed()},
                            {"counters", counters_json(counters)}};
     if (!std::isfinite(line["noise_dbfs"].get<double>())) line["noise_dbfs"] = nullptr;
     if (input.has_truth) {
@@ -125,6 +126,9 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
   if (took_s > 0 && !out.options.realtime) text += fmt::format(", {:.0f} x real time", signal_s / took_s);
   if (input.has_truth)
     text += fmt::format("; truth: {} of {} found, {} others", match.found, match.expected, match.unexpected);
+  if (counters.collapses > 0)
+    text +=
+        fmt::format("; collapsed {} times{}", counters.collapses, receiver.collapsed() ? ", still so" : "");
   if (counters.clipped_samples > 0) text += fmt::format("; {} clipped samples", counters.clipped_samples);
   spdlog::info("{}", text);
 }

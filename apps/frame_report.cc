@@ -84,6 +84,8 @@ json counters_json(const ngdsp::ReceiverCounters& c) {
           {"duplicates", c.duplicates},
           {"budget_dropped", c.budget_dropped},
           {"strained_steps", c.strained_steps},
+          {"collapses", c.collapses},
+          {"collapsed_steps", c.collapsed_steps},
           {"cut_off", c.cut_off},
           {"frames", c.frames}};
 }

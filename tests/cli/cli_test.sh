@@ -243,6 +243,12 @@ expect 2 "taps" "$ngplc" access --taps nonsense
 expect 2 "burst.*AT:LENGTH:DB" "$ngplc" access --burst 3:4
 expect 2 "burst DB is 61" "$ngplc" access --burst 3:4:61
 expect 2 "overload.*AT:LENGTH:LOAD" "$ngplc" access --overload 3:4:x
+expect 2 "silence-order.*LENGTH" "$ngplc" access --silence-order x
+expect 2 "silence-order.*LENGTH" "$ngplc" access --silence-order 1:1:1:1
+expect 2 "silence-order.*LENGTH" "$ngplc" access --silence-order 1:
+expect 2 "silence-order LENGTH is 0" "$ngplc" access --silence-order 0
+expect 2 "silence-order SHARE_OBEYING is 1.5" "$ngplc" access --silence-order 1:1.5
+expect 2 "silence-order DELAY is -1" "$ngplc" access --silence-order 1:1:-1
 expect 2 "seconds and --frames" "$ngplc" access --seconds 10 --frames 10
 expect 2 "seconds is 2" "$ngplc" access --seconds 2
 expect 2 "frames is 1.5" "$ngplc" access --frames 1.5
@@ -270,6 +276,9 @@ check "the same on two threads" diff one.txt \
   <(jq -c 'del(.cpu_per_channel_s, .residual, .cancellation_db)' out.txt)
 expect 0 "" "$ngplc" access --load 0.02 --seconds 3 --cold-start --burst 2:1:40 --json
 check "recovery is told" jq -e 'has("recovered_after_frames") and .locked_after_frames != null' out.txt >/dev/null
+expect 0 "" "$ngplc" access --load 1.6 --frames 800 --cold-start --silence-order 1:0.9:0.5 --json
+check "silence is ordered once" jq -e '.orders == 1 and .collapses == 1 and (.ordered_at_frames | length) == 1
+  and .deferred > 100 and .collapsed_frames > 0' out.txt >/dev/null
 expect 0 "" "$ngplc" access --load 0.02 --frames 1
 check "a table" grep -q "cpu/s" out.txt
 if command -v gnuplot >/dev/null; then

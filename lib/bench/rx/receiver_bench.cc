@@ -29,8 +29,9 @@ namespace {
 
 constexpr double kNoiseSeconds = 30, kRadioNoiseSeconds = 2;
 constexpr double kFrameEbn0Db = 5;
-// Radio: what the receiver searches at, and the segments of four chips that a preamble makes.
-constexpr double kRadioThreshold = 11.5;
+// What the receiver searches several carriers at.
+constexpr double kCarriersThreshold = 11.5;
+// Radio: the segments of four chips that a preamble makes.
 constexpr std::size_t kRadioSegments = 512;
 
 const Profile& profile_of(const benchmark::State& state) {
@@ -133,9 +134,9 @@ void front_end(benchmark::State& state) {
   report_rate(state, p, samples.size());
 }
 
-// The detector's transforms alone at FFTW's own speed. One carrier bin: two forward (half-chip planes) and
-// two inverse a sequence, as long as a block. Many: one forward over segments a sequence and code phase.
-// Plans are measured, buffers aligned and warm. Returns CPU seconds of one call's worth.
+// The detector's transforms alone at FFTW's own speed. One carrier or a few: two forward (half-chip planes)
+// and two inverse a sequence and carrier, as long as a block. Many: one forward over segments a sequence and
+// code phase. Plans are measured, buffers aligned and warm. Returns CPU seconds of one call's worth.
 double transforms_alone(std::size_t size, int forward, int inverse) {
   fftwf_complex* in = fftwf_alloc_complex(size);
   fftwf_complex* out = fftwf_alloc_complex(size);
@@ -163,8 +164,12 @@ void detector(benchmark::State& state) {
   const FrameEncoder encoder(p);
   PreambleDetectorConfig config;
   config.chip_rate_hz = p.chip_rate_hz;
-  config.threshold = p.real ? 9 : kRadioThreshold;
-  if (!p.real) config.max_carrier_offset_hz = p.max_clock_ppm * 1e-6 * p.carrier_crystal_hz;
+  config.threshold = 9;
+  const double range_hz = p.max_clock_ppm * 1e-6 * p.carrier_crystal_hz;
+  if (range_hz > 0.3 * p.chip_rate_hz / p.preamble_chips) {  // as the receiver: more than one carrier
+    config.threshold = kCarriersThreshold;
+    config.max_carrier_offset_hz = range_hz;
+  }
   for (int q = 0; q < p.sequence_count(); ++q) {
     const auto preamble = encoder.preamble(q);
     config.sequences.emplace_back(preamble.begin(), preamble.end());
@@ -175,9 +180,9 @@ void detector(benchmark::State& state) {
   std::vector<cf32> noise(static_cast<std::size_t>(4 * (search.span_chips() + 4 * search.hop_chips())));
   rng.add_noise(Span<cf32>(noise), 1.0);
   chips.append(noise);
-  const bool grid = search.carrier_bins() > 1;
+  const bool grid = !p.real;
   const int forward = grid ? p.sequence_count() * search.hop_chips() : 2;
-  const int inverse = grid ? 0 : 2 * p.sequence_count();
+  const int inverse = grid ? 0 : 2 * p.sequence_count() * search.carrier_bins();
   const auto size = grid ? kRadioSegments : static_cast<std::size_t>(search.span_chips() + 4);
   const double before = transforms_alone(size, forward, inverse);
   std::vector<PreambleHit> hits;
@@ -310,7 +315,7 @@ void canceller(benchmark::State& state) {
 BENCHMARK(receiver_on_noise)->Arg(0)->Arg(1)->Arg(4)->Unit(benchmark::kMillisecond);
 BENCHMARK(receiver_on_frames)->Arg(0)->Unit(benchmark::kMillisecond);
 BENCHMARK(front_end)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
-BENCHMARK(detector)->Arg(0)->Arg(4)->Unit(benchmark::kMicrosecond);
+BENCHMARK(detector)->Arg(0)->Arg(1)->Arg(4)->Unit(benchmark::kMicrosecond);
 BENCHMARK(demodulator)->Arg(1)->Arg(3)->Unit(benchmark::kMicrosecond);
 BENCHMARK(decoder)
     ->ArgsProduct({{0, 1, 2}, {8, 32, 128}, {50}})

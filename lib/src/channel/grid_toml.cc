@@ -2,7 +2,6 @@
 
 #include <fstream>
 #include <iterator>
-#include <sstream>
 
 #include "waveform/table_reader.h"
 
@@ -125,15 +124,9 @@ Result<Grid> read_grid(const toml::table& table, const std::string& source) {
 }
 
 Result<Grid> parse_grid(const std::string& text, const std::string& source) {
-  toml::table table;
-  try {
-    table = toml::parse(text, source);
-  } catch (const toml::parse_error& e) {
-    std::ostringstream out;
-    out << source << ":" << e.source().begin.line << ": not TOML: " << e.description();
-    return Error{out.str()};
-  }
-  const toml::table* grid = table["grid"].as_table();
+  const Result<toml::table> table = parse_toml(text, source);
+  if (!table) return Error{table.error()};
+  const toml::table* grid = (*table)["grid"].as_table();
   if (!grid) return Error{source + ": no table [grid]"};
   return read_grid(*grid, source);
 }

@@ -199,17 +199,11 @@ std::vector<fs::path> scenario_folders() {
 }  // namespace
 
 Result<Scenario> parse_scenario(const std::string& text, const std::string& source) {
-  toml::table root;
-  try {
-    root = toml::parse(text, source);
-  } catch (const toml::parse_error& e) {
-    std::ostringstream out;
-    out << source << ":" << e.source().begin.line << ": not TOML: " << e.description();
-    return Error{out.str()};
-  }
+  const Result<toml::table> root = parse_toml(text, source);
+  if (!root) return Error{root.error()};
   Scenario s;
   s.name = fs::path(source).stem().string();
-  ScenarioReader r(root, source);
+  ScenarioReader r(*root, source);
   r.root().read("description", s.description);
   r.table("mains", s.mains);
   r.table("background", s.background);

@@ -11,6 +11,7 @@
 #include "ngdsp/eval/access_count.h"
 #include "ngdsp/eval/packet_error.h"
 #include "ngdsp/rx/receiver.h"
+#include "ngdsp/rx/silence_orders.h"
 
 namespace ngdsp {
 namespace {
@@ -19,6 +20,7 @@ constexpr double kWarmUpFrames = 2, kCoolDownFrames = 3;
 constexpr double kUnderWayFrames = 3;  // a frame that began before the receiver is at most one duration old
 constexpr double kPieceSeconds = 1;    // of signal made at a time
 constexpr double kBlockSeconds = 0.02, kBlocksAFrame = 16;  // fed at a time: what the delay is known to
+constexpr double kFirstWaitFrames = 8;                      // between two orders, beside the way of the first
 
 double thread_cpu_s() {
   timespec t{};
@@ -98,9 +100,14 @@ Result<AccessPoint> run(const AccessConfig& config, const std::function<void(dou
   const double expected = expected_seconds(config) * fs;
   double end = config.seconds > 0 ? std::floor(config.seconds * fs) : std::numeric_limits<double>::infinity();
   std::vector<SentFrame> sent;
+  std::vector<double> ordered;
+  const SilenceConfig silence = config.silence.value_or(SilenceConfig{});
+  SilenceOrders orders(kFirstWaitFrames + silence.delay_frames + silence.frames);
+  // What is made ahead of the receiver cannot obey.
+  const double most = config.silence ? static_cast<double>(block) : kPieceSeconds * fs;
   while (static_cast<double>(fed) < end) {
     sent.clear();
-    const double left = std::min(kPieceSeconds * fs, end - static_cast<double>(fed));
+    const double left = std::min(most, end - static_cast<double>(fed));
     const Span<const Sample> piece = signal->next_piece(static_cast<std::size_t>(std::ceil(left)), sent);
     for (const SentFrame& f : sent) count.sent(f);
     if (config.frames > 0 && count.eligible() == config.frames)
@@ -111,6 +118,12 @@ Result<AccessPoint> run(const AccessConfig& config, const std::function<void(dou
       const double before = thread_cpu_s();
       receiver->process(piece.subspan(at, n));
       cpu_s += thread_cpu_s() - before;
+    }
+    const double now_frames = static_cast<double>(fed) / frame_samples;
+    if (config.silence && orders.due(now_frames, receiver->collapsed())) {
+      ordered.push_back(now_frames);
+      signal->order_silence(static_cast<double>(fed) + silence.delay_frames * frame_samples,
+                            silence.frames * frame_samples);
     }
     count.settle(static_cast<double>(fed));
     if (progress) progress(std::min(1.0, static_cast<double>(fed) / (std::isfinite(end) ? end : expected)));
@@ -138,6 +151,12 @@ Result<AccessPoint> run(const AccessConfig& config, const std::function<void(dou
   if (config.cold_start) point.locked_after_frames = totals.locked_after_frames;
   point.recovered_after_frames = totals.recovered_after_frames;
   point.recovery = totals.recovery;
+  const ReceiverCounters counters = receiver->counters();
+  point.collapses = counters.collapses;
+  point.collapsed_frames = static_cast<double>(counters.collapsed_steps * ReceiverCounters::kStepChips) /
+                           traffic.profile.frame_chips(traffic.payload_class());
+  point.orders = ordered;
+  point.deferred = signal->traffic().deferred();
   return point;
 }
 
@@ -147,6 +166,11 @@ std::string AccessConfig::validate() const {
   if (std::string e = traffic.validate(); !e.empty()) return e;
   if (!(seconds >= 0) || seconds > 1e7) return "seconds must be 0 to 1e7";
   if ((seconds > 0) == (frames > 0)) return "one of seconds and frames must be set";
+  if (silence) {
+    if (!(silence->frames > 0 && silence->frames <= 32)) return "silence: length must be above 0, to 32";
+    if (!(silence->delay_frames >= 0 && silence->delay_frames <= 100))
+      return "silence: delay must be 0 to 100";
+  }
   const double frame_s = traffic.frame_samples() / traffic.rate_hz();
   const double least = (warm_up_frames(*this) + 1 + kCoolDownFrames) * frame_s;
   if (seconds > 0 && seconds <= least)

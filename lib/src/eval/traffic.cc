@@ -19,7 +19,7 @@ constexpr double kMostDelayChips = 64;  // of a tap, see parse_taps
 constexpr double kMostClockPpm = 200;
 
 // Independent generators of one experiment.
-enum : std::uint64_t { kArrivals, kNoise, kBurstNoise, kFrames, kPayloads };
+enum : std::uint64_t { kArrivals, kNoise, kBurstNoise, kFrames, kPayloads, kObedience, kSpread };
 Rng generator(std::uint64_t seed, std::uint64_t kind) { return Rng::stream(seed, kind); }
 Rng generator(std::uint64_t seed, std::uint64_t kind, std::uint64_t index) {
   return Rng::stream(Rng::stream(seed, kind).next(), index);
@@ -86,6 +86,7 @@ std::string TrafficConfig::validate() const {
   if (scenario && (noise || !taps.empty())) return "a scenario brings its own noise and paths";
   if (scenario)
     if (std::string e = scenario->validate(); !e.empty()) return e;
+  if (!in_range(obeying, 0, 1)) return outside("obeying", obeying, "0 to 1");
   if (!in_range(begin_frames, -1000, 0))
     return outside("begin_frames", begin_frames, "-1000 to 0 frame durations");
   if (burst) {
@@ -116,7 +117,9 @@ double TrafficConfig::frame_samples() const {
 Traffic::Traffic(const TrafficConfig& config)
     : config_(config),
       arrivals_(generator(config.seed, kArrivals)),
-      at_(config.begin_frames * config.frame_samples()) {}
+      at_(config.begin_frames * config.frame_samples()),
+      obedience_(generator(config.seed, kObedience)),
+      spread_(generator(config.seed, kSpread)) {}
 
 // Rate of frames at stream time `at`, and how long it stays so.
 double Traffic::arrivals_per_sample(double at, double& until) const {
@@ -137,18 +140,44 @@ double Traffic::arrivals_per_sample(double at, double& until) const {
   return load * chips_per_sample / bits_per_frame;
 }
 
-SentFrame Traffic::next() {
-  // Unit-rate Poisson process, its time stretched by the momentary rate.
+// The next arrival of the Poisson process.
+double Traffic::arrival() {
+  // Unit rate, its time stretched by the momentary rate.
   double need = -std::log1p(-arrivals_.uniform());
   while (true) {
     double until = 0;
     const double rate = arrivals_per_sample(at_, until);
-    if (rate * (until - at_) >= need) {
-      at_ += need / rate;
-      break;
-    }
+    if (rate * (until - at_) >= need) return at_ += need / rate;
     need -= rate * (until - at_);
     at_ = until;
+  }
+}
+
+double Traffic::next_start() {
+  while (true) {
+    if (!arriving_) arriving_ = arrival(), disobeys_ = false;
+    if (!held_back_.empty() && held_back_.top() < *arriving_) {
+      const double start = held_back_.top();
+      if (!gate_.silent(start)) return start;
+      held_back_.pop();
+      held_back_.push(gate_.begin(start, spread_));
+    } else {
+      if (!gate_.silent(*arriving_) || disobeys_) return *arriving_;
+      disobeys_ = obedience_.uniform() >= config_.obeying;
+      if (disobeys_) return *arriving_;
+      held_back_.push(gate_.begin(*arriving_, spread_));
+      ++deferred_;
+      arriving_.reset();
+    }
+  }
+}
+
+SentFrame Traffic::next() {
+  const double at = next_start();
+  if (at == arriving_) {
+    arriving_.reset();
+  } else {
+    held_back_.pop();
   }
   const Profile& p = config_.profile;
   const PayloadClass& c = config_.payload_class();
@@ -166,7 +195,7 @@ SentFrame Traffic::next() {
     const double a = config_.spread.db * std::log(10.0) / 20;
     f.ebn0_db += config_.spread.db * uniform - to_db(std::sinh(a) / a);
   }
-  f.arrival.start_samples = at_;
+  f.arrival.start_samples = at;
   f.arrival.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
   f.arrival.carrier_offset_hz =
       f.arrival.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
@@ -178,7 +207,7 @@ SentFrame Traffic::next() {
     f.tap_phases.push_back(config_.scenario ? 0 : rng.uniform(0, 2 * kPi));
     if (t.gain_db > strongest_db) strongest_db = t.gain_db, delay_chips = t.delay_chips;
   }
-  f.start_samples = at_ + delay_chips * samples_per_chip;
+  f.start_samples = at + delay_chips * samples_per_chip;
   f.end_samples = f.start_samples + p.frame_chips(c) * samples_per_chip / (1 + f.arrival.clock_ppm * 1e-6);
   return f;
 }
@@ -263,7 +292,6 @@ TrafficSignal<Sample>::TrafficSignal(const TrafficConfig& config, double noise_g
            3 * static_cast<std::size_t>(modulator_.lead_samples());
   if (config.noise)
     noise_offset_ = static_cast<std::uint64_t>(noise_.uniform() * static_cast<double>(config.noise->size()));
-  waiting_ = traffic_.next();
 }
 
 template <typename Sample>
@@ -279,10 +307,9 @@ Span<const Sample> TrafficSignal<Sample>::next_piece(std::size_t samples, std::v
   if (line_ && line_->has_others()) keep_from(others_, samples);
   base_ += emitted_;
   const double end = static_cast<double>(base_ + samples) + modulator_.lead_samples() + 1;
-  while (waiting_.arrival.start_samples < end) {
-    render(waiting_);
-    sent.push_back(waiting_);
-    waiting_ = traffic_.next();
+  while (traffic_.next_start() < end) {
+    sent.push_back(traffic_.next());
+    render(sent.back());
   }
   emitted_ = samples;
   const Span<Sample> piece(buffer_.data(), samples);

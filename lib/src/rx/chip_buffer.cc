@@ -157,6 +157,28 @@ double ChipBuffer::mean_power(double chip, std::size_t count) const {
   return mean_square(chip, count) / (weight * weight);
 }
 
+double ChipBuffer::effective_power(double chip, std::size_t count) const {
+  const std::int64_t quarter = std::llround(chip * kPlanes);
+  const std::vector<float>& groups = power_[quarter & 3].groups;
+  const auto rows = static_cast<std::int64_t>(weight_.rows.size());
+  constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
+  // Groups of which half at least is meant.
+  const std::int64_t row = (quarter >> 2) / lanes_ - first_row_;
+  const std::int64_t first = std::max<std::int64_t>(0, (row + kGroup / 2) / kGroup);
+  const std::int64_t end =
+      std::min<std::int64_t>(static_cast<std::int64_t>(groups.size()),
+                             (row + static_cast<std::int64_t>(count) / lanes_ + kGroup / 2) / kGroup);
+  if (end - first < 2) return mean_power(chip, count);
+  double inverse = 0, total = 0;
+  for (std::int64_t g = first; g < end; ++g) {
+    const auto group = static_cast<std::size_t>(g);
+    const double share = static_cast<double>(weight_.groups[group]) / lanes_;
+    inverse += share * share / std::max(static_cast<double>(groups[group]), 1e-30);
+    total += static_cast<double>(std::min(kGroup, rows - g * kGroup));
+  }
+  return total / inverse / static_cast<double>(lanes_);
+}
+
 void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
   const auto lanes = static_cast<std::size_t>(lanes_);
   std::vector<float> sum;

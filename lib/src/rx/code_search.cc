@@ -6,15 +6,33 @@
 #include <cmath>
 
 #include "ngdsp/base/multiversion.h"
+#include "rx/vector.h"
 
 namespace ngdsp {
 namespace {
 
 constexpr std::size_t kRun = 128;
+// Of the threshold, on the half-chip grid: 0.7 dB, what the quarter point may add.
+constexpr double kQuarterShare = 0.85;
+// Of the threshold, on the grid of carriers: a quarter of a cycle off a peak keeps 0.81, less in noise.
+constexpr double kCarrierShare = 0.7;
+// A carrier serves what turns so much less or more during the preamble, cycles: 0.5 dB.
+constexpr double kCarrierReach = 0.1875;
 
 NGDSP_MULTIVERSION float largest_product(const float* a, const float* b, std::size_t n) {
+  constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
+  Vector most = {};
+  std::size_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    Vector x, y;
+    load(a + i, x);
+    load(b + i, y);
+    x *= y;
+    most = x > most ? x : most;
+  }
   float best = 0;
-  for (std::size_t i = 0; i < n; ++i) best = a[i] * b[i] > best ? a[i] * b[i] : best;
+  for (; i < n; ++i) best = a[i] * b[i] > best ? a[i] * b[i] : best;
+  for (i = 0; i < kWidth; ++i) best = most[i] > best ? most[i] : best;
   return best;
 }
 
@@ -25,10 +43,26 @@ float largest(const cf32* correlation, const float* inverse_energy, std::size_t 
   return largest_product(power, inverse_energy, n);
 }
 
+// Half a cycle a preamble or a little less, in bins of the transform.
+std::size_t carrier_step(std::size_t size, std::size_t length) { return size / (2 * length); }
+
 }  // namespace
 
+int CodeSearch::carriers(const PreambleDetectorConfig& config, std::size_t size) {
+  const std::size_t length = config.sequences.at(0).size();
+  const double cycle = static_cast<double>(size) / static_cast<double>(length);  // bins
+  const double bins = (config.max_carrier_offset_hz / config.chip_rate_hz) * static_cast<double>(size);
+  const double beyond = (bins - kCarrierReach * cycle) / static_cast<double>(carrier_step(size, length));
+  return 2 * static_cast<int>(std::ceil(std::max(0.0, beyond))) + 1;
+}
+
 CodeSearch::CodeSearch(const PreambleDetectorConfig& config, std::size_t size, std::size_t workers)
-    : length_(config.sequences.at(0).size()), size_(size), forward_(size, Fft::Direction::kForward) {
+    : length_(config.sequences.at(0).size()),
+      size_(size),
+      step_(carrier_step(size, length_)),
+      reach_(carriers(config, size) / 2),
+      forward_(size, Fft::Direction::kForward) {
+  if (reach_ > 0) exact_.emplace(config);
   for (std::size_t w = 0; w < workers; ++w)
     inverse_.push_back({Fft(size, Fft::Direction::kInverse), Fft(size, Fft::Direction::kInverse)});
   for (const auto& c : config.sequences) {
@@ -41,13 +75,15 @@ CodeSearch::CodeSearch(const PreambleDetectorConfig& config, std::size_t size, s
     conj_spectra_.push_back(std::move(spectrum));
   }
   for (std::size_t h = 0; h < 2; ++h) {
-    spectrum_[h].resize(size);
+    spectrum_[h].resize(size + 2 * step_ * static_cast<std::size_t>(reach_));
     inverse_energy_[h].resize(size);
   }
 }
 
 void CodeSearch::read(const ChipBuffer& chips, std::int64_t first_chip) {
   first_chip_ = first_chip;
+  if (exact_) exact_->read(chips, first_chip, size_ - length_);
+  const std::size_t around = step_ * static_cast<std::size_t>(reach_);
   const auto missing = static_cast<std::size_t>(std::max<std::int64_t>(0, chips.begin() - first_chip));
   for (int h = 0; h < 2; ++h) {
     const auto half = static_cast<std::size_t>(h);
@@ -60,24 +96,31 @@ void CodeSearch::read(const ChipBuffer& chips, std::int64_t first_chip) {
       for (std::size_t i = first; i < size_; i += lanes) in[i] = {*re++, *im++};
     }
     forward_.execute();
-    std::copy_n(forward_.output(), size_, spectrum_[half].data());
+    const cf32* out = forward_.output();
+    cf32* to = std::copy_n(out + size_ - around, around, spectrum_[half].data());
+    std::copy_n(out, around, std::copy_n(out, size_, to));
     inverse_energies(in, size_, length_, size_ - length_, inverse_energy_[half].data());
   }
 }
 
-void CodeSearch::search(int sequence, double threshold, std::size_t worker, std::vector<PreambleHit>& found) {
-  const std::size_t phases = size_ - length_;
-  HalfChipPlanes& planes = inverse_[worker];
+// A carrier that turns `step_` bins faster moves what it carries up by as many.
+void CodeSearch::correlate(std::size_t sequence, int carrier, HalfChipPlanes& planes) const {
+  const std::size_t moved = step_ * static_cast<std::size_t>(reach_ + carrier);
   for (std::size_t h = 0; h < 2; ++h) {
-    volk_32fc_x2_multiply_32fc(planes[h].input(), spectrum_[h].data(),
-                               conj_spectra_[static_cast<std::size_t>(sequence)].data(),
+    volk_32fc_x2_multiply_32fc(planes[h].input(), spectrum_[h].data() + moved, conj_spectra_[sequence].data(),
                                static_cast<unsigned>(size_));
     planes[h].execute();
   }
+}
+
+// peak(phase, inverse energy, statistic) for the peaks over time of one carrier, phase a multiple of 1/4.
+template <typename Peak>
+void CodeSearch::find_peaks(const HalfChipPlanes& planes, double threshold, const Peak& peak) const {
+  const std::size_t phases = size_ - length_;
   // Half-chip index i is chip i/2 of plane i % 2; quarter points by cubic interpolation of four half-chip
   // values.
   const auto at = [&](std::size_t i) { return planes[i & 1].output()[i >> 1]; };
-  const auto low = static_cast<float>(threshold * 0.85);  // 0.7 dB: what the quarter point may add
+  const auto low = static_cast<float>(threshold * kQuarterShare);
   for (std::size_t h = 0; h < 2; ++h) {
     for (std::size_t i = 2; i + 2 < phases; ++i) {
       // Nearly all runs hold no peak: one vector pass rules them out.
@@ -102,10 +145,32 @@ void CodeSearch::search(int sequence, double threshold, std::size_t worker, std:
           position = static_cast<double>(j) / 2.0 + side * 0.25;
         }
       }
-      const double statistic = best * static_cast<double>(inverse_energy_[h][i]);
-      if (statistic >= threshold)
-        found.push_back({sequence, static_cast<double>(first_chip_) + position, 0, statistic});
+      const auto inverse_energy = static_cast<double>(inverse_energy_[h][i]);
+      if (best * inverse_energy >= threshold) peak(position, inverse_energy, best * inverse_energy);
     }
+  }
+}
+
+void CodeSearch::search(int sequence, double threshold, std::size_t worker, std::vector<PreambleHit>& found) {
+  HalfChipPlanes& planes = inverse_[worker];
+  const auto q = static_cast<std::size_t>(sequence);
+  const auto begin = static_cast<double>(first_chip_);
+  if (!exact_) {
+    correlate(q, 0, planes);
+    find_peaks(planes, threshold, [&](double phase, double, double statistic) {
+      found.push_back({sequence, begin + phase, 0, statistic});
+    });
+    return;
+  }
+  const double carrier_cycles =
+      static_cast<double>(step_) * static_cast<double>(length_) / static_cast<double>(size_);
+  for (int k = -reach_; k <= reach_; ++k) {
+    correlate(q, k, planes);
+    find_peaks(planes, kCarrierShare * threshold, [&](double phase, double inverse_energy, double) {
+      const PreambleHit hit =
+          exact_->at(sequence, begin + phase, k * carrier_cycles, inverse_energy, threshold);
+      if (hit.statistic >= threshold) found.push_back(hit);
+    });
   }
 }
 

@@ -42,6 +42,17 @@ const SplitSequence& FrameReader::sequence(int q, double carrier_hz, std::size_t
   return turned_;
 }
 
+void FrameReader::widen_sequence(int q, double carrier_hz, std::size_t symbols, std::size_t wider) {
+  if (carrier_hz == 0 || wider <= symbols) return;
+  const SplitSequence& plain = sequences_[static_cast<std::size_t>(q)];
+  const double turns = carrier_hz / profile_.chip_rate_hz;
+  const std::size_t more = (wider - symbols) / 2 * spreading_factor();
+  const std::size_t first = preamble_start(q) - wider / 2 * spreading_factor();
+  const std::size_t behind = first + more + span_chips(symbols);
+  turned_.assign_turned(plain, turns, first, first + more);
+  turned_.assign_turned(plain, turns, behind, behind + more);
+}
+
 void FrameReader::limit_weights(const ChipBuffer& chips, int q, double chip) {
   power_floor_ = std::max(1e-3 * chips.noise_power(std::floor(chip), frame_chips(q)), 1e-30);
 }

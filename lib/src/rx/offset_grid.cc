@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "ngdsp/base/db.h"
@@ -24,13 +25,6 @@ constexpr float kHalfGridShare = 0.6F, kQuarterGridShare = 0.82F;
 constexpr float kInner = 0.671F, kOuter = -0.224F;
 // |u + v|^2 of neighbours of the half grid, whose correlation is sinc(1/2), to unit mean.
 constexpr float kQuarterScale = 0.305F;
-constexpr std::size_t kPartChips = 448;  // of the exact correlation: 3/8 cycle a preamble turns little in it
-constexpr double kFirstShare =
-    0.85;  // of the threshold, at the grid's time: a quarter chip nearer adds 0.9 dB
-
-// Carriers of the exact correlation, cycles a preamble from the point's.
-constexpr std::size_t kFineCarriers = 7;
-double fine_cycles(std::size_t f) { return 0.125 * (static_cast<double>(f) - 3); }
 
 std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
@@ -94,33 +88,44 @@ struct FourRows {
   const float* row[4];
 };
 
-// levels[k] = the larger of itself and gain |y|^2, y the second of the rows and the value halfway to the
-// third. n is a multiple of kWidth. Returns the largest level.
-NGDSP_MULTIVERSION float raise_levels(const FourRows& re, const FourRows& im, const float* gain,
-                                      std::size_t n, float* levels) {
-  Vector largest = {};
+// Raises `level` to gain |y|^2, y the second of the rows from k on and the value halfway to the third.
+inline __attribute__((always_inline)) void raise_to(const FourRows& re, const FourRows& im, std::size_t k,
+                                                    const Vector& gain, Vector& level) {
+  Vector a_re, b_re, c_re, d_re, a_im, b_im, c_im, d_im;
+  load(re.row[0] + k, a_re);
+  load(re.row[1] + k, b_re);
+  load(re.row[2] + k, c_re);
+  load(re.row[3] + k, d_re);
+  load(im.row[0] + k, a_im);
+  load(im.row[1] + k, b_im);
+  load(im.row[2] + k, c_im);
+  load(im.row[3] + k, d_im);
+  const Vector h_re = kInner * (b_re + c_re) + kOuter * (a_re + d_re);
+  const Vector h_im = kInner * (b_im + c_im) + kOuter * (a_im + d_im);
+  raise(level, gain * (b_re * b_re + b_im * b_im));
+  raise(level, gain * (h_re * h_re + h_im * h_im));
+}
+
+// Which cells, of n, have a point of the half grid that reaches `low`; n is a multiple of kWidth. `beside`
+// are the rows half a bin further. Returns how many they are.
+NGDSP_MULTIVERSION std::size_t cells_above(const FourRows& re, const FourRows& im, const FourRows& beside_re,
+                                           const FourRows& beside_im, const float* gain, std::size_t n,
+                                           float low, std::size_t* cells) {
+  std::size_t count = 0;
   for (std::size_t k = 0; k < n; k += kWidth) {
-    Vector a_re, b_re, c_re, d_re, a_im, b_im, c_im, d_im, g, level;
-    load(re.row[0] + k, a_re);
-    load(re.row[1] + k, b_re);
-    load(re.row[2] + k, c_re);
-    load(re.row[3] + k, d_re);
-    load(im.row[0] + k, a_im);
-    load(im.row[1] + k, b_im);
-    load(im.row[2] + k, c_im);
-    load(im.row[3] + k, d_im);
+    Vector g, level = {};
     load(gain + k, g);
-    load(levels + k, level);
-    const Vector h_re = kInner * (b_re + c_re) + kOuter * (a_re + d_re);
-    const Vector h_im = kInner * (b_im + c_im) + kOuter * (a_im + d_im);
-    raise(level, g * (b_re * b_re + b_im * b_im));
-    raise(level, g * (h_re * h_re + h_im * h_im));
-    std::memcpy(levels + k, &level, sizeof level);
-    raise(largest, level);
+    raise_to(re, im, k, g, level);
+    raise_to(beside_re, beside_im, k, g, level);
+    const auto reached = level >= low;  // all bits of a place, or none
+    std::uint64_t pairs[kWidth / 2], any = 0;
+    std::memcpy(pairs, &reached, sizeof pairs);
+    for (const std::uint64_t pair : pairs) any |= pair;
+    if (any == 0) continue;
+    for (std::size_t i = 0; i < kWidth; ++i)
+      if (level[i] >= low) cells[count++] = k + i;
   }
-  float most = 0;
-  for (std::size_t i = 0; i < kWidth; ++i) most = largest[i] > most ? largest[i] : most;
-  return most;
+  return count;
 }
 
 // Which segments a search over +-turns a chip takes: a power of two.
@@ -141,7 +146,7 @@ std::size_t power_of_two(std::size_t least) {
 }  // namespace
 
 OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases, std::size_t workers)
-    : chip_rate_hz_(config.chip_rate_hz),
+    : exact_(config),
       length_(config.sequences.at(0).size()),
       phases_(phases),
       segment_(segment_chips(config.max_carrier_offset_hz / config.chip_rate_hz, length_)),
@@ -150,7 +155,7 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases,
   const auto size = static_cast<double>(size_);
   bin_cycles_ = static_cast<double>(length_) / (size * static_cast<double>(segment_));
   const double reach =
-      config.max_carrier_offset_hz / chip_rate_hz_ * static_cast<double>(length_) / bin_cycles_;
+      config.max_carrier_offset_hz / config.chip_rate_hz * static_cast<double>(length_) / bin_cycles_;
   reach_ = std::min(static_cast<std::size_t>(std::ceil(reach)), size_ / 2 - 3);
   bins_ = 2 * reach_ + 1;
   for (std::size_t k = 0; k < bins_; ++k) {
@@ -164,22 +169,16 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases,
     for (std::size_t n = 0; n < length_; ++n)
       turned[n] =
           c[n] * cf32(std::polar(1.0, -2 * kPi * static_cast<double>((reach_ + 1) * (n / segment_)) / size));
-    sequences_.push_back({c, SplitSequence(turned, static_cast<int>(segment_)), {}});
+    sequences_.emplace_back(turned, static_cast<int>(segment_));
   }
-  for (std::size_t from = 0; from < length_; from += kPartChips)
-    for (std::size_t f = 0; f < kFineCarriers; ++f) {
-      const std::size_t twice_middle = from + std::min(from + kPartChips, length_);
-      part_turns_.push_back(std::polar(
-          1.0, -kPi * fine_cycles(f) * static_cast<double>(twice_middle) / static_cast<double>(length_)));
-    }
   chips_.resize(phases_ + length_);
   re_.assign(segment_, std::vector<float>((chips_.size() + kBatch) / segment_ + kWidth + 2));
   im_ = re_;
   inverse_energy_.resize(phases_);
   for (std::size_t i = 0; i < workers; ++i) {
-    work_.push_back({Fft(size_, Fft::Direction::kForward), {}, {}, {}, {}, {}, {}});
+    work_.push_back({Fft(size_, Fft::Direction::kForward), {}, {}, {}, {}, {}});
     Work& w = work_.back();
-    w.levels.resize(width);
+    w.cells.resize(width);
     for (Row& row : w.rows)
       for (auto* v : {&row.re, &row.im, &row.half_re, &row.half_im}) v->resize(width + kWidth);
     w.sum_re.resize(kBatch * round_up(segments_, kWidth));
@@ -188,10 +187,9 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases,
 }
 
 void OffsetGrid::read(const ChipBuffer& chips, std::int64_t first_chip) {
-  buffer_ = &chips;
+  buffer_begin_ = chips.begin();
   first_chip_ = first_chip;
-  for (Sequence& s : sequences_)
-    if (s.exact.lanes() != chips.lanes()) s.exact = SplitSequence(s.chips, chips.lanes());
+  exact_.read(chips, first_chip, phases_);
   const auto missing = static_cast<std::size_t>(std::max<std::int64_t>(0, chips.begin() - first_chip));
   std::fill_n(chips_.begin(), missing, cf32{});
   LanePosition p(first_chip + static_cast<std::int64_t>(missing), chips.lanes());
@@ -204,23 +202,21 @@ void OffsetGrid::read(const ChipBuffer& chips, std::int64_t first_chip) {
 }
 
 void OffsetGrid::search(int sequence, double threshold, std::size_t worker, std::vector<PreambleHit>& found) {
-  const Sequence& s = sequences_[static_cast<std::size_t>(sequence)];
   Work& w = work_[worker];
   w.points.clear();
   for (std::size_t n = 0; n <= phases_; ++n) {
-    if (n % kBatch == 0) sum(s.segments, n, w);
+    if (n % kBatch == 0) sum(sequences_[static_cast<std::size_t>(sequence)], n, w);
     transform(n, w);
     if (n >= 3) collect(n - 2, threshold, w);
   }
   for (std::size_t i = 0; i < w.points.size(); ++i) {
+    const Point& p = w.points[i];
+    const double chip = static_cast<double>(first_chip_) + p.chip;
     // What lies across the buffer's begin is the preamble of no whole frame.
-    if (is_flank(w.points, i) ||
-        static_cast<double>(first_chip_) + w.points[i].chip < 1 + static_cast<double>(buffer_->begin()))
-      continue;
-    PreambleHit hit = correlate_exactly(s.exact, w.points[i], threshold, w.turned);
-    if (hit.statistic < threshold) continue;
-    hit.sequence = sequence;
-    found.push_back(hit);
+    if (is_flank(w.points, i) || chip < 1 + static_cast<double>(buffer_begin_)) continue;
+    const PreambleHit hit =
+        exact_.at(sequence, chip, p.cycles, static_cast<double>(inverse_energy_[p.phase]), threshold);
+    if (hit.statistic >= threshold) found.push_back(hit);
   }
 }
 
@@ -261,13 +257,11 @@ void OffsetGrid::collect(std::size_t phase, double threshold, Work& w) const {
     half_re.row[i] = row.half_re.data() + 1;
     half_im.row[i] = row.half_im.data() + 1;
   }
-  std::fill(w.levels.begin(), w.levels.end(), 0.0F);
-  raise_levels(re, im, gain_.data(), gain_.size(), w.levels.data());
-  const float largest = raise_levels(half_re, half_im, gain_.data(), gain_.size(), w.levels.data());
   const float low = kHalfGridShare * static_cast<float>(threshold) / inverse_energy_[phase];
-  if (largest < low) return;
-  for (std::size_t k = 0; k < bins_; ++k) {
-    if (w.levels[k] < low) continue;
+  const std::size_t cells =
+      cells_above(re, im, half_re, half_im, gain_.data(), gain_.size(), low, w.cells.data());
+  for (std::size_t c = 0; c < cells; ++c) {
+    const std::size_t k = w.cells[c];
     // The half grid around the cell, and in its quarters what lies between.
     cf32 half[3][3];
     const auto at = [&](std::size_t row, std::size_t f) {
@@ -309,29 +303,6 @@ bool OffsetGrid::is_flank(const std::vector<Point>& points, std::size_t point) {
   for (std::size_t i = point + 1; i < points.size() && points[i].phase <= p.phase + 1; ++i)
     if (beside(points[i]) && points[i].level >= p.level) return true;
   return false;
-}
-
-PreambleHit OffsetGrid::correlate_exactly(const SplitSequence& sequence, const Point& p, double threshold,
-                                          SplitSequence& turned) const {
-  const auto length = static_cast<double>(length_);
-  turned.assign_turned(sequence, p.cycles / length, 0, length_);
-  PreambleHit best;
-  for (const double side : {0.0, -0.25, 0.25}) {
-    const double t = static_cast<double>(first_chip_) + p.chip + side;
-    cf64 sums[kFineCarriers] = {};
-    for (std::size_t part = 0; part * kPartChips < length_; ++part) {
-      const std::size_t from = part * kPartChips, count = std::min(kPartChips, length_ - from);
-      const cf64 sum = correlate(*buffer_, t + static_cast<double>(from), turned, from, count);
-      for (std::size_t f = 0; f < kFineCarriers; ++f) sums[f] += sum * part_turns_[part * kFineCarriers + f];
-    }
-    for (std::size_t f = 0; f < kFineCarriers; ++f) {
-      const double statistic = std::norm(sums[f]) * static_cast<double>(inverse_energy_[p.phase]);
-      if (statistic > best.statistic)
-        best = {0, t, (p.cycles + fine_cycles(f)) * chip_rate_hz_ / length, statistic};
-    }
-    if (best.statistic < kFirstShare * threshold) break;
-  }
-  return best;
 }
 
 }  // namespace ngdsp

@@ -5,6 +5,7 @@
 
 #include "ngdsp/base/fft.h"
 #include "ngdsp/rx/despreader.h"
+#include "rx/exact_correlation.h"
 #include "rx/preamble_search.h"
 
 namespace ngdsp {
@@ -30,11 +31,6 @@ class OffsetGrid : public PreambleSearch {
     float level;
     double chip, cycles;  // best of its cell: from first_chip on; a preamble
   };
-  struct Sequence {
-    std::vector<cf32> chips;
-    SplitSequence segments;  // turned segment by segment: the lowest carrier lands in bin 1
-    SplitSequence exact;     // in the lanes of the buffer
-  };
   struct Row {
     std::vector<float> re, im, half_re, half_im;  // by bin, from one below the lowest; half a bin further
   };
@@ -42,30 +38,26 @@ class OffsetGrid : public PreambleSearch {
   // Of a worker.
   struct Work {
     Fft fft;
-    std::vector<float> levels;          // by bin
+    std::vector<std::size_t> cells;     // bins to be looked at
     std::vector<float> sum_re, sum_im;  // by phase of a batch, then segment
     Row rows[4];                        // of successive phases
     std::vector<Point> points;
-    SplitSequence turned;  // of the exact correlation
   };
 
   void sum(const SplitSequence& segments, std::size_t phase, Work& w) const;
   void transform(std::size_t phase, Work& w) const;
   void collect(std::size_t phase, double threshold, Work& w) const;
   static bool is_flank(const std::vector<Point>& points, std::size_t point);
-  PreambleHit correlate_exactly(const SplitSequence& sequence, const Point& p, double threshold,
-                                SplitSequence& turned) const;
 
-  double chip_rate_hz_, bin_cycles_;  // from bin to bin, cycles a preamble
+  ExactCorrelation exact_;
+  double bin_cycles_;  // from bin to bin, cycles a preamble
   std::size_t length_, phases_, segment_, segments_, size_, reach_, bins_;  // size_: of the transform
-  std::vector<Sequence> sequences_;
-  const ChipBuffer* buffer_ = nullptr;
-  std::int64_t first_chip_ = 0;
+  std::vector<SplitSequence> sequences_;  // turned segment by segment: the lowest carrier lands in bin 1
+  std::int64_t buffer_begin_ = 0, first_chip_ = 0;
   std::vector<cf32> chips_;                  // from first_chip_ on
   std::vector<std::vector<float>> re_, im_;  // the same: chip n in place n / segment_ of lane n % segment_
   std::vector<float> inverse_energy_;        // by phase
   std::vector<float> gain_;                  // by bin: against the carrier's turn within a segment
-  std::vector<cf64> part_turns_;             // by part of the preamble, then fine carrier
   std::vector<Work> work_;
 };
 

@@ -14,7 +14,7 @@ class PreambleSearch {
  public:
   virtual ~PreambleSearch() = default;
 
-  /// At most a cycle a preamble apart.
+  /// Carriers searched, at most a cycle a preamble apart.
   virtual int carrier_bins() const = 0;
   /// Takes the chips that as many code phases as it was made for need, from first_chip on; what lies before
   /// the buffer's begin counts as zero. The buffer must stay as it is for search().

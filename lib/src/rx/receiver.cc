@@ -277,9 +277,13 @@ ReceiverCounters Receiver::counters() const {
   c.budget_dropped = d.budget_dropped;
   c.cut_off = d.cut_off;
   c.strained_steps = d.strained_steps;
+  c.collapses = d.collapses;
+  c.collapsed_steps = d.collapsed_steps;
   c.frames = d.frames;
   return c;
 }
+
+bool Receiver::collapsed() const { return impl_->decoder.collapsed(); }
 
 double Receiver::noise_dbfs() const {
   return to_db(std::max(impl_->noise_power * impl_->samples_per_chip, 1e-30));

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <optional>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
 #include "ngdsp/fec/polar_decoder.h"
 #include "ngdsp/rx/canceller.h"
+#include "ngdsp/rx/collapse_detector.h"
 #include "ngdsp/rx/demodulator.h"
 #include "ngdsp/rx/noise_spectrum.h"
 #include "ngdsp/rx/strong_frame.h"
@@ -24,12 +26,14 @@ constexpr struct {
   double threshold;
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
-constexpr double kDetectionThresholdBusy = 6.3;      // where frames hide each other
-// So many times more hits than noise has alone are traffic.
-constexpr double kBusyExcess = 1.6, kBusyMargin = 4;
+constexpr double kDetectionThresholdStrained = 6.3;  // where frames hide each other
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
+// Hundreds of carriers bring fifty times more hits, each of which has the detection's higher threshold behind
+// it: so many nats more are asked of them.
+constexpr double kVettingManyCarriers = 3;
+constexpr int kManyCarriers = 100;
 constexpr std::size_t kLongFrameSymbols = 4096;
 // Decoding costs in proportion to the list and to the clock offsets tried. While frames come out, what is
 // left gets easier with each: so little effort first, and more only when that finds nothing.
@@ -42,9 +46,15 @@ struct Effort {
 };
 constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
+// Nats above the vetting threshold that tell a lost frame from noise, and payload bits a hit of noise loses
+// yet.
+constexpr double kLostMargin = 2, kLostBitsANoiseHit = 3;
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 constexpr double kMetricMargin = 14;
+// Hundreds of carriers decode a hundred times as many candidates on noise, ln 100 nats, and their preambles
+// were chosen from a threshold 2.5 nats higher.
+constexpr double kMetricManyCarriers = 7;
 // A frame found again: what a strong one leaves beyond the longest delay and pulse lies within this many
 // chips, and no node sends the same frame anew so soon.
 constexpr double kDuplicateChips = 64;
@@ -52,12 +62,17 @@ constexpr double kDuplicateChips = 64;
 constexpr std::int64_t kFirstPhase = -FrameReader::kMarginChips / 2;
 constexpr std::int64_t kStepChips = 2048;
 constexpr double kWindowFrames = 1.5;  // of starts behind the newest complete one
-constexpr int kMaxPasses = 12;
-// Of one step, several times what 2 bit/chip need: decodings counted in paths of their lists. What is left
+constexpr int kMaxPasses = 48;
+// What steps may do, decodings counted in paths of their lists. On the whole less than real time has on one
+// core; what was not needed before may be spent while a line locks, so much of it in one step. What is left
 // over waits for the next step.
-constexpr int kMaxVettings = 3000;
-constexpr std::uint64_t kMaxPaths = 64000;
-constexpr double kStalePower = 0.97;    // of the power at the last vetting, below which it no longer serves
+struct Allowance {
+  double refill, step_at_most, at_most;
+};
+constexpr Allowance kVettings = {600, 3000, 75000}, kPaths = {8000, 64000, 1600000};
+// Of the power at the last vetting, below which it no longer serves; one with evidence of so many times the
+// threshold has no doubt about the clock.
+constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
@@ -68,7 +83,7 @@ constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is 
 constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
 // Of the power at a frame's last estimate; an estimate of several paths has more to gain.
 constexpr double kEstimateAgainPower = 0.4, kEstimatePathsAgainPower = 0.6;
-constexpr double kTryAgainPower = 0.9;  // of that at the last decoding
+constexpr double kTryAgainPower = 0.85;  // of that at the last decoding
 
 }  // namespace
 
@@ -99,7 +114,6 @@ struct SuccessiveDecoder::Impl {
   struct SearchBlock {
     std::int64_t first;
     double searched_power = 0;  // 0: not yet
-    bool busy = false;          // more hits than noise makes
     std::deque<Candidate> candidates;
   };
   std::deque<SearchBlock> window;
@@ -112,12 +126,24 @@ struct SuccessiveDecoder::Impl {
     double power;  // under the frame when it was estimated
   };
   std::deque<Taken> taken;
+  struct Budget {
+    Allowance of;
+    double saved = of.at_most, left = 0;
+    void begin_step() {
+      saved = std::min(of.at_most, saved + left + of.refill);
+      left = std::min(of.step_at_most, saved);
+      saved -= left;
+    }
+  };
+  Budget vettings{kVettings}, paths{kPaths};
   double floor = 0;       // noise power per chip
   bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
+  std::optional<CollapseDetector> collapse;
+  double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
 
-  std::vector<double> thresholds, busy_thresholds;  // by sequence
-  double busy_hits = 0;                             // more of them in a block make it busy
+  std::size_t preamble_chips;
+  std::vector<double> thresholds, strained_thresholds;  // by sequence
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -142,30 +168,40 @@ struct SuccessiveDecoder::Impl {
   double start(const Candidate& c) const {
     return c.hit.chip - static_cast<double>(leads[static_cast<std::size_t>(c.hit.sequence)]);
   }
+  bool many_carriers() const { return detector.carrier_bins() >= kManyCarriers; }
   double vetting_threshold(const Candidate& c) const {
     if (config.vetting_threshold > 0) return config.vetting_threshold;
-    return static_cast<std::size_t>(profile.class_of(c.hit.sequence).code_bits) >= kLongFrameSymbols
-               ? kVettingThresholdLong
-               : kVettingThreshold;
+    const bool is_long =
+        static_cast<std::size_t>(profile.class_of(c.hit.sequence).code_bits) >= kLongFrameSymbols;
+    return (is_long ? kVettingThresholdLong : kVettingThreshold) +
+           (many_carriers() ? kVettingManyCarriers : 0);
+  }
+  double payload_bits(const Candidate& c) const {
+    return 8.0 * profile.class_of(c.hit.sequence).payload_bytes;
+  }
+  // Payload bits of a candidate that was given up although it looked like a frame.
+  double bits_if_lost(const Candidate& c) const {
+    return c.evidence >= vetting_threshold(c) + kLostMargin ? payload_bits(c) : 0;
   }
   Impl(const Profile& p, const SuccessiveConfig& c, FrameHandler frame, CandidateHandler candidate);
   double power_under(const ChipBuffer& chips, const Candidate& c) const {
-    return chips.mean_power(std::floor(start(c)), static_cast<std::size_t>(length(c)));
+    return chips.effective_power(start(c), static_cast<std::size_t>(length(c)));
   }
-  bool busy(const std::vector<PreambleHit>& found) const {
-    return std::count_if(found.begin(), found.end(), [this](const PreambleHit& h) {
-             return h.statistic >= thresholds[static_cast<std::size_t>(h.sequence)];
-           }) > busy_hits;
+  // Under the preamble and the symbols that the last vetting read.
+  double power_read(const ChipBuffer& chips, const Candidate& c) const {
+    const std::size_t chips_read = c.symbols_read * static_cast<std::size_t>(profile.spreading_factor);
+    return chips.effective_power(c.hit.chip - static_cast<double>(chips_read / 2),
+                                 preamble_chips + chips_read);
   }
   // Evidence grows with 1/power^2 at most where a frame lies.
   double expected_evidence(const Candidate& c, double power) const {
     const double ratio = std::max(1.0, c.vetted_power / std::max(power, 1e-30));
     return c.evidence * ratio * ratio;
   }
-  bool worth_vetting(const Candidate& c, double power) const {
+  bool worth_vetting(const ChipBuffer& chips, const Candidate& c) const {
     if (c.vetted_power == 0) return true;
     return c.evidence < vetting_threshold(c) &&
-           power < (strained ? kPowerDrop * c.vetted_power : c.hopeful_power);
+           power_read(chips, c) < (strained ? kPowerDrop * c.read_power : c.hopeful_power);
   }
   void bury(const Candidate& c);
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
@@ -210,7 +246,8 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
       noise_weights(c.known_variance),
-      next_block(kFirstPhase) {
+      next_block(kFirstPhase),
+      preamble_chips(encoder.preamble(0).size()) {
   for (const PayloadClass& payload_class : p.classes) {
     for (int k = 0; k < payload_class.sequences; ++k) {
       decoder_of.push_back(decoders.size());
@@ -223,16 +260,19 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
   const double usual = c.detection_threshold > 0 ? c.detection_threshold
                        : c.range.turns_by_chip() ? kDetectionThresholdOffsets
                                                  : kDetectionThreshold;
+  double noise_hits = 0;
   for (int q = 0; q < p.sequence_count(); ++q) {
     thresholds.push_back(usual);
     for (const auto& weak : kWeakPreambles)
       if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
         thresholds.back() = weak.threshold;
-    busy_thresholds.push_back(c.range.turns_by_chip() ? thresholds.back()
-                                                      : std::min(thresholds.back(), kDetectionThresholdBusy));
-    busy_hits += kBusyExcess * detector.noise_hits(thresholds.back());
+    strained_thresholds.push_back(c.range.turns_by_chip()
+                                      ? thresholds.back()
+                                      : std::min(thresholds.back(), kDetectionThresholdStrained));
+    noise_hits += detector.noise_hits(thresholds.back());
   }
-  busy_hits += kBusyMargin;
+  collapse.emplace(static_cast<double>(*std::min_element(lengths.begin(), lengths.end())),
+                   kLostBitsANoiseHit * noise_hits / detector.hop_chips());
 }
 
 SuccessiveDecoder::SuccessiveDecoder(const Profile& profile, const SuccessiveConfig& config,
@@ -243,13 +283,19 @@ SuccessiveDecoder::~SuccessiveDecoder() = default;
 
 int SuccessiveDecoder::span_chips() const { return impl_->detector.span_chips(); }
 const SuccessiveCounters& SuccessiveDecoder::counters() const { return impl_->counters; }
+bool SuccessiveDecoder::collapsed() const { return impl_->collapse->collapsed(); }
 double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
   // A filter that whitens needs what follows.
-  for (; s.done + kStepChips + ChipBuffer::kFilterReach <= chips.end(); s.done += kStepChips)
+  for (; s.done + kStepChips + ChipBuffer::kFilterReach <= chips.end(); s.done += kStepChips) {
+    s.lost_bits = s.decoded_bits = 0;
     s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
+    s.collapse->step(static_cast<double>(kStepChips), s.lost_bits, s.decoded_bits);
+    s.counters.collapses = s.collapse->collapses();
+    s.counters.collapsed_steps += s.collapse->collapsed();
+  }
 }
 
 void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
@@ -283,10 +329,12 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
       break;
     case Stage::kDecoding:
       ++counters.decoder_failed;
+      lost_bits += bits_if_lost(c);
       reason = "no path of the list passes the CRC";
       break;
     case Stage::kMetric:
       ++counters.metric_rejected;
+      lost_bits += bits_if_lost(c);
       reason = "CRC holds, but the frame does not correlate with what was received";
       break;
     case Stage::kDecoded:
@@ -299,18 +347,19 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   if (noise_spectrum.learn(chips, end)) chips.set_filter(noise_spectrum.taps());
   noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
-    window.push_back({next_block, 0, false, {}});
-  int vettings = 0;
-  const std::uint64_t paths_before = counters.paths;
+    window.push_back({next_block, 0, {}});
+  vettings.begin_step();
+  paths.begin_step();
   // One length behind the newest chips every frame was complete a while ago.
   const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
   const std::int64_t settled = end - shortest - shortest / 2;
-  const auto paths = static_cast<std::size_t>(std::count_if(
+  const auto several_paths = static_cast<std::size_t>(std::count_if(
       taken.begin(), taken.end(), [](const Taken& t) { return t.estimate.fingers.size() > 1; }));
   strained = settled > chips.begin() &&
              chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
-                 (2 * paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
+                 (2 * several_paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
   counters.strained_steps += strained;
+  strained = strained || collapse->collapsed();
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     search(chips, searchable);
     queue.clear();
@@ -320,10 +369,10 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
         c.waiting = false;
         const double power = power_under(chips, c);
-        if (worth_vetting(c, power)) {
-          c.waiting = vettings == kMaxVettings;
+        if (worth_vetting(chips, c)) {
+          c.waiting = vettings.left < 1;
           if (c.waiting) continue;
-          ++vettings;
+          --vettings.left;
           to_vet.push_back({&block, &c, 0, power});
         }
         queue.push_back({&block, &c, 0, power});
@@ -342,15 +391,15 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     bool found = false;
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c, evidence, power] : queue) {
-        const bool among_others = power > kAmongOthersPower * floor && !strained && !last;
+        const bool among_others = power > kAmongOthersPower * floor && !last;
         const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
         if (c->stage == Stage::kDecoded ||
             (c->tried_power[effort] > 0 &&
              power > (strained ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
-            (among_others && age < kEfforts[effort].age))
+            (among_others && !strained && age < kEfforts[effort].age))
           continue;
-        c->waiting = counters.paths - paths_before >= kMaxPaths;
+        c->waiting = paths.left <= 0;
         if (c->waiting) continue;
         found |= decode(chips, *block, *c, effort, among_others);
         if (found && effort > 0) break;
@@ -370,18 +419,10 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
     block.searched_power = std::max(power, 1e-30);
-    // Where there is more than noise makes, frames hide each other, and a lower threshold finds them.
-    const bool hidden = power > kHiddenPower * floor;
-    if (!block.busy || !hidden) {
-      hits.clear();
-      detector.search(chips, block.first, thresholds, hits);
-      block.busy = busy(hits);
-    }
-    if (block.busy && hidden) {
-      hits.clear();
-      detector.search(chips, block.first, busy_thresholds, hits);
-      block.busy = busy(hits);
-    }
+    // Where frames hide each other a lower threshold finds them.
+    const bool hidden = strained && (collapse->collapsed() || power > kHiddenPower * floor);
+    hits.clear();
+    detector.search(chips, block.first, hidden ? strained_thresholds : thresholds, hits);
     std::deque<Candidate> old;
     old.swap(block.candidates);
     for (const PreambleHit& hit : hits) {
@@ -415,23 +456,27 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable)
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
-  const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit);
+  const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit, strained);
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;
   c.clock_ppm = found.front().clock_ppm;
   c.stage = std::max(c.stage, Stage::kVetting);
   if (c.evidence >= vetting_threshold(c)) c.hypotheses = found;
   const double missed = vetter.missed_evidence() > 0 ? vetter.missed_evidence() : vetting_threshold(c);
-  c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.vetted_power;
+  c.symbols_read = vetter.symbols_read();
+  c.read_power = power_read(chips, c);
+  c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.read_power;
 }
 
-// Among others one effort at a time, and a clock offset that is far from certain when others are gone.
+// Among others one effort at a time, because what comes out elsewhere makes it easier, and while the line is
+// not strained only the clock offsets that are likely.
 bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Candidate& c,
                                      std::size_t first_effort, bool among_others) {
   const int q = c.hit.sequence;
   const double threshold = vetting_threshold(c);
   const double power = power_under(chips, c);
-  if (power < kStalePower * c.vetted_power) vet(chips, c, power, vetters.front());
+  const bool sure = c.evidence >= kSureEvidence * threshold;
+  if (power < (sure ? kSureStalePower : kStalePower) * c.vetted_power) vet(chips, c, power, vetters.front());
   const std::vector<FrameHypothesis>& hypotheses = c.hypotheses;
 
   const PayloadClass& payload_class = profile.class_of(q);
@@ -449,10 +494,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.evidence < threshold + effort.margin) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
-    for (std::size_t k = 0;
-         k < std::min(hypotheses.size(), among_others ? kAmongOthersHypotheses[e] : effort.hypotheses) &&
-         !right;
-         ++k) {
+    const std::size_t most = among_others && !strained ? kAmongOthersHypotheses[e] : effort.hypotheses;
+    for (std::size_t k = 0; k < std::min(hypotheses.size(), most) && !right; ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];
       if (k == made) {
@@ -471,6 +514,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       a.list = list;
       decoded = d.decoder.decode_with_list(a.code_llr, list, frame.payload);
       counters.paths += static_cast<std::uint64_t>(list);
+      paths.left -= list;
       ++counters.decodings;
       if (decoded.crc_ok) right = &a;
     }
@@ -484,7 +528,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   c.frame_metric = frame.estimate.metric;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
-                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin;
+                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin +
+                                 (many_carriers() ? kMetricManyCarriers : 0);
   if (frame.estimate.metric < least) {
     c.stage = Stage::kMetric;
     return false;
@@ -523,6 +568,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   frame.candidate = &c;
   taken.push_back({frame.estimate, frame.payload, symbols, frame.noise_variance});
   ++counters.frames;
+  decoded_bits += payload_bits(c);
   on_candidate(c, "");
   on_frame(frame);
   return true;

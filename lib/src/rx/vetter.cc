@@ -1,6 +1,7 @@
 #include "ngdsp/rx/vetter.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -17,7 +18,10 @@ struct Stage {
   std::size_t symbols;
   double least_evidence;
 };
-constexpr Stage kStages[] = {{1024, 12}, {2048, 18}};
+constexpr std::array<Stage, 2> kStages = {{{1024, 12}, {2048, 18}}};
+// Where several carriers are searched, hits have the higher threshold of that search behind them: more
+// evidence from the preamble, in noise as well.
+constexpr std::array<Stage, 3> kCarrierStages = {{{512, 11}, {1024, 16}, {2048, 22}}};
 constexpr double kHypothesisDrop = 11;  // nats below the best at which a clock offset is no longer tried
 
 // Adds one block to every trial: its entry at the trial's drift, turned by the trial's carrier; `sign` -1 for
@@ -77,11 +81,13 @@ Vetter::Vetter(const FrameEncoder& encoder, const OffsetRange& range) : reader_(
   clock_reach_ = range_.turns_by_chip()
                      ? (range_.carrier_bin_hz + range_.extra_carrier_hz) / p.carrier_crystal_hz
                      : range_.max_clock_ppm * 1e-6;
+  const Span<const Stage> stages =
+      range_.turns_by_chip() ? Span<const Stage>(kCarrierStages) : Span<const Stage>(kStages);
   for (int q = 0; q < p.sequence_count(); ++q) {
     nominal_a2_.push_back(chip_ec_n0_from_ebn0_db(p, p.class_of(q), kNominalEbn0Db));
     const std::size_t blocks = std::min(reader_.code_bits(q), kVettedSymbols) / (2 * kBlockSymbols) * 2;
     std::vector<TrialGrid>& grids = grids_.emplace_back();
-    for (const Stage& stage : kStages)
+    for (const Stage& stage : stages)
       if (stage.symbols / kBlockSymbols < blocks)
         grids.push_back(trial_grid(q, stage.symbols / kBlockSymbols, blocks, stage.least_evidence));
     grids.push_back(trial_grid(q, blocks, blocks, 0));
@@ -226,13 +232,13 @@ double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
   return std::norm(sum) / (std::max(power, 1e-30) * static_cast<double>(reader_.preamble_chips()));
 }
 
-const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const PreambleHit& hit) {
+const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const PreambleHit& hit,
+                                                bool to_the_end) {
   const auto q = static_cast<std::size_t>(hit.sequence);
   const std::vector<TrialGrid>& grids = grids_[q];
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
   const double middle_clock = base_hz / reader_.profile().carrier_crystal_hz;
-  const SplitSequence& sequence =
-      reader_.sequence(hit.sequence, base_hz, grids.back().blocks * kBlockSymbols);
+  const SplitSequence& sequence = reader_.sequence(hit.sequence, base_hz, 0);
   const double start = hit.chip - static_cast<double>(reader_.preamble_start(hit.sequence));
   reader_.limit_weights(chips, hit.sequence, start);
 
@@ -251,6 +257,9 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
   table_.rows.clear();
   for (auto* v : {&table_.re, &table_.im, &table_.constant}) v->clear();
   for (const TrialGrid& grid : grids) {
+    if (to_the_end && &grid != &grids.back()) continue;
+    reader_.widen_sequence(hit.sequence, base_hz, table_.rows.size() * kBlockSymbols,
+                           grid.blocks * kBlockSymbols);
     while (table_.rows.size() < grid.blocks)
       for (const bool behind : {false, true})
         square_block(chips, hit, sequence, behind, table_.rows.size() / 2, middle_clock, a);

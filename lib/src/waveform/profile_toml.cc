@@ -35,16 +35,10 @@ std::string read_classes(const toml::node& node, const std::string& source, Prof
 }  // namespace
 
 Result<Profile> parse_profile(const std::string& text, const std::string& source) {
-  toml::table table;
-  try {
-    table = toml::parse(text, source);
-  } catch (const toml::parse_error& e) {
-    std::ostringstream out;
-    out << source << ":" << e.source().begin.line << ": not TOML: " << e.description();
-    return Error{out.str()};
-  }
+  const Result<toml::table> table = parse_toml(text, source);
+  if (!table) return Error{table.error()};
   Profile p;
-  TableReader r(table, source);
+  TableReader r(*table, source);
   std::string base;
   r.read("base", base);
   if (!base.empty()) {

@@ -1,4 +1,4 @@
-// Typed fields of a TOML table, with errors that name file, line and field.
+// TOML text and typed fields of its tables, with errors that name file, line and field.
 #pragma once
 
 #include <toml++/toml.h>
@@ -10,7 +10,20 @@
 #include <string>
 #include <vector>
 
+#include "ngdsp/base/error.h"
+
 namespace ngdsp {
+
+/// The table that TOML text is; `source` names it in errors.
+inline Result<toml::table> parse_toml(const std::string& text, const std::string& source) {
+  try {
+    return toml::table(toml::parse(text, source));
+  } catch (const toml::parse_error& e) {
+    std::ostringstream out;
+    out << source << ":" << e.source().begin.line << ": not TOML: " << e.description();
+    return Error{out.str()};
+  }
+}
 
 /// Reads typed fields of one table and remembers the first complaint. `prefix` goes before the names of keys:
 /// "bursts.".

@@ -114,6 +114,52 @@ TEST(Traffic, LoadStepsAndBegin) {
   EXPECT_NEAR(count(frames, 50, 100), 6400, 5 * std::sqrt(6400));
 }
 
+// 128 frames a duration. A silence from 5 to 7 is empty but for those that disobey; what it held back, 256
+// frames, comes in the 64 durations after it; no frame is lost or in another order. Poisson counts within
+// five standard deviations.
+TEST(Traffic, SilenceHoldsBackWhatObeys) {
+  for (const double obeying : {1.0, 0.75, 0.0}) {
+    TrafficConfig c = config();
+    c.obeying = obeying;
+    Traffic traffic(c), plain(config());
+    constexpr double kFrame = 65536;
+    while (traffic.next_start() < 4 * kFrame) traffic.next();
+    traffic.order_silence(5 * kFrame, 2 * kFrame);
+    double before = 0, inside = 0, after = 0;
+    while (traffic.next_start() < 90 * kFrame) {
+      const double expected = traffic.next_start();
+      const SentFrame f = traffic.next();
+      ASSERT_EQ(f.arrival.start_samples, expected);
+      ASSERT_GE(expected, before);
+      EXPECT_EQ(f.index, traffic.issued() - 1);
+      before = expected;
+      inside += expected >= 5 * kFrame && expected < 7 * kFrame;
+      after += expected >= 7 * kFrame && expected < 71 * kFrame;
+    }
+    const double held = 256 * obeying, disobey = 256 - held;
+    EXPECT_NEAR(inside, disobey, 5 * std::sqrt(disobey));
+    EXPECT_NEAR(static_cast<double>(traffic.deferred()), held, 5 * std::sqrt(held));
+    EXPECT_NEAR(after, 8192 + held, 5 * std::sqrt(8192 + held));
+    while (plain.next_start() < 90 * kFrame) plain.next();
+    EXPECT_EQ(traffic.issued(), plain.issued());
+  }
+}
+
+// What a silence held back meets another one, and waits again.
+TEST(Traffic, SilenceAfterSilence) {
+  Traffic traffic(config());
+  constexpr double kFrame = 65536;
+  traffic.order_silence(2 * kFrame, kFrame);
+  while (traffic.next_start() < 4 * kFrame) {
+    const double at = traffic.next().arrival.start_samples;
+    EXPECT_FALSE(at >= 2 * kFrame && at < 3 * kFrame);
+  }
+  const std::uint64_t first = traffic.deferred();
+  traffic.order_silence(4 * kFrame, 2 * kFrame);
+  EXPECT_GE(traffic.next_start(), 6 * kFrame);
+  EXPECT_NEAR(static_cast<double>(traffic.deferred() - first), 256, 80);  // once each
+}
+
 // The wanted E_b/N0 is the mean over the levels, whatever they are. 20000 draws of 1 or 0.25: the mean of the
 // power has a standard deviation of 0.375/0.625/sqrt(n) = 0.4 %.
 TEST(Traffic, TransmitLevelsKeepTheMeanEnergy) {

@@ -138,5 +138,25 @@ TEST(Vetter, FramesAtTheFrontOfTheTrafficPass) {
   }
 }
 
+// A sequence turned step by step as vetting reads on is the one turned at once: both ends, all lanes.
+TEST(FrameReader, SequenceWidensAsIfTurnedAtOnce) {
+  const Profile p = *find_profile("srd868");
+  const FrameEncoder encoder(p);
+  constexpr double kCarrierHz = 17366;
+  for (int q = 0; q < p.sequence_count(); ++q) {
+    FrameReader at_once(encoder), by_steps(encoder);
+    const SplitSequence& whole = at_once.sequence(q, kCarrierHz, 2048);
+    const SplitSequence& widened = by_steps.sequence(q, kCarrierHz, 0);
+    by_steps.widen_sequence(q, kCarrierHz, 0, 512);
+    by_steps.widen_sequence(q, kCarrierHz, 512, 2048);
+    const std::size_t first = whole.chips() / 2 - at_once.span_chips(2048) / 2;
+    for (std::size_t n = first; n < first + at_once.span_chips(2048); ++n) {
+      const LanePosition at(static_cast<std::int64_t>(n), p.spreading_factor);
+      ASSERT_NEAR(*whole.re(at), *widened.re(at), 1e-5) << q << ' ' << n;
+      ASSERT_NEAR(*whole.im(at), *widened.im(at), 1e-5) << q << ' ' << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ngdsp

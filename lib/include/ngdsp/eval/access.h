@@ -11,6 +11,13 @@
 
 namespace ngdsp {
 
+/// The receiver's collapse detector closes the loop: silence is ordered while the line is collapsed (see
+/// SilenceOrders). Times are in durations of one frame.
+struct SilenceConfig {
+  double frames = 1;        ///< of an order, above 0, to 32
+  double delay_frames = 0;  ///< from the receiver's finding to the silence, 0 ... 100
+};
+
 /// One run: one stream, one seed. The receiver is switched on at sample 0; disturbances of the traffic are
 /// counted from there.
 struct AccessConfig {
@@ -21,6 +28,7 @@ struct AccessConfig {
       false;  ///< traffic is under way when the receiver is switched on; else both begin together
   double detection_threshold = 0;  ///< of the receiver; 0 = its default
   double vetting_threshold = 0;
+  std::optional<SilenceConfig> silence;  ///< none: nobody orders
 
   /// Empty, or one line naming the field.
   std::string validate() const;
@@ -45,6 +53,10 @@ struct AccessPoint {
   std::optional<double> recovered_after_frames;
   std::vector<LossBin> recovery;  ///< after the last disturbance, by frame duration in which a frame begins
   double seconds = 0;             ///< of stream
+  std::uint64_t collapses = 0;    ///< found by the receiver
+  double collapsed_frames = 0;    ///< frame durations collapsed
+  std::vector<double> orders;     ///< when silence was ordered, frame durations
+  std::uint64_t deferred = 0;     ///< frames held back by them
 };
 
 /// Runs one stream on the calling thread. `progress` gets the done part, 0 ... 1.

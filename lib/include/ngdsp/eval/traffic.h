@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "ngdsp/channel/scenario_line.h"
 #include "ngdsp/tx/frame_encoder.h"
 #include "ngdsp/tx/modulator.h"
+#include "ngdsp/tx/transmit_gate.h"
 #include "ngdsp/tx/transmit_levels.h"
 #include "ngdsp/waveform/profile.h"
 
@@ -59,6 +62,7 @@ struct TrafficConfig {
   double begin_frames = 0;  ///< <= 0: traffic is under way this long before sample 0
   std::optional<NoiseBurst> burst;
   std::optional<LoadStep> overload;
+  double obeying = 1;  ///< share of the frames whose node hears silence orders, 0 ... 1
 
   /// Empty, or one line naming the field.
   std::string validate() const;
@@ -82,12 +86,18 @@ struct SentFrame {
 
 /// Draws the frames of a config (which must be valid), in order of their beginning: Poisson arrivals of
 /// load * chip rate / (8 payload_bytes) a second; sequence, power, clock, carrier and phase independently for
-/// each. Arrival times do not depend on what else is configured.
+/// each. Arrival times do not depend on what else is configured. Frames that obey a silence order begin later
+/// (see TransmitGate).
 class Traffic {
  public:
   explicit Traffic(const TrafficConfig& config);
+  /// When the next frame begins, samples of the stream, unless an order comes first.
+  double next_start();
   SentFrame next();
+  /// No frame that obeys begins from sample `from` on for `length` samples; what next() gave is on its way.
+  void order_silence(double from, double length) { gate_.order(from, length); }
   std::uint64_t issued() const { return issued_; }
+  std::uint64_t deferred() const { return deferred_; }  ///< frames held back, once each
 
   /// The payload of frame `index`: random bytes of which the first eight also hide the index.
   std::vector<std::uint8_t> payload(std::uint64_t index) const;
@@ -96,11 +106,17 @@ class Traffic {
 
  private:
   double arrivals_per_sample(double at, double& until) const;
+  double arrival();
 
   TrafficConfig config_;
   Rng arrivals_;
-  double at_ = 0;
-  std::uint64_t issued_ = 0;
+  double at_ = 0;                   // of the last arrival drawn
+  std::optional<double> arriving_;  // that arrival, until its frame begins or is held back
+  bool disobeys_ = false;           // its frame, drawn when it meets a silence
+  std::priority_queue<double, std::vector<double>, std::greater<>> held_back_;  // when they begin
+  TransmitGate gate_;
+  Rng obedience_, spread_;
+  std::uint64_t issued_ = 0, deferred_ = 0;
 };
 
 /// The sum of all frames and the noise, piece by piece. Sample: float for real profiles, cf32 for complex
@@ -116,6 +132,8 @@ class TrafficSignal {
   /// early). The span holds until the next call. What is drawn does not depend on the lengths of the pieces.
   Span<const Sample> next_piece(std::size_t samples, std::vector<SentFrame>& sent);
   const Traffic& traffic() const { return traffic_; }
+  /// See Traffic; what lies before the end of the last piece is sent already.
+  void order_silence(double from, double length) { traffic_.order_silence(from, length); }
 
  private:
   TrafficSignal(const TrafficConfig& config, double noise_gain);
@@ -136,7 +154,6 @@ class TrafficSignal {
   std::size_t reach_;                    // samples a frame may fill beyond a piece
   std::vector<Sample> buffer_, others_;  // others_: through the scenario's other paths
   std::optional<ScenarioLine<Sample>> line_;
-  SentFrame waiting_;
 };
 
 extern template class TrafficSignal<float>;

@@ -15,7 +15,8 @@ class SplitSequence {
   SplitSequence() = default;
   SplitSequence(Span<const cf32> chips, int lanes);
 
-  /// conj(c[n]) exp(-j 2 pi turns n) for first <= n < last; the rest is undefined.
+  /// conj(c[n]) exp(-j 2 pi turns n) for first <= n < last; the rest is undefined, but for what was assigned
+  /// from the same sequence and turns before.
   void assign_turned(const SplitSequence& from, double turns_per_chip, std::size_t first, std::size_t last);
 
   /// `count` chips from chip `first` on, a multiple of lanes, with zeros around them: chip n of these is

@@ -79,6 +79,8 @@ class FrameReader {
   /// The sequence to despread the `symbols` around the preamble with, turned chip by chip by a carrier that
   /// moves within a block; valid until the next call.
   const SplitSequence& sequence(int q, double carrier_hz, std::size_t symbols);
+  /// The same sequence as at the last call, from `symbols` around the preamble to `wider`.
+  void widen_sequence(int q, double carrier_hz, std::size_t symbols, std::size_t wider);
 
   /// A silent block must not outweigh the rest of its frame: weights up to the next call are at most 1000
   /// times that of the frame's noise_power().

@@ -44,7 +44,7 @@ class PreambleDetector {
   /// Start positions a call covers, and chips it needs from the first of them on.
   int hop_chips() const;
   int span_chips() const;
-  /// Carrier bins searched: 1, or at most a cycle a preamble apart.
+  /// Carriers searched: 1, a few half a cycle a preamble apart, or many a cycle apart.
   int carrier_bins() const;
   /// Hits that a sequence has on noise alone in a call, at continuous time and carrier: upcrossings (Rice)
   /// 2 sqrt(pi T) f exp(-T) a chip where there is one bin; peaks over both 2 pi f d (2T - 1) exp(-T) a chip

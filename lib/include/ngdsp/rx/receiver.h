@@ -53,6 +53,7 @@ struct CandidateTrace {
 
 /// Everything counted; nothing is dropped without a counter.
 struct ReceiverCounters {
+  static constexpr std::uint64_t kStepChips = 2048;  ///< of the counters of steps
   std::uint64_t samples = 0;
   std::uint64_t nonfinite_samples = 0;  ///< NaN, infinite or beyond 1e9: missing
   std::uint64_t clipped_samples = 0;    ///< at or beyond full scale of 1.0
@@ -66,6 +67,8 @@ struct ReceiverCounters {
   std::uint64_t budget_dropped = 0;   ///< given up while waiting for their turn
   std::uint64_t cut_off = 0;          ///< candidates whose frame the stream does not hold whole
   std::uint64_t strained_steps = 0;   ///< of 2048 chips, with frames left where all should have been decoded
+  std::uint64_t collapses = 0;        ///< times the line collapsed: frames hide each other, none comes out
+  std::uint64_t collapsed_steps = 0;  ///< of 2048 chips, while it was so
   std::uint64_t frames = 0;
 };
 
@@ -112,6 +115,9 @@ class Receiver {
   void reset_at(std::uint64_t sample_index);
 
   ReceiverCounters counters() const;
+  /// The line is collapsed now (see CollapseDetector): it stays so at equal powers above some 1.3 bit/chip
+  /// until nodes are silent for a frame length.
+  bool collapsed() const;
   /// Variance of the noise per input sample in the occupied band, as it is tracked now, in dB relative
   /// to 1.0.
   double noise_dbfs() const;

@@ -24,10 +24,12 @@ struct Candidate {
   Stage stage = Stage::kDetection;
   double evidence = 0;  ///< of the last vetting, nats
   double carrier_offset_hz = 0, clock_ppm = 0;
-  int list_used = 0;         ///< by the last decoding
-  double frame_metric = 0;   ///< of the best code word found
-  double vetted_power = 0;   ///< mean power under the frame at the last vetting; 0: never vetted
-  double hopeful_power = 0;  ///< below which one that was rejected may pass
+  int list_used = 0;             ///< by the last decoding
+  double frame_metric = 0;       ///< of the best code word found
+  double vetted_power = 0;       ///< effective power under the frame at the last vetting; 0: never vetted
+  std::size_t symbols_read = 0;  ///< about the preamble, by that vetting
+  double read_power = 0;         ///< effective power under them
+  double hopeful_power = 0;      ///< the same, below which one that was rejected may pass
   std::vector<FrameHypothesis> hypotheses;  ///< of the last vetting, where it passed
   double tried_power[3] = {};               ///< under the frame at the last decoding of each effort; 0: none
   bool waiting = false;                     ///< the budget of the last step was spent when its turn came
@@ -46,7 +48,8 @@ struct DecodedFrame {
 struct SuccessiveCounters {
   std::uint64_t candidates = 0, vetted = 0, vetting_rejected = 0, decoder_failed = 0, metric_rejected = 0;
   std::uint64_t duplicates = 0, budget_dropped = 0, cut_off = 0, frames = 0, passes = 0, vettings = 0,
-                decodings = 0, paths = 0, estimates = 0, strained_steps = 0;
+                decodings = 0, paths = 0, estimates = 0, strained_steps = 0, collapses = 0,
+                collapsed_steps = 0;
 };
 
 struct SuccessiveConfig {
@@ -79,6 +82,8 @@ class SuccessiveDecoder {
   void finish(ChipBuffer& chips, std::int64_t end);
   int span_chips() const;
   const SuccessiveCounters& counters() const;
+  /// Frames hide each other and next to none comes out (see CollapseDetector).
+  bool collapsed() const;
   /// Power per chip of what no frame explains.
   double noise_floor() const;
 

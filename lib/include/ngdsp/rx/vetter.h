@@ -47,11 +47,15 @@ class Vetter {
   Vetter(const FrameEncoder& encoder, const OffsetRange& range);
 
   /// The most likely clock offsets, best first: near the threshold the best one is wrong for one frame in
-  /// thirty. Valid until the next call.
-  const std::vector<FrameHypothesis>& vet(const ChipBuffer& chips, const PreambleHit& hit);
+  /// thirty. Valid until the next call. `to_the_end`: symbols are read on even where the first of them look
+  /// like noise.
+  const std::vector<FrameHypothesis>& vet(const ChipBuffer& chips, const PreambleHit& hit,
+                                          bool to_the_end = false);
   /// What a part of the symbols shows to be noise is not read to its end: the evidence that the last one
   /// lacked to be read on, or 0 where all was read.
   double missed_evidence() const { return missed_evidence_; }
+  /// Symbols about the preamble that were read.
+  std::size_t symbols_read() const { return table_.rows.size() * kBlockSymbols; }
   /// The preamble statistic at the hit as the chips are now: exponential(1) on noise.
   double statistic(const ChipBuffer& chips, const PreambleHit& hit);
 

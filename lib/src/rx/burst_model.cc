@@ -76,13 +76,13 @@ NGDSP_MULTIVERSION void go_forward(const float* likelihood, std::size_t n, const
     Vector a;
     load(likelihood + i * kStates, a);
     a *= expected;
-    const float c = 1 / sum(a);
+    // The two sums do not wait for each other.
+    const float left = sum(leaves * a), c = 1 / sum(a);
+    expected = (stays * a + draws * left) * c;
     a *= c;
-    const float r = sum(leaves * a);
-    expected = stays * a + draws * r;
     std::memcpy(state + i * kStates, &a, sizeof a);
     scale[i] = c;
-    redrawn[i] = r;
+    redrawn[i] = left * c;
   }
 }
 

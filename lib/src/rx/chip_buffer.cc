@@ -169,14 +169,13 @@ double ChipBuffer::effective_power(double chip, std::size_t count) const {
       std::min<std::int64_t>(static_cast<std::int64_t>(groups.size()),
                              (row + static_cast<std::int64_t>(count) / lanes_ + kGroup / 2) / kGroup);
   if (end - first < 2) return mean_power(chip, count);
-  double inverse = 0, total = 0;
-  for (std::int64_t g = first; g < end; ++g) {
-    const auto group = static_cast<std::size_t>(g);
-    const double share = static_cast<double>(weight_.groups[group]) / lanes_;
-    inverse += share * share / std::max(static_cast<double>(groups[group]), 1e-30);
-    total += static_cast<double>(std::min(kGroup, rows - g * kGroup));
+  double inverse = 0;
+  for (auto g = static_cast<std::size_t>(first); g < static_cast<std::size_t>(end); ++g) {
+    const auto share = static_cast<double>(weight_.groups[g]);
+    inverse += share * share / std::max(static_cast<double>(groups[g]), 1e-30);
   }
-  return total / inverse / static_cast<double>(lanes_);
+  const std::int64_t held = std::min(rows, end * kGroup) - first * kGroup;
+  return static_cast<double>(held * lanes_) / inverse;
 }
 
 void ChipBuffer::powers(std::int64_t first, Span<float> power) const {

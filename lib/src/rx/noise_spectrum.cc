@@ -103,9 +103,10 @@ NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
   Spectrum s;
   s.background.resize(kBins);
   std::vector<double> around(2 * kAroundBins + 1);
-  for (std::size_t k = 0; k < kBins; ++k) {
-    for (std::size_t i = 0; i < around.size(); ++i) around[i] = mean_[(k + kBins - kAroundBins + i) % kBins];
-    s.background[k] = median(around);
+  for (std::size_t k = 0; k < kBins; k += kBackgroundBins) {
+    const std::size_t first = k + kBackgroundBins / 2 + kBins - kAroundBins;
+    for (std::size_t i = 0; i < around.size(); ++i) around[i] = mean_[(first + i) % kBins];
+    std::fill_n(s.background.begin() + static_cast<std::ptrdiff_t>(k), kBackgroundBins, median(around));
   }
   if (kept({}, s.background) > 1 - kWorthSloping - 1 / blocks_) {
     std::vector<double> all = mean_;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kStretchChips = 1024;
 constexpr std::int64_t kBesideChips = 256;  // that are looked at on either side of what is learned
-constexpr double kLearnAgainPower = 0.5, kLearnAnyway = 1e300;
+constexpr double kLearnAgainPower = 0.25, kLearnAnyway = 1e300;
 // The floor under a chip: a quarter of the chips around it are below that. Bursts may take most of the time,
 // and two cycles of the mains are about this long.
 constexpr std::size_t kFloorChips = 1024;

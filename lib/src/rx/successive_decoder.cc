@@ -289,7 +289,8 @@ double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
   // A filter that whitens needs what follows.
-  for (; s.done + kStepChips + ChipBuffer::kFilterReach <= chips.end(); s.done += kStepChips) {
+  const auto ahead = [&s] { return s.noise_spectrum.taps().empty() ? 0 : ChipBuffer::kFilterReach; };
+  for (; s.done + kStepChips + ahead() <= chips.end(); s.done += kStepChips) {
     s.lost_bits = s.decoded_bits = 0;
     s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
     s.collapse->step(static_cast<double>(kStepChips), s.lost_bits, s.decoded_bits);

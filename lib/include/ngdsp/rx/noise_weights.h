@@ -24,7 +24,7 @@ class NoiseWeights {
 
   /// Of new chips, all before `end`; the last ones anew, now that it is known what follows them.
   void learn(ChipBuffer& chips, std::int64_t end);
-  /// Of stretches whose power fell to half of what it was when their weights were learned.
+  /// Of stretches whose power fell to a quarter of what it was when their weights were learned.
   void learn_again(ChipBuffer& chips);
   /// Of all between two chips, too: a strong frame was taken out, which began and ended like a burst.
   void learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last);

@@ -81,6 +81,9 @@ constexpr double kHiddenPower = 8;      // of the noise floor: what hides preamb
 constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
 constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
 constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
+// Nats above the vetting threshold below which one decoding in twenty among others succeeds, and frame
+// lengths such a candidate waits.
+constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 // Of the power at a frame's last estimate; an estimate of several paths has more to gain.
 constexpr double kEstimateAgainPower = 0.4, kEstimatePathsAgainPower = 0.6;
 constexpr double kTryAgainPower = 0.85;  // of that at the last decoding
@@ -398,7 +401,9 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
             (c->tried_power[effort] > 0 &&
              power > (strained ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
-            (among_others && !strained && age < kEfforts[effort].age))
+            (among_others && !strained &&
+             (age < kEfforts[effort].age ||
+              (age < kDoubtfulAge && evidence < vetting_threshold(*c) + kDoubtfulMargin))))
           continue;
         c->waiting = paths.left <= 0;
         if (c->waiting) continue;

@@ -14,6 +14,7 @@
 #include "ngdsp/base/rng.h"
 #include "ngdsp/channel/impairments.h"
 #include "ngdsp/channel/noise_level.h"
+#include "ngdsp/eval/genie.h"
 #include "ngdsp/rx/receiver.h"
 #include "ngdsp/tx/frame_encoder.h"
 #include "ngdsp/waveform/pulse.h"
@@ -58,11 +59,20 @@ class Link {
     const Profile& p = encoder_.profile();
     const double ec_n0 =
         chip_ec_n0_from_ebn0_db(p, p.class_of(p.first_sequence(config_.payload_bytes)), config_.ebn0_db);
-    Result<ScenarioLine<Sample>> line =
-        ScenarioLine<Sample>::create(*config_.scenario, noise_band(p, fs_), 1 / ec_n0, config_.seed);
+    if (config_.genie) genie_.emplace(*config_.scenario, p, noise_band(p, fs_));
+    Result<ScenarioLine<Sample>> line = ScenarioLine<Sample>::create(
+        genie_ ? genie_->scenario() : *config_.scenario, noise_band(p, fs_), 1 / ec_n0, config_.seed);
     if (!line) return Error{line.error()};
     line_ = std::move(*line);
     return std::nullopt;
+  }
+
+  /// Tells a receiver what it may know.
+  void tell(ReceiverConfig& receiver) const {
+    if (!genie_) return;
+    receiver.known_variance = [this](std::int64_t chip) { return genie_->variance(chip_variance(chip)); };
+    if (genie_->coloured())
+      receiver.known_spectrum = [this](double turns) { return genie_->spectrum(turns); };
   }
 
   /// Variance of the noise in a chip of the last frame's stream: that of the samples under the matched
@@ -179,6 +189,7 @@ class Link {
   double fs_, noise_gain_;
   FrameEncoder encoder_;
   Modulator modulator_;
+  std::optional<Genie> genie_;
   std::optional<ScenarioLine<Sample>> line_;
   std::vector<Sample> others_;
   std::vector<double> pulse_energy_;  // of the matched filter, either side of its middle
@@ -214,8 +225,7 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
     const int first_sequence = config.profile.first_sequence(config.payload_bytes);
     const int sequences = config.profile.class_of(first_sequence).sequences;
     ReceiverConfig listener = receiver_config(config, fs);
-    if (config.genie)
-      listener.known_variance = [&link](std::int64_t chip) { return link.chip_variance(chip); };
+    link.tell(listener);
     Result<Receiver> receiver = Receiver::create(
         listener, [&](const ReceivedFrame& f) { heard.push_back(f); },
         [&](const CandidateTrace& t) {

@@ -46,8 +46,9 @@ double median(std::vector<double>& x) {
 
 }  // namespace
 
-NoiseSpectrum::NoiseSpectrum()
-    : window_(kBins),
+NoiseSpectrum::NoiseSpectrum(KnownSpectrum known)
+    : known_(std::move(known)),
+      window_(kBins),
       forward_(std::make_unique<Fft>(kBins, Fft::Direction::kForward)),
       inverse_(std::make_unique<Fft>(kBins, Fft::Direction::kInverse)),
       mean_(kBins),
@@ -64,6 +65,15 @@ void NoiseSpectrum::restart() {
 }
 
 bool NoiseSpectrum::learn(const ChipBuffer& chips, std::int64_t end) {
+  if (known_) {
+    if (!filter_.taps.empty()) return false;
+    Spectrum told;
+    for (std::size_t k = 0; k < kBins; ++k)
+      told.all.push_back(known_(static_cast<double>(k) / kBins - (k < kBins / 2 ? 0 : 1)));
+    told.background = told.all;
+    filter_ = whitening(told, 0);
+    return true;
+  }
   for (next_ = std::max(next_, chips.begin()); next_ + static_cast<std::int64_t>(kBins) <= end; next_ += kHop)
     add_block(chips, next_);
   if (unseen_ * kLooksInMemory < seen_ || blocks_ < kLeastBlocks) return false;

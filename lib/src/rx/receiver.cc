@@ -84,6 +84,7 @@ SuccessiveConfig decoding_of(const ReceiverConfig& config, const OffsetRange& ra
   c.metric_threshold = config.metric_threshold;
   c.threads = config.threads;
   c.known_variance = config.known_variance;
+  c.known_spectrum = config.known_spectrum;
   return c;
 }
 

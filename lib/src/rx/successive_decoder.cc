@@ -11,7 +11,6 @@
 #include "ngdsp/rx/canceller.h"
 #include "ngdsp/rx/collapse_detector.h"
 #include "ngdsp/rx/demodulator.h"
-#include "ngdsp/rx/noise_spectrum.h"
 #include "ngdsp/rx/strong_frame.h"
 
 namespace ngdsp {
@@ -248,6 +247,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
+      noise_spectrum(c.known_spectrum),
       noise_weights(c.known_variance),
       next_block(kFirstPhase),
       preamble_chips(encoder.preamble(0).size()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -9,6 +10,10 @@
 #include "ngdsp/rx/chip_buffer.h"
 
 namespace ngdsp {
+
+/// Spectrum of the noise at chip rate, cycles a chip, on any scale: for measurements of what not knowing it
+/// costs.
+using KnownSpectrum = std::function<double(double turns)>;
 
 /// Learns S(f), the noise at chip rate over its median, and proposes the filter 1/S for a ChipBuffer. Every
 /// block of 1024 chips counts by its spectrum over its own median, and the less the further that is above the
@@ -20,7 +25,7 @@ class NoiseSpectrum {
  public:
   static constexpr std::size_t kBins = 2 * static_cast<std::size_t>(ChipBuffer::kFilterReach);
 
-  NoiseSpectrum();
+  explicit NoiseSpectrum(KnownSpectrum known = {});
 
   /// New chips, all before `end`, which may hold frames. True where another filter is worth having.
   bool learn(const ChipBuffer& chips, std::int64_t end);
@@ -42,6 +47,7 @@ class NoiseSpectrum {
   Spectrum spectrum() const;
   Filter whitening(const Spectrum& s, std::size_t widen);
 
+  KnownSpectrum known_;
   std::vector<float> window_;
   std::unique_ptr<Fft> forward_, inverse_;
   std::vector<double> mean_;  // of blocks, each over its median

@@ -6,7 +6,6 @@
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
 #include "ngdsp/waveform/frame_energy.h"
-#include "ngdsp/waveform/pulse.h"
 #include "rx/straight_frame.h"
 
 namespace ngdsp {
@@ -66,7 +65,8 @@ NGDSP_MULTIVERSION void add_path(float g_re, float g_im, const float* re, const 
 }  // namespace
 
 Demodulator::Demodulator(const FrameEncoder& encoder, const OffsetRange& range)
-    : reader_(encoder), range_(range), straight_(new StraightFrame) {
+
+    : reader_(encoder), range_(range), pulse_(encoder.profile().rolloff), straight_(new StraightFrame) {
   const Profile& p = reader_.profile();
   for (int q = 0; q < p.sequence_count(); ++q)
     nominal_a2_.push_back(chip_ec_n0_from_ebn0_db(p, p.class_of(q), kNominalEbn0Db));
@@ -87,8 +87,8 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
   for (std::size_t d = 0; d < kDelays; d += 2) response_[d] = halves_[d / 2];
   fill_quarters(response_);
   const double shared = chips.mean_weight(t.chip, count) * static_cast<double>(count);
-  find_fingers(response_, shared, kFingerStatistic * shared / reader_.weight(chips, t.chip, count),
-               reader_.profile().rolloff, fingers_);
+  find_fingers(response_, shared, kFingerStatistic * shared / reader_.weight(chips, t.chip, count), pulse_,
+               fingers_);
 }
 
 // What `blocks_` say at a carrier.
@@ -153,7 +153,7 @@ void Demodulator::read_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
 // has the gain times e, the energy of what is known, and noise e. Weights of the symbol blocks in `blocks_`.
 void Demodulator::weigh_paths(double phase) {
   const auto overlap = [this](std::size_t k, std::size_t l) {
-    return rc_pulse(fingers_[k].delay_chips - fingers_[l].delay_chips, reader_.profile().rolloff);
+    return pulse_.at(fingers_[k].delay_chips - fingers_[l].delay_chips);
   };
   const std::vector<FrameBlock>& preamble = paths_.front().preamble;
   double e = 0;
@@ -181,12 +181,13 @@ void Demodulator::weigh_paths(double phase) {
   }
   fingers_[0].gain = first;
   for (std::size_t l = 1; l < fingers_.size(); ++l) {
-    const double shared = overlap(l, 0), left = std::max(1 - shared * shared, 0.02);
+    const cf64 shared = overlap(l, 0);
+    const double left = std::max(1 - std::norm(shared), 0.02);
     cf64 g = (a[l] - shared * a[0]) / e;
-    for (std::size_t k = 1; k < l; ++k) g -= fingers_[k].gain * (overlap(k, l) - shared * overlap(k, 0));
+    for (std::size_t k = 1; k < l; ++k) g -= fingers_[k].gain * (overlap(l, k) - shared * overlap(0, k));
     const double statistic = std::norm(g) * e / left;
     fingers_[l].gain = g / left * std::max(0.0, 1 - kFingerNoise / std::max(statistic, 1e-30));
-    fingers_[0].gain -= shared * fingers_[l].gain;
+    fingers_[0].gain -= std::conj(shared) * fingers_[l].gain;
   }
 }
 
@@ -243,8 +244,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     add_path(static_cast<float>(gain.real()), static_cast<float>(gain.imag()), paths_[l].symbols.re.data(),
              paths_[l].symbols.im.data(), code_bits, sum.re.data(), sum.im.data());
     for (const Finger& f : fingers_)
-      power +=
-          (gain * std::conj(f.gain)).real() * rc_pulse(fingers_[l].delay_chips - f.delay_chips, p.rolloff);
+      power += (std::conj(gain) * f.gain * pulse_.at(fingers_[l].delay_chips - f.delay_chips)).real();
   }
   power = std::max(power, 1e-30);
   // Scaled to the noise of one path the evidence formula holds.

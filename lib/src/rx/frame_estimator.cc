@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
-#include "ngdsp/waveform/pulse.h"
 #include "rx/straight_frame.h"
 
 namespace ngdsp {
@@ -59,7 +58,7 @@ double FrameEstimate::delay_spread_chips() const {
 }
 
 FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range)
-    : reader_(encoder), range_(range), straight_(new StraightFrame) {}
+    : reader_(encoder), range_(range), pulse_(encoder.profile().rolloff), straight_(new StraightFrame) {}
 FrameEstimator::~FrameEstimator() = default;
 
 const SplitSequence& FrameEstimator::replica(const FrameHypothesis& h, const std::vector<float>& symbols) {
@@ -91,8 +90,7 @@ void FrameEstimator::correlate_pieces(const ChipBuffer& chips, FrameTiming t, co
 // What a chip of the taken frame gives at a delay against its timing.
 cf64 FrameEstimator::taken_response(double delay) const {
   cf64 sum;
-  for (const Finger& f : taken_.fingers)
-    sum += f.gain * rc_pulse(delay - f.delay_chips, reader_.profile().rolloff);
+  for (const Finger& f : taken_.fingers) sum += f.gain * pulse_.at(delay - f.delay_chips);
   return sum;
 }
 
@@ -206,10 +204,10 @@ void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesi
 
   respond(chips, out, replica);
   left_ = response_;
-  find_fingers(left_, weighted_chips, kFingerStatistic * weighted_chips, p.rolloff, out.fingers);
+  find_fingers(left_, weighted_chips, kFingerStatistic * weighted_chips, pulse_, out.fingers);
   for (std::size_t l = 1; l < out.fingers.size(); ++l)
     out.metric += std::max(0.0, std::norm(out.fingers[l].gain) * weighted_chips - kFingerCost);
-  fit_fingers(response_, weighted_chips, p.rolloff, out.fingers);
+  fit_fingers(response_, weighted_chips, pulse_, out.fingers);
   out.timing.chip += out.fingers.front().delay_chips;
   const double strongest = out.fingers.front().delay_chips;
   for (Finger& f : out.fingers) f.delay_chips -= strongest;

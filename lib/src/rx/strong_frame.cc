@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
-#include "ngdsp/waveform/pulse.h"
 #include "rx/solve.h"
 #include "rx/straight_frame.h"
 
@@ -46,21 +45,21 @@ struct StrongFrame::Work {
 StrongFrame::StrongFrame() : work_(new Work) {}
 StrongFrame::~StrongFrame() = default;
 
-void StrongFrame::take_out_rest(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
-                                FrameEstimate& frame) {
+void StrongFrame::take_out_rest(ChipBuffer& chips, const ChipPulse& pulse, Canceller& canceller,
+                                const SplitSequence& replica, FrameEstimate& frame) {
   // With a response of its own, as yet nothing, it is drawn with longer pulses.
   canceller.add(chips, frame, replica, +1);
   frame.rest.resize(kHalves);
   for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d] = {kFirstDelay + 0.5 * static_cast<double>(d), {}};
   canceller.add(chips, frame, replica, -1);
   for (int round = 0; round < kRounds; ++round) {
-    take_out_response(chips, canceller, replica, frame);
+    take_out_response(chips, pulse, canceller, replica, frame);
     take_out_gain(chips, canceller, replica, frame);
   }
 }
 
-void StrongFrame::take_out_response(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
-                                    FrameEstimate& frame) {
+void StrongFrame::take_out_response(ChipBuffer& chips, const ChipPulse& pulse, Canceller& canceller,
+                                    const SplitSequence& replica, FrameEstimate& frame) {
   std::vector<cf64> response(kHalves);
   FrameEstimate& part = work_->part;
   part = frame;
@@ -70,12 +69,11 @@ void StrongFrame::take_out_response(ChipBuffer& chips, Canceller& canceller, con
   const double shared =
       chips.mean_weight(frame.timing.chip, replica.chips()) * static_cast<double>(replica.chips());
   for (cf64& r : response) r /= std::max(shared, 1e-30);
-  std::vector<double> gram(kHalves * kHalves);
+  std::vector<cf64> gram(kHalves * kHalves);
   for (std::size_t i = 0; i < kHalves; ++i)
     for (std::size_t j = 0; j < kHalves; ++j)
       gram[i * kHalves + j] =
-          rc_pulse(0.5 * (static_cast<double>(i) - static_cast<double>(j)), canceller.rolloff()) +
-          (i == j ? kRidge : 0);
+          pulse.at(0.5 * (static_cast<double>(i) - static_cast<double>(j))) + (i == j ? kRidge : 0);
   solve(gram, response);
   for (std::size_t d = 0; d < kHalves; ++d) part.rest[d].gain = response[d];
   canceller.add(chips, part, replica, -1);

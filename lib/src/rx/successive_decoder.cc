@@ -102,6 +102,7 @@ struct SuccessiveDecoder::Impl {
   FrameEstimator estimator;
   Canceller canceller;
   StrongFrame strong_frame;
+  ChipPulse pulse;
   NoiseSpectrum noise_spectrum;
   NoiseWeights noise_weights;
   struct ClassDecoder {
@@ -206,6 +207,12 @@ struct SuccessiveDecoder::Impl {
            power_read(chips, c) < (strained ? kPowerDrop * c.read_power : c.hopeful_power);
   }
   void bury(const Candidate& c);
+  void set_filter(ChipBuffer& chips, const std::vector<cf32>& taps) {
+    chips.set_filter(taps);
+    pulse.set_filter(taps);
+    demodulator.set_filter(taps);
+    estimator.set_filter(taps);
+  }
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter);
@@ -247,6 +254,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
+      pulse(p.rolloff),
       noise_spectrum(c.known_spectrum),
       noise_weights(c.known_variance),
       next_block(kFirstPhase),
@@ -311,6 +319,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   s.taken.clear();
   s.noise_weights.restart();
   s.noise_spectrum.restart();
+  s.set_filter(chips, {});
   s.next_block = kFirstPhase;
   s.done = 0;
 }
@@ -348,7 +357,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
-  if (noise_spectrum.learn(chips, end)) chips.set_filter(noise_spectrum.taps());
+  if (noise_spectrum.learn(chips, end)) set_filter(chips, noise_spectrum.taps());
   noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
@@ -592,7 +601,7 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
   if (strong(frame, power())) {
     // What it hid weighs on what is left of it.
     noise_weights.learn_again(chips, extent.first, extent.last);
-    strong_frame.take_out_rest(chips, canceller, replica, frame);
+    strong_frame.take_out_rest(chips, pulse, canceller, replica, frame);
   }
   return power();
 }
@@ -616,7 +625,7 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     if (before.rest.empty()) {
       estimator.estimate_again(chips, replica, t.estimate);
       canceller.replace(chips, before, t.estimate, replica);
-      if (strong(t.estimate, power)) strong_frame.take_out_rest(chips, canceller, replica, t.estimate);
+      if (strong(t.estimate, power)) strong_frame.take_out_rest(chips, pulse, canceller, replica, t.estimate);
     } else {
       canceller.add(chips, before, replica, +1);
       const SplitSequence& turned = estimator.replica(h, t.symbols);

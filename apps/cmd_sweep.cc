@@ -39,6 +39,7 @@ po::options_description sweep_options() {
       ("gain-modulation", po::value<std::string>(), "gain of the line over time, DEPTH@HZ, e.g. 0.1@100")
       ("scenario", po::value<std::string>(), "a place on the mains, NAME or FILE.toml: its line, its noise (E_b/N0 counts against the background), its receiver input")
       ("genie", "take the scenario's waveforms out and tell the receiver variance and spectrum of its noise, which it learns otherwise")
+      ("lead", po::value<double>()->default_value(0, "0"), "noise alone before each frame, for the receiver to learn, s")
       ("ideal", po::value<double>(), "no frames: what the best receiver loses in this many seconds of the scenario's noise, 0.5..100 s")
       ("noise", po::value<std::string>(), "real SigMF recording as noise, scaled to the same power in the occupied band")
       ("carrier-hz", po::value<double>(), "carrier inside that recording, Hz (the profile's)")
@@ -63,6 +64,8 @@ nlohmann::json to_json(const PacketErrorConfig& c, const PacketErrorPoint& p) {
                          {"seconds", p.seconds},
                          {"seed", c.seed}};
   if (c.scenario) line["scenario"] = c.scenario->name;
+  if (c.genie) line["genie"] = true;
+  if (c.lead_s > 0) line["lead_s"] = c.lead_s;
   if (c.interferer_db) {
     line["interferer_db"] = *c.interferer_db;
     line["interferers_ok"] = p.interferers_ok;
@@ -176,6 +179,7 @@ int run_sweep(const Arguments& args) {
     }
   }
   c.genie = values.count("genie") > 0;
+  c.lead_s = in_range("lead", values["lead"].as<double>(), 0, 60, "s");
   if (values.count("scenario")) {
     auto scenario = option_scenario(values["scenario"].as<std::string>());
     if (!scenario) return kFailed;

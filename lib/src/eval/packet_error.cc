@@ -106,7 +106,8 @@ class Link {
     for (auto& b : trial.payload) b = static_cast<std::uint8_t>(rng.below(256));
     Arrival a;
     const double spc = fs_ / p.chip_rate_hz;
-    a.start_samples = (kGuardChips + rng.uniform() * kDelaySpreadChips) * spc;
+    const double lead_chips = kGuardChips + config_.lead_s * p.chip_rate_hz;
+    a.start_samples = (lead_chips + rng.uniform() * kDelaySpreadChips) * spc;
     a.phase_rad = rng.uniform(0, 2 * kPi);
     a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
     a.carrier_offset_hz =
@@ -119,9 +120,10 @@ class Link {
     const double beside = config_.interferer_db ? kInterfererChips : 0;
     a.start_samples += beside * spc;
     trial.start_samples += beside * spc;
-    out.assign(static_cast<std::size_t>(
-                   (2 * (kGuardChips + beside) + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
-               Sample{});
+    out.assign(
+        static_cast<std::size_t>(
+            (lead_chips + kGuardChips + 2 * beside + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
+        Sample{});
     others_.assign(line_ && line_->has_others() ? out.size() : 0, Sample{});
     add(encoder_.encode(trial.payload, q), a, taps, out);
     if (config_.interferer_db) add_interferer(rng, q, a.start_samples, trial, out);
@@ -310,6 +312,7 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
     return Error{"profile " + config.profile.name + " has no payload class of " +
                  std::to_string(config.payload_bytes) + " bytes"};
   if (config.frames < 1) return Error{"frames is " + std::to_string(config.frames) + ", expected at least 1"};
+  if (!(config.lead_s >= 0 && config.lead_s <= 60)) return Error{"lead_s must be 0 to 60"};
   if (!std::isfinite(config.ebn0_db)) return Error{"ebn0_db must be finite"};
   if (!(config.modulation.depth >= 0 && config.modulation.depth <= 0.9 && config.modulation.hz >= 0 &&
         config.modulation.hz <= 1000))

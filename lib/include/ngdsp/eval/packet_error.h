@@ -42,6 +42,7 @@ struct PacketErrorConfig {
                                              ///< and receiver input; not with taps, modulation or noise
   bool genie = false;         ///< the scenario's waveforms are taken out before the receiver, and it is told
                               ///< the variance of the noise in every chip and its spectrum (Genie)
+  double lead_s = 0;          ///< noise alone before the frame: a receiver that was on for a while; 0 ... 60
   double sample_rate_hz = 0;  ///< 0 = the profile's
   double carrier_hz = -1;     ///< -1 = the profile's
   double detection_threshold = 0;  ///< of the receiver; 0 = its default

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "ngdsp/eval/genie.h"
 #include "ngdsp/eval/packet_error.h"
 #include "noise_file.h"
 #include "options.h"
@@ -37,6 +38,9 @@ po::options_description sweep_options() {
       ("interferer", po::value<double>(), "a second frame over the first, so much above it, dB")
       ("gain-modulation", po::value<std::string>(), "gain of the line over time, DEPTH@HZ, e.g. 0.1@100")
       ("scenario", po::value<std::string>(), "a place on the mains, NAME or FILE.toml: its line, its noise (E_b/N0 counts against the background), its receiver input")
+      ("genie", "take the scenario's waveforms out and tell the receiver variance and spectrum of its noise, which it learns otherwise")
+      ("lead", po::value<double>()->default_value(0, "0"), "noise alone before each frame, for the receiver to learn, s")
+      ("ideal", po::value<double>(), "no frames: what the best receiver loses in this many seconds of the scenario's noise, 0.5..100 s")
       ("noise", po::value<std::string>(), "real SigMF recording as noise, scaled to the same power in the occupied band")
       ("carrier-hz", po::value<double>(), "carrier inside that recording, Hz (the profile's)")
       ("plot", po::value<std::string>(), "draw the curve into FILE.png")
@@ -60,6 +64,8 @@ nlohmann::json to_json(const PacketErrorConfig& c, const PacketErrorPoint& p) {
                          {"seconds", p.seconds},
                          {"seed", c.seed}};
   if (c.scenario) line["scenario"] = c.scenario->name;
+  if (c.genie) line["genie"] = true;
+  if (c.lead_s > 0) line["lead_s"] = c.lead_s;
   if (c.interferer_db) {
     line["interferer_db"] = *c.interferer_db;
     line["interferers_ok"] = p.interferers_ok;
@@ -106,6 +112,29 @@ void print_point(const PacketErrorConfig& c, const PacketErrorPoint& p) {
   std::fflush(stdout);
 }
 
+int run_ideal(const po::variables_map& values, const PacketErrorConfig& c) {
+  const double seconds = in_range("ideal", values["ideal"].as<double>(), 0.5, 100, "s");
+  if (!c.scenario) throw UsageError("--ideal needs a --scenario");
+  const auto loss = ngdsp::ideal_loss(*c.scenario, c.profile,
+                                      ngdsp::noise_band(c.profile, c.profile.sample_rate_hz, c.carrier_hz),
+                                      seconds, c.seed);
+  if (!loss) return fail(loss.error());
+  if (values.count("json")) {
+    const nlohmann::json line = {{"profile", c.profile.name},
+                                 {"scenario", c.scenario->name},
+                                 {"noise_seconds", seconds},
+                                 {"loss_db", loss->db},
+                                 {"loss_waveforms_known_db", loss->waveforms_known_db},
+                                 {"seed", c.seed}};
+    std::cout << line.dump() << std::endl;
+  } else {
+    fmt::print(
+        "{}: the best receiver loses {:.2f} dB against white noise, {:.2f} where it knows all waveforms\n",
+        c.scenario->name, loss->db, loss->waveforms_known_db);
+  }
+  return kDone;
+}
+
 }  // namespace
 
 int run_sweep(const Arguments& args) {
@@ -149,11 +178,14 @@ int run_sweep(const Arguments& args) {
       throw UsageError(fmt::format("--payload is {:g}, not a payload class of {}", bytes, c.profile.name));
     }
   }
+  c.genie = values.count("genie") > 0;
+  c.lead_s = in_range("lead", values["lead"].as<double>(), 0, 60, "s");
   if (values.count("scenario")) {
     auto scenario = option_scenario(values["scenario"].as<std::string>());
     if (!scenario) return kFailed;
     c.scenario = std::make_shared<const ngdsp::Scenario>(std::move(*scenario));
   }
+  if (values.count("ideal")) return run_ideal(values, c);
   if (values.count("noise")) {
     auto noise = load_noise(values["noise"].as<std::string>());
     if (!noise) return fail(noise.error());

@@ -39,6 +39,8 @@ class Experiment {
     ReceiverConfig config;
     config.profile = profile;
     config.full_scale = 1e30;
+    // The noise is white, and weights learned on the way cannot be had again for the second look.
+    config.known_variance = [](std::int64_t) { return 1.0; };
     Result<Receiver> receiver = Receiver::create(
         config, [](const ReceivedFrame&) {}, [this](const CandidateTrace& t) { look(t); });
     receiver_.emplace(std::move(*receiver));

@@ -14,8 +14,10 @@
 #include "ngdsp/base/rng.h"
 #include "ngdsp/channel/impairments.h"
 #include "ngdsp/channel/noise_level.h"
+#include "ngdsp/eval/genie.h"
 #include "ngdsp/rx/receiver.h"
 #include "ngdsp/tx/frame_encoder.h"
+#include "ngdsp/waveform/pulse.h"
 
 namespace ngdsp {
 namespace {
@@ -23,7 +25,8 @@ namespace {
 constexpr double kGuardChips = 64;          // quiet chips before the earliest and after the latest frame
 constexpr double kDelaySpreadChips = 4096;  // the frame begins anywhere within this many chips
 
-constexpr double kInterfererChips = 1024;  // an interferer begins within so many of the frame
+constexpr int kPulseChips = 8, kPulseSteps = 32;  // of the matched filter for chip_variance(): reach, grid
+constexpr double kInterfererChips = 1024;         // an interferer begins within so many of the frame
 
 struct Trial {
   std::vector<std::uint8_t> payload, interferer;
@@ -38,7 +41,11 @@ class Link {
         fs_(fs),
         noise_gain_(noise_gain),
         encoder_(link_profile(c)),
-        modulator_(encoder_.profile(), fs) {}
+        modulator_(encoder_.profile(), fs) {
+    for (int i = 0; i <= (kPulseChips + 1) * kPulseSteps; ++i)
+      pulse_energy_.push_back(
+          std::pow(rrc_pulse(static_cast<double>(i) / kPulseSteps, encoder_.profile().rolloff), 2));
+  }
 
   static Profile link_profile(const PacketErrorConfig& c) {
     Profile p = c.profile;
@@ -52,11 +59,39 @@ class Link {
     const Profile& p = encoder_.profile();
     const double ec_n0 =
         chip_ec_n0_from_ebn0_db(p, p.class_of(p.first_sequence(config_.payload_bytes)), config_.ebn0_db);
-    Result<ScenarioLine<Sample>> line =
-        ScenarioLine<Sample>::create(*config_.scenario, noise_band(p, fs_), 1 / ec_n0, config_.seed);
+    if (config_.genie) genie_.emplace(*config_.scenario, p, noise_band(p, fs_));
+    Result<ScenarioLine<Sample>> line = ScenarioLine<Sample>::create(
+        genie_ ? genie_->scenario() : *config_.scenario, noise_band(p, fs_), 1 / ec_n0, config_.seed);
     if (!line) return Error{line.error()};
     line_ = std::move(*line);
     return std::nullopt;
+  }
+
+  /// Tells a receiver what it may know.
+  void tell(ReceiverConfig& receiver) const {
+    if (!genie_) return;
+    receiver.known_variance = [this](std::int64_t chip) { return genie_->variance(chip_variance(chip)); };
+    if (genie_->coloured())
+      receiver.known_spectrum = [this](double turns) { return genie_->spectrum(turns); };
+  }
+
+  /// Variance of the noise in a chip of the last frame's stream: that of the samples under the matched
+  /// filter.
+  double chip_variance(std::int64_t chip) const {
+    const Span<const float> variance = line_->noise().variance();
+    const double spc = fs_ / encoder_.profile().chip_rate_hz;
+    // A chip's weight counts for its four samples, whose middle lies 3/8 chip behind the first.
+    const double middle = (static_cast<double>(chip) + 0.375) * spc;
+    double sum = 0, energy = 0;
+    for (auto i = std::llround(middle - kPulseChips * spc); i <= std::llround(middle + kPulseChips * spc);
+         ++i) {
+      const double steps = std::abs(static_cast<double>(i) - middle) / spc * kPulseSteps;
+      const double share = pulse_energy_[static_cast<std::size_t>(std::lround(steps))];
+      const bool held = i >= 0 && i < static_cast<std::int64_t>(variance.size());
+      sum += share * (held ? static_cast<double>(variance[static_cast<std::size_t>(i)]) : 1);
+      energy += share;
+    }
+    return sum / energy;
   }
 
   // One frame in a stream of its own.
@@ -71,7 +106,8 @@ class Link {
     for (auto& b : trial.payload) b = static_cast<std::uint8_t>(rng.below(256));
     Arrival a;
     const double spc = fs_ / p.chip_rate_hz;
-    a.start_samples = (kGuardChips + rng.uniform() * kDelaySpreadChips) * spc;
+    const double lead_chips = kGuardChips + config_.lead_s * p.chip_rate_hz;
+    a.start_samples = (lead_chips + rng.uniform() * kDelaySpreadChips) * spc;
     a.phase_rad = rng.uniform(0, 2 * kPi);
     a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
     a.carrier_offset_hz =
@@ -84,9 +120,10 @@ class Link {
     const double beside = config_.interferer_db ? kInterfererChips : 0;
     a.start_samples += beside * spc;
     trial.start_samples += beside * spc;
-    out.assign(static_cast<std::size_t>(
-                   (2 * (kGuardChips + beside) + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
-               Sample{});
+    out.assign(
+        static_cast<std::size_t>(
+            (lead_chips + kGuardChips + 2 * beside + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
+        Sample{});
     others_.assign(line_ && line_->has_others() ? out.size() : 0, Sample{});
     add(encoder_.encode(trial.payload, q), a, taps, out);
     if (config_.interferer_db) add_interferer(rng, q, a.start_samples, trial, out);
@@ -154,8 +191,10 @@ class Link {
   double fs_, noise_gain_;
   FrameEncoder encoder_;
   Modulator modulator_;
+  std::optional<Genie> genie_;
   std::optional<ScenarioLine<Sample>> line_;
   std::vector<Sample> others_;
+  std::vector<double> pulse_energy_;  // of the matched filter, either side of its middle
 };
 
 ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
@@ -187,8 +226,10 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
     Trial trial;
     const int first_sequence = config.profile.first_sequence(config.payload_bytes);
     const int sequences = config.profile.class_of(first_sequence).sequences;
+    ReceiverConfig listener = receiver_config(config, fs);
+    link.tell(listener);
     Result<Receiver> receiver = Receiver::create(
-        receiver_config(config, fs), [&](const ReceivedFrame& f) { heard.push_back(f); },
+        listener, [&](const ReceivedFrame& f) { heard.push_back(f); },
         [&](const CandidateTrace& t) {
           if (t.stage != Stage::kMetric && t.stage != Stage::kDecoded) return;
           if (t.sequence < first_sequence || t.sequence >= first_sequence + sequences ||
@@ -271,6 +312,7 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
     return Error{"profile " + config.profile.name + " has no payload class of " +
                  std::to_string(config.payload_bytes) + " bytes"};
   if (config.frames < 1) return Error{"frames is " + std::to_string(config.frames) + ", expected at least 1"};
+  if (!(config.lead_s >= 0 && config.lead_s <= 60)) return Error{"lead_s must be 0 to 60"};
   if (!std::isfinite(config.ebn0_db)) return Error{"ebn0_db must be finite"};
   if (!(config.modulation.depth >= 0 && config.modulation.depth <= 0.9 && config.modulation.hz >= 0 &&
         config.modulation.hz <= 1000))
@@ -295,6 +337,7 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
     const PayloadClass& c = config.profile.class_of(config.profile.first_sequence(config.payload_bytes));
     noise_gain = std::sqrt(1.0 / chip_ec_n0_from_ebn0_db(config.profile, c, config.ebn0_db) / *power);
   }
+  if (config.genie && !config.scenario) return Error{"a genie needs a scenario"};
   if (config.scenario) {
     if (!config.noise.empty() || !config.taps.empty() || config.modulation.depth > 0)
       return Error{"a scenario brings its own noise, paths and gain"};

@@ -240,8 +240,8 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
         const auto turn_re = static_cast<float>(lane_turn.real()),
                    turn_im = static_cast<float>(lane_turn.imag());
         for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
-          b.r_re[k] = chips.re(k, at);
-          b.r_im[k] = chips.im(k, at);
+          b.r_re[k] = chips.sample_re(k, at);
+          b.r_im[k] = chips.sample_im(k, at);
         }
         if (!frame.gain.values.empty()) {
           // The gain in place of the one that holds still.
@@ -257,7 +257,7 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
     }
   });
   const Extent touched{first_row * lanes, std::max(first_row, last_row) * lanes};
-  chips.refresh_power(touched.first, touched.last);
+  chips.refresh(touched.first, touched.last);
   return touched;
 }
 

@@ -8,8 +8,22 @@
 namespace ngdsp {
 namespace {
 
+// out = w r, power += |out|^2.
+NGDSP_MULTIVERSION void weigh(const float* re, const float* im, const float* w, std::size_t n,
+                              float* __restrict out_re, float* __restrict out_im, float* __restrict power) {
+  for (std::size_t i = 0; i < n; ++i) {
+    out_re[i] = w[i] * re[i];
+    out_im[i] = w[i] * im[i];
+    power[i] += out_re[i] * out_re[i] + out_im[i] * out_im[i];
+  }
+}
+
 NGDSP_MULTIVERSION void add_power(const float* re, const float* im, std::size_t n, float* power) {
   for (std::size_t i = 0; i < n; ++i) power[i] += re[i] * re[i] + im[i] * im[i];
+}
+
+NGDSP_MULTIVERSION void add(const float* x, std::size_t n, float* __restrict sum) {
+  for (std::size_t i = 0; i < n; ++i) sum[i] += x[i];
 }
 
 // Many sums at a time: one alone would wait for itself.
@@ -26,85 +40,127 @@ NGDSP_MULTIVERSION float sum_of(const float* x, std::size_t n) {
 
 }  // namespace
 
+void ChipBuffer::RowSums::resize(std::size_t n) {
+  rows.resize(n);
+  groups.resize((n + kGroupRows - 1) / kGroupRows);
+}
+
+void ChipBuffer::RowSums::discard(std::ptrdiff_t dead) {
+  rows.erase(rows.begin(), rows.begin() + dead);
+  groups.erase(groups.begin(), groups.begin() + dead / static_cast<std::ptrdiff_t>(kGroupRows));
+}
+
+void ChipBuffer::RowSums::refresh_groups(std::size_t from, std::size_t to) {
+  for (std::size_t g = from / kGroupRows; g * kGroupRows < to; ++g)
+    groups[g] = sum_of(rows.data() + g * kGroupRows, std::min(kGroupRows, rows.size() - g * kGroupRows));
+}
+
+double ChipBuffer::RowSums::sum(std::size_t from, std::size_t to) const {
+  const std::size_t first_group = (from + kGroupRows - 1) / kGroupRows, end_group = to / kGroupRows;
+  const auto sum_rows = [this](std::size_t begin, std::size_t end) {
+    return static_cast<double>(sum_of(rows.data() + begin, end - begin));
+  };
+  if (first_group >= end_group) return sum_rows(from, to);
+  return sum_rows(from, first_group * kGroupRows) + sum_rows(end_group * kGroupRows, to) +
+         static_cast<double>(sum_of(groups.data() + first_group, end_group - first_group));
+}
+
+ChipBuffer::ChipBuffer(int lanes) : lanes_(lanes), weights_(static_cast<std::size_t>(lanes)) {
+  for (auto& plane : planes_) plane.resize(static_cast<std::size_t>(lanes));
+}
+
 void ChipBuffer::append(Span<const cf32> samples) {
   const auto chips = static_cast<std::int64_t>(samples.size() / kPlanes);
   if (chips == 0) return;
   const auto rows = static_cast<std::size_t>((end_ + chips - 1) / lanes_ + 1 - first_row_);
-  for (auto& plane : planes_)
-    for (Lane& lane : plane) {
-      lane.re.resize(rows);
-      lane.im.resize(rows);
-    }
-  for (auto& power : row_power_) power.resize(rows);
-  for (auto& power : group_power_) power.resize((rows + kGroupRows - 1) / kGroupRows);
+  for (auto* planes : {&planes_, &filtered_, &weighted_})
+    for (auto& plane : *planes)
+      for (Lane& lane : plane) {
+        lane.re.resize(rows);
+        lane.im.resize(rows);
+      }
+  for (auto& lane : weights_) lane.resize(rows, 1.0F);
+  for (RowSums& power : power_) power.resize(rows);
+  const std::size_t before = weight_.rows.size();
+  weight_.resize(rows);
+  std::fill(weight_.rows.begin() + static_cast<std::ptrdiff_t>(before), weight_.rows.end(),
+            static_cast<float>(lanes_));
+  weight_.refresh_groups(before, rows);
   LanePosition p(end_, lanes_);
   for (std::int64_t i = 0; i < chips; ++i, ++p)
     for (int k = 0; k < kPlanes; ++k) {
       const cf32 x = samples[static_cast<std::size_t>(i * kPlanes + k)];
-      *re(k, p) = x.real();
-      *im(k, p) = x.imag();
+      *sample_re(k, p) = x.real();
+      *sample_im(k, p) = x.imag();
     }
   end_ += chips;
-  refresh_power(end_ - chips, end_);
+  refresh(end_ - chips, end_);
 }
 
 void ChipBuffer::discard_before(std::int64_t chip) {
   begin_ = std::max(begin_, std::min(chip, end_));
+  if (uneven_end_ <= begin_)
+    for (auto& plane : weighted_) plane.clear();
   constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
   const std::int64_t dead = (begin_ / lanes_ - first_row_) / kGroup * kGroup;
-  const auto rows = static_cast<std::int64_t>(row_power_[0].size());
+  const auto rows = static_cast<std::int64_t>(weight_.rows.size());
   if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
-  for (auto& plane : planes_)
-    for (Lane& lane : plane) {
-      lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
-      lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
-    }
-  for (auto& power : row_power_) power.erase(power.begin(), power.begin() + dead);
-  for (auto& power : group_power_) power.erase(power.begin(), power.begin() + dead / kGroup);
+  for (auto* planes : {&planes_, &filtered_, &weighted_})
+    for (auto& plane : *planes)
+      for (Lane& lane : plane) {
+        lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
+        lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
+      }
+  for (auto& lane : weights_) lane.erase(lane.begin(), lane.begin() + dead);
+  for (RowSums& power : power_) power.discard(dead);
+  weight_.discard(dead);
   first_row_ += dead;
 }
 
-void ChipBuffer::restart() {
-  for (auto& plane : planes_) std::fill(plane.begin(), plane.end(), Lane{});
-  for (auto& power : row_power_) power.clear();
-  for (auto& power : group_power_) power.clear();
-  begin_ = end_ = first_row_ = 0;
-}
+void ChipBuffer::restart() { *this = ChipBuffer(lanes_); }
 
-double ChipBuffer::mean_power(double chip, std::size_t count) const {
-  const double quarters = chip * kPlanes, whole = std::floor(quarters), mu = quarters - whole;
-  const auto q = static_cast<std::int64_t>(whole);
-  const double here = plane_power(static_cast<int>(q & 3), q >> 2, count);
-  if (mu == 0) return here;
-  return here + mu * (plane_power(static_cast<int>((q + 1) & 3), (q + 1) >> 2, count) - here);
-}
-
-double ChipBuffer::plane_power(int plane, std::int64_t chip, std::size_t count) const {
-  const std::vector<float>& power = row_power_[plane];
+// At least one, all held.
+ChipBuffer::Rows ChipBuffer::rows_of(std::int64_t chip, std::size_t count) const {
   const auto lanes = static_cast<std::size_t>(lanes_);
-  const auto held = static_cast<std::int64_t>(power.size());
-  if (held == 0) return 0;
+  const auto held = static_cast<std::int64_t>(weight_.rows.size());
   const auto rows =
       std::min(held, static_cast<std::int64_t>(std::max<std::size_t>(1, (count + lanes / 2) / lanes)));
   const std::int64_t row =
       std::clamp<std::int64_t>((chip + lanes_ / 2) / lanes_ - first_row_, 0, held - rows);
-  const auto from = static_cast<std::size_t>(row), to = from + static_cast<std::size_t>(rows);
-  const std::size_t first_group = (from + kGroupRows - 1) / kGroupRows, end_group = to / kGroupRows;
-  const auto sum_rows = [&power](std::size_t begin, std::size_t end) {
-    return static_cast<double>(sum_of(power.data() + begin, end - begin));
-  };
-  const double sum = first_group >= end_group
-                         ? sum_rows(from, to)
-                         : sum_rows(from, first_group * kGroupRows) + sum_rows(end_group * kGroupRows, to) +
-                               static_cast<double>(
-                                   sum_of(group_power_[plane].data() + first_group, end_group - first_group));
-  return sum / static_cast<double>(rows * lanes_);
+  return {static_cast<std::size_t>(row), static_cast<std::size_t>(row + rows)};
+}
+
+double ChipBuffer::mean(const RowSums& sums, Rows rows) const {
+  return rows.from == rows.to
+             ? 0
+             : sums.sum(rows.from, rows.to) / (static_cast<double>(rows.to - rows.from) * lanes_);
+}
+
+double ChipBuffer::mean_weight(double chip, std::size_t count) const {
+  if (even()) return 1;
+  return mean(weight_, rows_of(static_cast<std::int64_t>(std::floor(chip)), count));
+}
+
+double ChipBuffer::mean_square(double chip, std::size_t count) const {
+  const double quarters = chip * kPlanes, whole = std::floor(quarters), mu = quarters - whole;
+  const auto q = static_cast<std::int64_t>(whole);
+  const double here = mean(power_[q & 3], rows_of(q >> 2, count));
+  return mu == 0 ? here : here + mu * (mean(power_[(q + 1) & 3], rows_of((q + 1) >> 2, count)) - here);
+}
+
+double ChipBuffer::noise_power(double chip, std::size_t count) const {
+  return mean_square(chip, count) / std::max(mean_weight(chip, count), 1e-30);
+}
+
+double ChipBuffer::mean_power(double chip, std::size_t count) const {
+  const double weight = std::max(mean_weight(chip, count), 1e-30);
+  return mean_square(chip, count) / (weight * weight);
 }
 
 double ChipBuffer::effective_power(double chip, std::size_t count) const {
   const std::int64_t quarter = std::llround(chip * kPlanes);
-  const std::vector<float>& groups = group_power_[quarter & 3];
-  const auto rows = static_cast<std::int64_t>(row_power_[0].size());
+  const std::vector<float>& groups = power_[quarter & 3].groups;
+  const auto rows = static_cast<std::int64_t>(weight_.rows.size());
   constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
   // Groups of which half at least is meant.
   const std::int64_t row = (quarter >> 2) / lanes_ - first_row_;
@@ -113,26 +169,129 @@ double ChipBuffer::effective_power(double chip, std::size_t count) const {
       std::min<std::int64_t>(static_cast<std::int64_t>(groups.size()),
                              (row + static_cast<std::int64_t>(count) / lanes_ + kGroup / 2) / kGroup);
   if (end - first < 2) return mean_power(chip, count);
-  double inverse = 0, total = 0;
-  for (std::int64_t g = first; g < end; ++g) {
-    const auto held = static_cast<double>(std::min(kGroup, rows - g * kGroup));
-    inverse += held * held / std::max(static_cast<double>(groups[static_cast<std::size_t>(g)]), 1e-30);
-    total += held;
+  double inverse = 0;
+  for (auto g = static_cast<std::size_t>(first); g < static_cast<std::size_t>(end); ++g) {
+    const auto share = static_cast<double>(weight_.groups[g]);
+    inverse += share * share / std::max(static_cast<double>(groups[g]), 1e-30);
   }
-  return total / inverse / static_cast<double>(lanes_);
+  const std::int64_t held = std::min(rows, end * kGroup) - first * kGroup;
+  return static_cast<double>(held * lanes_) / inverse;
 }
 
-void ChipBuffer::refresh_power(std::int64_t first, std::int64_t last) {
+void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
+  const auto lanes = static_cast<std::size_t>(lanes_);
+  std::vector<float> sum;
+  LanePosition p(first, lanes_);
+  for (std::size_t l = 0; l < std::min(lanes, power.size()); ++l, ++p) {
+    const std::size_t rows = (power.size() - l + lanes - 1) / lanes;
+    sum.assign(rows, 0.0F);
+    for (int k = 0; k < kPlanes; ++k) {
+      const Lane& lane = at(filtered(k), p);
+      add_power(lane.re.data() + index(p), lane.im.data() + index(p), rows, sum.data());
+    }
+    for (std::size_t i = 0; i < rows; ++i) power[l + i * lanes] = sum[i] / kPlanes;
+  }
+}
+
+void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
+  if (weights.size() == 0) return;
+  const auto last = first + static_cast<std::int64_t>(weights.size());
+  const bool ones = std::all_of(weights.begin(), weights.end(), [](float w) { return w == 1; });
+  if (ones && first >= uneven_end_) return;
+  LanePosition p(first, lanes_);
+  for (const float w : weights) {
+    weights_[static_cast<std::size_t>(p.lane)][static_cast<std::size_t>(index(p))] = w;
+    ++p;
+  }
+  const Rows rows = rows_between(first, last);
+  std::fill_n(weight_.rows.begin() + static_cast<std::ptrdiff_t>(rows.from), rows.to - rows.from, 0.0F);
+  for (const auto& lane : weights_)
+    add(lane.data() + rows.from, rows.to - rows.from, weight_.rows.data() + rows.from);
+  weight_.refresh_groups(rows.from, rows.to);
+  if (!ones) uneven_end_ = std::max(uneven_end_, last);
+  if (!even()) return weigh_rows(rows);
+  for (int k = 0; k < kPlanes; ++k) weighted_[k] = filtered(k);
+  weigh_rows(rows_between(begin_, end_));
+}
+
+void ChipBuffer::set_filter(const std::vector<cf32>& taps) {
+  filter_.reset();
+  for (auto& plane : filtered_) plane.clear();
+  if (!taps.empty()) {
+    filter_ = std::make_shared<Filter>();
+    cf32* in = filter_->forward.input();
+    std::fill_n(in, kFilterBins, cf32{});
+    std::copy_n(taps.begin() + kFilterReach, kFilterReach, in);
+    std::copy_n(taps.begin(), kFilterReach, in + kFilterBins - kFilterReach);
+    filter_->forward.execute();
+    for (std::size_t k = 0; k < kFilterBins; ++k)
+      filter_->response.push_back(filter_->forward.output()[k].real() / static_cast<float>(kFilterBins));
+    for (int k = 0; k < kPlanes; ++k) filtered_[k] = planes_[k];
+  }
+  refresh(begin_, end_);
+}
+
+// By overlapping blocks; what is not held counts as silence.
+void ChipBuffer::filter_plane(int plane, Rows rows) {
+  constexpr std::int64_t kHop = static_cast<std::int64_t>(kFilterBins) - 2 * kFilterReach;
+  const auto chip_of = [this](std::size_t row) {
+    return (first_row_ + static_cast<std::int64_t>(row)) * lanes_;
+  };
+  const std::int64_t held = chip_of(0), last = std::min(chip_of(rows.to), end_);
+  cf32* in = filter_->forward.input();
+  for (std::int64_t chip = chip_of(rows.from); chip < last; chip += kHop) {
+    std::fill_n(in, kFilterBins, cf32{});
+    const std::int64_t from = chip - kFilterReach, first = std::max(from, held),
+                       end = std::min(from + static_cast<std::int64_t>(kFilterBins), end_);
+    LanePosition p(first, lanes_);
+    for (std::int64_t i = first; i < end; ++i, ++p)
+      in[i - from] = {*sample_re(plane, p), *sample_im(plane, p)};
+    filter_->forward.execute();
+    for (std::size_t k = 0; k < kFilterBins; ++k)
+      filter_->inverse.input()[k] = filter_->response[k] * filter_->forward.output()[k];
+    filter_->inverse.execute();
+    const cf32* out = filter_->inverse.output() + kFilterReach;
+    p = LanePosition(chip, lanes_);
+    for (std::int64_t i = 0; i < std::min(kHop, last - chip); ++i, ++p) {
+      Lane& lane = at(filtered_[plane], p);
+      lane.re[static_cast<std::size_t>(index(p))] = out[i].real();
+      lane.im[static_cast<std::size_t>(index(p))] = out[i].imag();
+    }
+  }
+}
+
+// At least one chip.
+ChipBuffer::Rows ChipBuffer::rows_between(std::int64_t first, std::int64_t last) const {
+  return {static_cast<std::size_t>(first / lanes_ - first_row_),
+          static_cast<std::size_t>((last - 1) / lanes_ + 1 - first_row_)};
+}
+
+void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
   if (first >= last) return;
-  const auto from = static_cast<std::size_t>(first / lanes_ - first_row_);
-  const auto to = static_cast<std::size_t>((last - 1) / lanes_ + 1 - first_row_);
+  if (!filter_) return weigh_rows(rows_between(first, last));
+  const Rows rows =
+      rows_between(std::max(first - kFilterReach, first_row_ * lanes_), std::min(last + kFilterReach, end_));
+  for (int k = 0; k < kPlanes; ++k) filter_plane(k, rows);
+  weigh_rows(rows);
+}
+
+void ChipBuffer::weigh_rows(Rows rows) {
+  const auto [from, to] = rows;
+  const std::size_t count = to - from;
   for (int k = 0; k < kPlanes; ++k) {
-    std::fill_n(row_power_[k].begin() + static_cast<std::ptrdiff_t>(from), to - from, 0.0F);
-    for (const Lane& lane : planes_[k])
-      add_power(lane.re.data() + from, lane.im.data() + from, to - from, row_power_[k].data() + from);
-    for (std::size_t g = from / kGroupRows; g * kGroupRows < to; ++g)
-      group_power_[k][g] = sum_of(row_power_[k].data() + g * kGroupRows,
-                                  std::min(kGroupRows, row_power_[k].size() - g * kGroupRows));
+    float* power = power_[k].rows.data() + from;
+    std::fill_n(power, count, 0.0F);
+    for (std::size_t l = 0; l < weights_.size(); ++l) {
+      const Lane& lane = filtered(k)[l];
+      if (even()) {
+        add_power(lane.re.data() + from, lane.im.data() + from, count, power);
+        continue;
+      }
+      Lane& out = weighted_[k][l];
+      weigh(lane.re.data() + from, lane.im.data() + from, weights_[l].data() + from, count,
+            out.re.data() + from, out.im.data() + from, power);
+    }
+    power_[k].refresh_groups(from, to);
   }
 }
 

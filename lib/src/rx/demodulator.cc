@@ -6,7 +6,6 @@
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
 #include "ngdsp/waveform/frame_energy.h"
-#include "ngdsp/waveform/pulse.h"
 #include "rx/straight_frame.h"
 
 namespace ngdsp {
@@ -66,7 +65,8 @@ NGDSP_MULTIVERSION void add_path(float g_re, float g_im, const float* re, const 
 }  // namespace
 
 Demodulator::Demodulator(const FrameEncoder& encoder, const OffsetRange& range)
-    : reader_(encoder), range_(range), straight_(new StraightFrame) {
+
+    : reader_(encoder), range_(range), pulse_(encoder.profile().rolloff), straight_(new StraightFrame) {
   const Profile& p = reader_.profile();
   for (int q = 0; q < p.sequence_count(); ++q)
     nominal_a2_.push_back(chip_ec_n0_from_ebn0_db(p, p.class_of(q), kNominalEbn0Db));
@@ -86,15 +86,15 @@ void Demodulator::find_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
   response_.assign(kDelays, cf64{});
   for (std::size_t d = 0; d < kDelays; d += 2) response_[d] = halves_[d / 2];
   fill_quarters(response_);
-  const double noise = static_cast<double>(count) / reader_.weight(chips, t.chip, count);
-  find_fingers(response_, static_cast<double>(count), kFingerStatistic * noise, reader_.profile().rolloff,
+  const double shared = chips.mean_weight(t.chip, count) * static_cast<double>(count);
+  find_fingers(response_, shared, kFingerStatistic * shared / reader_.weight(chips, t.chip, count), pulse_,
                fingers_);
 }
 
 // What `blocks_` say at a carrier.
 PhaseFit Demodulator::fit(int q, double turns) const {
   const double nominal = nominal_a2_[static_cast<std::size_t>(q)];
-  return fit_phase(blocks_, turns, {nominal / blocks_.front().weight, kMostEcN0 * nominal});
+  return fit_phase(blocks_, turns, {nominal * blocks_.front().noise_power(), kMostEcN0 * nominal});
 }
 
 // The best carrier within `reach` of `turns`, where the evidence is nearly a parabola.
@@ -153,7 +153,7 @@ void Demodulator::read_paths(const ChipBuffer& chips, const FrameHypothesis& h, 
 // has the gain times e, the energy of what is known, and noise e. Weights of the symbol blocks in `blocks_`.
 void Demodulator::weigh_paths(double phase) {
   const auto overlap = [this](std::size_t k, std::size_t l) {
-    return rc_pulse(fingers_[k].delay_chips - fingers_[l].delay_chips, reader_.profile().rolloff);
+    return pulse_.at(fingers_[k].delay_chips - fingers_[l].delay_chips);
   };
   const std::vector<FrameBlock>& preamble = paths_.front().preamble;
   double e = 0;
@@ -164,31 +164,30 @@ void Demodulator::weigh_paths(double phase) {
   }
   const cf64 first = std::polar(std::abs(a[0]) / e, phase);
   soft_.resize(kBlockSymbols);
-  const auto sf = static_cast<double>(reader_.spreading_factor());
   std::size_t m = 0;
   for (auto b = blocks_.begin() + FrameReader::kPreambleParts; b != blocks_.end(); ++b) {
-    const auto n = static_cast<std::size_t>(std::lround(b->chips / sf));
     const cf64 g = first * (2 * b->weight);
-    e += b->weight * sf *
+    e += b->weight * b->chips / static_cast<double>(kBlockSymbols) *
          static_cast<double>(decide_softly(static_cast<float>(g.real()), static_cast<float>(g.imag()),
                                            paths_[0].symbols.re.data() + m, paths_[0].symbols.im.data() + m,
-                                           n, soft_.data()));
+                                           kBlockSymbols, soft_.data()));
     for (std::size_t l = 0; l < a.size(); ++l) {
       float sums[2];
-      add_soft_products(soft_.data(), paths_[l].symbols.re.data() + m, paths_[l].symbols.im.data() + m, n,
-                        sums);
+      add_soft_products(soft_.data(), paths_[l].symbols.re.data() + m, paths_[l].symbols.im.data() + m,
+                        kBlockSymbols, sums);
       a[l] += b->weight * cf64(static_cast<double>(sums[0]), static_cast<double>(sums[1]));
     }
-    m += n;
+    m += kBlockSymbols;
   }
   fingers_[0].gain = first;
   for (std::size_t l = 1; l < fingers_.size(); ++l) {
-    const double shared = overlap(l, 0), left = std::max(1 - shared * shared, 0.02);
+    const cf64 shared = overlap(l, 0);
+    const double left = std::max(1 - std::norm(shared), 0.02);
     cf64 g = (a[l] - shared * a[0]) / e;
-    for (std::size_t k = 1; k < l; ++k) g -= fingers_[k].gain * (overlap(k, l) - shared * overlap(k, 0));
+    for (std::size_t k = 1; k < l; ++k) g -= fingers_[k].gain * (overlap(l, k) - shared * overlap(0, k));
     const double statistic = std::norm(g) * e / left;
     fingers_[l].gain = g / left * std::max(0.0, 1 - kFingerNoise / std::max(statistic, 1e-30));
-    fingers_[0].gain -= shared * fingers_[l].gain;
+    fingers_[0].gain -= std::conj(shared) * fingers_[l].gain;
   }
 }
 
@@ -245,8 +244,7 @@ const std::vector<Finger>& Demodulator::demodulate(const ChipBuffer& chips, Fram
     add_path(static_cast<float>(gain.real()), static_cast<float>(gain.imag()), paths_[l].symbols.re.data(),
              paths_[l].symbols.im.data(), code_bits, sum.re.data(), sum.im.data());
     for (const Finger& f : fingers_)
-      power +=
-          (gain * std::conj(f.gain)).real() * rc_pulse(fingers_[l].delay_chips - f.delay_chips, p.rolloff);
+      power += (std::conj(gain) * f.gain * pulse_.at(fingers_[l].delay_chips - f.delay_chips)).real();
   }
   power = std::max(power, 1e-30);
   // Scaled to the noise of one path the evidence formula holds.

@@ -51,7 +51,7 @@ CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, cons
     w *= step;
     time = b.time;
     sums.known += b.known * (w * (2.0 * std::sqrt(a.a2) * b.weight));
-    const double a2 = b.energy > 0 ? a.squares_a2(b.weight) : a.a2;
+    const double a2 = b.energy > 0 ? a.squares_a2(b.noise_power()) : a.a2;
     sums.squares += b.squares * (w * w * (a2 * b.weight * b.weight));
     sums.constant += a2 * (b.energy * b.weight * b.weight - b.chips * b.weight);
   }

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
-#include "ngdsp/waveform/pulse.h"
 #include "rx/solve.h"
 
 namespace ngdsp {
@@ -17,6 +16,59 @@ constexpr double kLargestStep = 0.1;  // chips
 constexpr double kRidge = 1e-2;       // of the Gram matrix's diagonal: keeps paths on top of each other apart
 constexpr double kSlopeStep = 1.0 / 64;  // chips, of the derivative
 
+double conjugate(double x) { return x; }
+cf64 conjugate(cf64 x) { return std::conj(x); }
+void pulse_at(const ChipPulse& pulse, double t, double& value) { value = pulse.plain_at(t); }
+void pulse_at(const ChipPulse& pulse, double t, cf64& value) { value = pulse.at(t); }
+
+// `Value` is that of the pulse.
+template <typename Value>
+void fit(const std::vector<cf64>& response, double length, const ChipPulse& pulse,
+         std::vector<Finger>& fingers) {
+  // Basis: of every path its pulse, and the slope of that.
+  const std::size_t paths = fingers.size(), n = 2 * paths;
+  std::vector<Value> gram(n * n), row(n);
+  std::vector<cf64> fit(n);
+  for (int step = 0; step <= kFitSteps; ++step) {
+    std::fill(gram.begin(), gram.end(), Value{});
+    std::fill(fit.begin(), fit.end(), cf64{});
+    for (std::size_t d = 0; d < response.size(); d += 2) {
+      const double t = kFirstDelay + static_cast<double>(d) * kDelayStep;
+      for (std::size_t l = 0; l < paths; ++l) {
+        Value before, after;
+        pulse_at(pulse, t - fingers[l].delay_chips - kSlopeStep, before);
+        pulse_at(pulse, t - fingers[l].delay_chips + kSlopeStep, after);
+        row[l] = 0.5 * (before + after);
+        row[paths + l] = (after - before) / (2 * kSlopeStep);
+      }
+      for (std::size_t i = 0; i < n; ++i) {
+        const Value r = conjugate(row[i]);
+        fit[i] += r * response[d];
+        for (std::size_t j = 0; j <= i; ++j) gram[i * n + j] += r * row[j];
+      }
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      gram[i * n + i] *= 1 + (i < paths ? 0 : kRidge);
+      for (std::size_t j = 0; j < i; ++j) gram[j * n + i] = conjugate(gram[i * n + j]);
+    }
+    if (step == kFitSteps) {  // the gains alone, at the final delays
+      std::vector<Value> rest(paths * paths);
+      for (std::size_t i = 0; i < paths; ++i)
+        std::copy_n(gram.begin() + static_cast<std::ptrdiff_t>(i * n), paths,
+                    rest.begin() + static_cast<std::ptrdiff_t>(i * paths));
+      for (std::size_t i = 0; i < paths; ++i) rest[i * paths + i] *= 1 + kRidge * 1e-2;
+      gram.swap(rest);
+      fit.resize(paths);
+    }
+    solve(gram, fit);
+    for (std::size_t l = 0; l < paths; ++l) {
+      fingers[l].gain = fit[l] / length;
+      if (step < kFitSteps)
+        fingers[l].delay_chips -= std::clamp((fit[paths + l] / fit[l]).real(), -kLargestStep, kLargestStep);
+    }
+  }
+}
+
 }  // namespace
 
 void fill_quarters(std::vector<cf64>& response) {
@@ -27,7 +79,7 @@ void fill_quarters(std::vector<cf64>& response) {
   }
 }
 
-void find_fingers(std::vector<cf64>& response, double length, double least, double rolloff,
+void find_fingers(std::vector<cf64>& response, double length, double least, const ChipPulse& pulse,
                   std::vector<Finger>& fingers) {
   fingers.clear();
   double strongest = 0;
@@ -44,10 +96,10 @@ void find_fingers(std::vector<cf64>& response, double length, double least, doub
     const double shift = bend < 0 ? std::clamp(0.5 * (left - right) / bend, -0.5, 0.5) * kDelayStep : 0.0;
     Finger f;
     f.delay_chips = kFirstDelay + static_cast<double>(peak) * kDelayStep + shift;
-    f.gain = response[peak] / (length * rc_pulse(shift, rolloff));
+    f.gain = response[peak] / (length * pulse.at(-shift));
     for (std::size_t d = 0; d < response.size(); ++d)
-      response[d] -= f.gain * length *
-                     rc_pulse(kFirstDelay + static_cast<double>(d) * kDelayStep - f.delay_chips, rolloff);
+      response[d] -=
+          f.gain * length * pulse.at(kFirstDelay + static_cast<double>(d) * kDelayStep - f.delay_chips);
     // Beyond the first or the last delay a peak is found again at the same place: two paths there have no
     // fit.
     const auto same = std::find_if(fingers.begin(), fingers.end(), [&f](const Finger& other) {
@@ -60,48 +112,12 @@ void find_fingers(std::vector<cf64>& response, double length, double least, doub
   }
 }
 
-void fit_fingers(const std::vector<cf64>& response, double length, double rolloff,
+void fit_fingers(const std::vector<cf64>& response, double length, const ChipPulse& pulse,
                  std::vector<Finger>& fingers) {
-  // Basis: of every path its pulse, and the slope of that.
-  const std::size_t paths = fingers.size(), n = 2 * paths;
-  std::vector<double> gram(n * n), row(n);
-  std::vector<cf64> fit(n);
-  for (int step = 0; step <= kFitSteps; ++step) {
-    std::fill(gram.begin(), gram.end(), 0.0);
-    std::fill(fit.begin(), fit.end(), cf64{});
-    for (std::size_t d = 0; d < response.size(); d += 2) {
-      const double t = kFirstDelay + static_cast<double>(d) * kDelayStep;
-      for (std::size_t l = 0; l < paths; ++l) {
-        const double before = rc_pulse(t - fingers[l].delay_chips - kSlopeStep, rolloff),
-                     after = rc_pulse(t - fingers[l].delay_chips + kSlopeStep, rolloff);
-        row[l] = 0.5 * (before + after);
-        row[paths + l] = (after - before) / (2 * kSlopeStep);
-      }
-      for (std::size_t i = 0; i < n; ++i) {
-        fit[i] += row[i] * response[d];
-        for (std::size_t j = 0; j <= i; ++j) gram[i * n + j] += row[i] * row[j];
-      }
-    }
-    for (std::size_t i = 0; i < n; ++i) {
-      gram[i * n + i] *= 1 + (i < paths ? 0 : kRidge);
-      for (std::size_t j = 0; j < i; ++j) gram[j * n + i] = gram[i * n + j];
-    }
-    if (step == kFitSteps) {  // the gains alone, at the final delays
-      std::vector<double> rest(paths * paths);
-      for (std::size_t i = 0; i < paths; ++i)
-        std::copy_n(gram.begin() + static_cast<std::ptrdiff_t>(i * n), paths,
-                    rest.begin() + static_cast<std::ptrdiff_t>(i * paths));
-      for (std::size_t i = 0; i < paths; ++i) rest[i * paths + i] *= 1 + kRidge * 1e-2;
-      gram.swap(rest);
-      fit.resize(paths);
-    }
-    solve(gram, fit);
-    for (std::size_t l = 0; l < paths; ++l) {
-      fingers[l].gain = fit[l] / length;
-      if (step < kFitSteps)
-        fingers[l].delay_chips -= std::clamp((fit[paths + l] / fit[l]).real(), -kLargestStep, kLargestStep);
-    }
-  }
+  if (pulse.plain())
+    fit<double>(response, length, pulse, fingers);
+  else
+    fit<cf64>(response, length, pulse, fingers);
 }
 
 }  // namespace ngdsp

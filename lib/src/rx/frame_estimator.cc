@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
-#include "ngdsp/waveform/pulse.h"
 #include "rx/straight_frame.h"
 
 namespace ngdsp {
@@ -59,7 +58,7 @@ double FrameEstimate::delay_spread_chips() const {
 }
 
 FrameEstimator::FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range)
-    : reader_(encoder), range_(range), straight_(new StraightFrame) {}
+    : reader_(encoder), range_(range), pulse_(encoder.profile().rolloff), straight_(new StraightFrame) {}
 FrameEstimator::~FrameEstimator() = default;
 
 const SplitSequence& FrameEstimator::replica(const FrameHypothesis& h, const std::vector<float>& symbols) {
@@ -74,16 +73,15 @@ void FrameEstimator::correlate_pieces(const ChipBuffer& chips, FrameTiming t, co
   out.clear();
   std::size_t first = 0;
   for (const Piece& p : pieces_) {
-    const auto count = static_cast<std::size_t>(p.chips);
     out.push_back(correlate(chips, t.chip + static_cast<double>(first) - t.clock * p.time, replica,
-                            first + replica.padding(), count));
-    first += count;
+                            first + replica.padding(), p.count));
+    first += p.count;
   }
   if (taken_.fingers.empty()) return;
   for (std::size_t i = 0; i < pieces_.size(); ++i) {
     const Piece& p = pieces_[i];
     const double delay = t.chip - taken_.timing.chip - (t.clock - taken_.timing.clock) * p.time;
-    const double turn = kPi * taken_.turns * p.chips;  // half of that within the piece
+    const double turn = kPi * taken_.turns * static_cast<double>(p.count);  // half of that within the piece
     const double kept = std::abs(turn) > 1e-6 ? std::sin(turn) / turn : 1;
     out[i] += std::polar(kept * p.chips, 2 * kPi * taken_.turns * p.time) * taken_response(delay);
   }
@@ -92,8 +90,7 @@ void FrameEstimator::correlate_pieces(const ChipBuffer& chips, FrameTiming t, co
 // What a chip of the taken frame gives at a delay against its timing.
 cf64 FrameEstimator::taken_response(double delay) const {
   cf64 sum;
-  for (const Finger& f : taken_.fingers)
-    sum += f.gain * rc_pulse(delay - f.delay_chips, reader_.profile().rolloff);
+  for (const Finger& f : taken_.fingers) sum += f.gain * pulse_.at(delay - f.delay_chips);
   return sum;
 }
 
@@ -183,10 +180,10 @@ void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesi
   double weighted_chips = 0;
   for (std::size_t first = 0; first < frame_chips; first += kPieceChips) {
     const std::size_t count = std::min(kPieceChips, frame_chips - first);
-    const auto n = static_cast<double>(count);
-    pieces_.push_back({static_cast<double>(first) + n / 2 - reference,
-                       reader_.weight(chips, first_chip + static_cast<double>(first), count), n});
-    weighted_chips += pieces_.back().weight * n;
+    const double begin = static_cast<double>(first), n = static_cast<double>(count);
+    pieces_.push_back({begin + n / 2 - reference, reader_.weight(chips, first_chip + begin, count),
+                       chips.mean_weight(first_chip + begin, count) * n, count});
+    weighted_chips += pieces_.back().weight * pieces_.back().chips;
   }
 
   correlate_pieces(chips, out.timing, replica, correlations_);
@@ -207,10 +204,10 @@ void FrameEstimator::estimate_from(const ChipBuffer& chips, const FrameHypothesi
 
   respond(chips, out, replica);
   left_ = response_;
-  find_fingers(left_, weighted_chips, kFingerStatistic * weighted_chips, p.rolloff, out.fingers);
+  find_fingers(left_, weighted_chips, kFingerStatistic * weighted_chips, pulse_, out.fingers);
   for (std::size_t l = 1; l < out.fingers.size(); ++l)
     out.metric += std::max(0.0, std::norm(out.fingers[l].gain) * weighted_chips - kFingerCost);
-  fit_fingers(response_, weighted_chips, p.rolloff, out.fingers);
+  fit_fingers(response_, weighted_chips, pulse_, out.fingers);
   out.timing.chip += out.fingers.front().delay_chips;
   const double strongest = out.fingers.front().delay_chips;
   for (Finger& f : out.fingers) f.delay_chips -= strongest;

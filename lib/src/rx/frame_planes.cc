@@ -54,7 +54,8 @@ FramePlanes::Place FramePlanes::hold(Planes& p, FrameTiming t, bool preamble) co
     p.quarter = std::llround(quarters) - kLast / 2;
     for (std::size_t k = 0; k < kAdjacentQuarters; ++k) {
       const double at = static_cast<double>(p.quarter + static_cast<std::int64_t>(k)) / ChipBuffer::kPlanes;
-      p.power[k] = chips_->mean_power(at, x.count);
+      if (k == 0) p.share = chips_->mean_weight(at, x.count);
+      p.power[k] = chips_->noise_power(at, x.count);
       if (preamble) p.known[k] = correlate(*chips_, at, *sequence_, x.first, x.count);
     }
     if (!preamble) {
@@ -74,7 +75,8 @@ FramePlanes::Place FramePlanes::hold(Planes& p, FrameTiming t, bool preamble) co
 
 void FramePlanes::describe(const Planes& p, const Place& at, FrameBlock& b) const {
   b.time = p.stretch.time;
-  b.chips = static_cast<double>(p.stretch.count);
+  b.share = p.share;
+  b.chips = p.share * static_cast<double>(p.stretch.count);
   b.weight = reader_->weight(p.power[at.k] + at.mu * (p.power[at.k + 1] - p.power[at.k]));
 }
 

@@ -54,7 +54,7 @@ void FrameReader::widen_sequence(int q, double carrier_hz, std::size_t symbols, 
 }
 
 void FrameReader::limit_weights(const ChipBuffer& chips, int q, double chip) {
-  power_floor_ = std::max(1e-3 * chips.mean_power(std::floor(chip), frame_chips(q)), 1e-30);
+  power_floor_ = std::max(1e-3 * chips.noise_power(std::floor(chip), frame_chips(q)), 1e-30);
 }
 
 FrameStretch FrameReader::preamble_part(int q, std::size_t i) const {
@@ -77,7 +77,8 @@ void FrameReader::read_preamble(const ChipBuffer& chips, int q, FrameTiming t, c
   for (std::size_t i = 0; i < kPreambleParts; ++i) {
     const FrameStretch x = preamble_part(q, i);
     FrameBlock b;
-    b.chips = static_cast<double>(x.count);
+    b.share = chips.mean_weight(t.at(x), x.count);
+    b.chips = b.share * static_cast<double>(x.count);
     b.time = x.time;
     b.weight = weight(chips, t.at(x), x.count);
     b.known = correlate(chips, t.at(x), s, x.first, x.count);

@@ -83,6 +83,8 @@ SuccessiveConfig decoding_of(const ReceiverConfig& config, const OffsetRange& ra
   c.vetting_threshold = config.vetting_threshold;
   c.metric_threshold = config.metric_threshold;
   c.threads = config.threads;
+  c.known_variance = config.known_variance;
+  c.known_spectrum = config.known_spectrum;
   return c;
 }
 

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
-#include "ngdsp/waveform/pulse.h"
 #include "rx/solve.h"
 #include "rx/straight_frame.h"
 
@@ -18,17 +17,17 @@ constexpr std::size_t kHalves = StraightFrame::kHalves;
 constexpr double kPieceChips = 64;  // of the gain: 7 to a period of 100 Hz at 48 kchip/s
 constexpr double kGainShows = 2;    // nats a piece that a gain must explain; noise alone gives 1
 
-// conj(b) a, and |b|^2, over a piece of a lane.
+// conj(b) a, and w |b|^2, over a piece of a lane.
 struct Products {
   double re = 0, im = 0, energy = 0;
 };
-void add_products(const float* a_re, const float* a_im, const float* b_re, const float* b_im, std::size_t n,
-                  Products& sum) {
+void add_products(const float* a_re, const float* a_im, const float* b_re, const float* b_im, const float* w,
+                  std::size_t n, Products& sum) {
   float re = 0, im = 0, energy = 0;
   for (std::size_t i = 0; i < n; ++i) {
     re += a_re[i] * b_re[i] + a_im[i] * b_im[i];
     im += a_im[i] * b_re[i] - a_re[i] * b_im[i];
-    energy += b_re[i] * b_re[i] + b_im[i] * b_im[i];
+    energy += w[i] * (b_re[i] * b_re[i] + b_im[i] * b_im[i]);
   }
   sum.re += static_cast<double>(re);
   sum.im += static_cast<double>(im);
@@ -46,34 +45,35 @@ struct StrongFrame::Work {
 StrongFrame::StrongFrame() : work_(new Work) {}
 StrongFrame::~StrongFrame() = default;
 
-void StrongFrame::take_out_rest(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
-                                FrameEstimate& frame) {
+void StrongFrame::take_out_rest(ChipBuffer& chips, const ChipPulse& pulse, Canceller& canceller,
+                                const SplitSequence& replica, FrameEstimate& frame) {
   // With a response of its own, as yet nothing, it is drawn with longer pulses.
   canceller.add(chips, frame, replica, +1);
   frame.rest.resize(kHalves);
   for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d] = {kFirstDelay + 0.5 * static_cast<double>(d), {}};
   canceller.add(chips, frame, replica, -1);
   for (int round = 0; round < kRounds; ++round) {
-    take_out_response(chips, canceller, replica, frame);
+    take_out_response(chips, pulse, canceller, replica, frame);
     take_out_gain(chips, canceller, replica, frame);
   }
 }
 
-void StrongFrame::take_out_response(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
-                                    FrameEstimate& frame) {
+void StrongFrame::take_out_response(ChipBuffer& chips, const ChipPulse& pulse, Canceller& canceller,
+                                    const SplitSequence& replica, FrameEstimate& frame) {
   std::vector<cf64> response(kHalves);
   FrameEstimate& part = work_->part;
   part = frame;
   part.fingers.clear();
   work_->straight.respond(chips, frame.timing, frame.turns, replica, {1.0}, replica.chips(),
                           StraightFrame::kFirstHalf, response);
-  for (cf64& r : response) r /= static_cast<double>(replica.chips());
-  std::vector<double> gram(kHalves * kHalves);
+  const double shared =
+      chips.mean_weight(frame.timing.chip, replica.chips()) * static_cast<double>(replica.chips());
+  for (cf64& r : response) r /= std::max(shared, 1e-30);
+  std::vector<cf64> gram(kHalves * kHalves);
   for (std::size_t i = 0; i < kHalves; ++i)
     for (std::size_t j = 0; j < kHalves; ++j)
       gram[i * kHalves + j] =
-          rc_pulse(0.5 * (static_cast<double>(i) - static_cast<double>(j)), canceller.rolloff()) +
-          (i == j ? kRidge : 0);
+          pulse.at(0.5 * (static_cast<double>(i) - static_cast<double>(j))) + (i == j ? kRidge : 0);
   solve(gram, response);
   for (std::size_t d = 0; d < kHalves; ++d) part.rest[d].gain = response[d];
   canceller.add(chips, part, replica, -1);
@@ -108,13 +108,13 @@ void StrongFrame::take_out_gain(ChipBuffer& chips, Canceller& canceller, const S
       const std::int64_t n = static_cast<std::int64_t>(p) * piece_rows * lanes + l;
       const LanePosition of(n, lanes), at(n + base, lanes);
       add_products(chips.re(0, at), chips.im(0, at), work_->model.re(0, of), work_->model.im(0, of),
-                   static_cast<std::size_t>(piece_rows), sum);
+                   chips.weight(at), static_cast<std::size_t>(piece_rows), sum);
     }
     const double energy = std::max(sum.energy, 1e-30);
     explained += (sum.re * sum.re + sum.im * sum.im) / energy;
     part.gain.values.emplace_back(static_cast<float>(sum.re / energy), static_cast<float>(sum.im / energy));
   }
-  const double noise = chips.mean_power(static_cast<double>(start), replica.chips());
+  const double noise = chips.noise_power(static_cast<double>(start), replica.chips());
   if (frame.gain.values.empty() && explained < kGainShows * static_cast<double>(pieces) * noise) return;
   canceller.add(chips, part, replica, -1);
   if (frame.gain.values.empty()) {

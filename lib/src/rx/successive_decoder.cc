@@ -103,6 +103,9 @@ struct SuccessiveDecoder::Impl {
   FrameEstimator estimator;
   Canceller canceller;
   StrongFrame strong_frame;
+  ChipPulse pulse;
+  NoiseSpectrum noise_spectrum;
+  NoiseWeights noise_weights;
   struct ClassDecoder {
     PolarDecoder decoder;
     Interleaver interleaver;
@@ -205,6 +208,12 @@ struct SuccessiveDecoder::Impl {
            power_read(chips, c) < (strained ? kPowerDrop * c.read_power : c.hopeful_power);
   }
   void bury(const Candidate& c);
+  void set_filter(ChipBuffer& chips, const std::vector<cf32>& taps) {
+    chips.set_filter(taps);
+    pulse.set_filter(taps);
+    demodulator.set_filter(taps);
+    estimator.set_filter(taps);
+  }
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable);
   void vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter);
@@ -246,6 +255,9 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
+      pulse(p.rolloff),
+      noise_spectrum(c.known_spectrum),
+      noise_weights(c.known_variance),
       next_block(kFirstPhase),
       preamble_chips(encoder.preamble(0).size()) {
   for (const PayloadClass& payload_class : p.classes) {
@@ -288,7 +300,9 @@ double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
-  for (; s.done + kStepChips <= chips.end(); s.done += kStepChips) {
+  // A filter that whitens needs what follows.
+  const auto ahead = [&s] { return s.noise_spectrum.taps().empty() ? 0 : ChipBuffer::kFilterReach; };
+  for (; s.done + kStepChips + ahead() <= chips.end(); s.done += kStepChips) {
     s.lost_bits = s.decoded_bits = 0;
     s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
     s.collapse->step(static_cast<double>(kStepChips), s.lost_bits, s.decoded_bits);
@@ -304,6 +318,9 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
     for (const Candidate& c : block.candidates) s.bury(c);
   s.window.clear();
   s.taken.clear();
+  s.noise_weights.restart();
+  s.noise_spectrum.restart();
+  s.set_filter(chips, {});
   s.next_block = kFirstPhase;
   s.done = 0;
 }
@@ -341,6 +358,8 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
+  if (noise_spectrum.learn(chips, end)) set_filter(chips, noise_spectrum.taps());
+  noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
   vettings.begin_step();
@@ -408,6 +427,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
 }
 
 void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable) {
+  noise_weights.learn_again(chips);
   const auto span = static_cast<std::size_t>(detector.span_chips());
   for (SearchBlock& block : window) {
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
@@ -579,7 +599,11 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
                                      static_cast<std::size_t>(extent.last - extent.first)),
                     1e-30);
   };
-  if (strong(frame, power())) strong_frame.take_out_rest(chips, canceller, replica, frame);
+  if (strong(frame, power())) {
+    // What it hid weighs on what is left of it.
+    noise_weights.learn_again(chips, extent.first, extent.last);
+    strong_frame.take_out_rest(chips, pulse, canceller, replica, frame);
+  }
   return power();
 }
 
@@ -607,7 +631,7 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     if (before.rest.empty()) {
       estimator.estimate_again(chips, replica, t.estimate);
       canceller.replace(chips, before, t.estimate, replica);
-      if (strong(t.estimate, power)) strong_frame.take_out_rest(chips, canceller, replica, t.estimate);
+      if (strong(t.estimate, power)) strong_frame.take_out_rest(chips, pulse, canceller, replica, t.estimate);
     } else {
       canceller.add(chips, before, replica, +1);
       const SplitSequence& turned = estimator.replica(h, t.symbols);

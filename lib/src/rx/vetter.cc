@@ -139,15 +139,15 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
                       static_cast<double>(reader_.reference(hit.sequence));
   const double at =
       hit.chip + static_cast<double>(first) - static_cast<double>(reader_.preamble_start(hit.sequence));
-  const double weight = reader_.weight(chips, at, count);
+  const double weight = reader_.weight(chips, at, count), share = chips.mean_weight(at, count);
   const auto drift = [time](double clock) { return static_cast<int>(std::lround(-4.0 * clock * time)); };
   const int one = drift(middle_clock - clock_reach_), other = drift(middle_clock + clock_reach_);
   const int from = std::min(one, other), to = std::max(one, other);
   table_.rows.push_back({from, table_.re.size(), static_cast<std::size_t>(to - from + 1)});
-  const double a2 = a.squares_a2(weight);
-  const double symbol = a2 * weight * static_cast<double>(reader_.spreading_factor());
+  const double a2 = a.squares_a2(1 / (share * weight));
+  const double symbol = a2 * weight * share * static_cast<double>(reader_.spreading_factor());
   variance_ += 2 * static_cast<double>(kBlockSymbols) * symbol * symbol;
-  const double scale = a2 * weight * weight, expected = a2 * weight * static_cast<double>(count);
+  const double scale = a2 * weight * weight, expected = a2 * weight * share * static_cast<double>(count);
   const std::int64_t quarter = std::llround(at * ChipBuffer::kPlanes) + from;
   const std::size_t drifts = table_.rows.back().count;
   float re[kMostQuarters * kBlockSymbols], im[kMostQuarters * kBlockSymbols];
@@ -227,7 +227,8 @@ double Vetter::statistic(const ChipBuffer& chips, const PreambleHit& hit) {
   const SplitSequence& sequence =
       reader_.sequence(hit.sequence, range_.turns_by_chip() ? hit.carrier_offset_hz : 0, 0);
   const cf64 sum = correlate(chips, hit.chip, sequence, start, reader_.preamble_chips());
-  const double power = chips.mean_power(hit.chip, reader_.preamble_chips());
+  const double power = chips.noise_power(hit.chip, reader_.preamble_chips()) *
+                       chips.mean_weight(hit.chip, reader_.preamble_chips());
   return std::norm(sum) / (std::max(power, 1e-30) * static_cast<double>(reader_.preamble_chips()));
 }
 
@@ -244,8 +245,9 @@ const std::vector<FrameHypothesis>& Vetter::vet(const ChipBuffer& chips, const P
   reader_.read_preamble(chips, hit.sequence, {start, middle_clock, 0}, sequence, preamble_);
   const double hint = (hit.statistic - 1.0) / static_cast<double>(reader_.preamble_chips());
   const double nominal = nominal_a2_[q];
-  const EvidenceAmplitude a{std::max(nominal, hint > 4 * nominal ? hint : 0.0) / preamble_.front().weight,
-                            kMostEcN0 * nominal};
+  const EvidenceAmplitude a{
+      std::max(nominal, hint > 4 * nominal ? hint : 0.0) * preamble_.front().noise_power(),
+      kMostEcN0 * nominal};
 
   // Variance that noise gives the preamble's part; that of the squares is added block by block.
   const double preamble_variance = 2 * nominal * static_cast<double>(reader_.preamble_chips());

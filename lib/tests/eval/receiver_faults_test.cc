@@ -37,9 +37,10 @@ TEST(ReceiverFaults, Tone) {
   line.add_tone(3.3, 6.3, 61234.5, amplitude_of(line, 20));
   const Outcome o = receive(line);
   expect_unharmed_but(line, o, 3.3, 6.3);
-  // 20 dB above all frames together is 27 dB above the noise: nothing can be heard through it.
+  // 20 dB above all frames together is 27 dB above the noise; a filter is found at once.
   const Loss during = loss_within(line, o, 3.3, 6.3);
-  EXPECT_EQ(during.lost, during.sent);
+  EXPECT_GT(during.sent, 100U);
+  EXPECT_LE(during.lost, during.sent / 50);
 }
 
 TEST(ReceiverFaults, NoiseBurst) {

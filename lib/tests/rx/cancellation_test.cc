@@ -74,7 +74,7 @@ class Line {
     canceller.add(chips, estimate, replica, -1);
     const double amplitude = estimate.amplitude();
     if (amplitude * amplitude > StrongFrame::kLeastChipEcN0)
-      StrongFrame().take_out_rest(chips, canceller, replica, estimate);
+      StrongFrame().take_out_rest(chips, ChipPulse(profile_.rolloff), canceller, replica, estimate);
     double power = 0;
     std::int64_t count = 0;
     for (std::int64_t n = 500; n < 600 + static_cast<std::int64_t>(replica.chips()) + 100; ++n)
@@ -150,8 +150,8 @@ TEST(Cancellation, PathsCloserThanThePulseAreToldApart) {
                      rc_pulse(kFirstDelay + kDelayStep * static_cast<double>(d) - f.delay_chips, rolloff);
   std::vector<cf64> left = response;
   std::vector<Finger> found;
-  find_fingers(left, 100, 100, rolloff, found);
-  fit_fingers(response, 100, rolloff, found);
+  find_fingers(left, 100, 100, ChipPulse(rolloff), found);
+  fit_fingers(response, 100, ChipPulse(rolloff), found);
   double worst = 0;
   for (std::size_t d = 0; d < kDelays; ++d) {
     for (const Finger& f : found)

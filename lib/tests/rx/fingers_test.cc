@@ -23,12 +23,12 @@ TEST(Fingers, WhatRisesBeyondTheLastDelayIsFoundOnce) {
   response[kDelays - 1] = cf64(0, -0.6 * kLength);
   std::vector<cf64> left = response;
   std::vector<Finger> fingers;
-  find_fingers(left, kLength, 10 * kLength, kRolloff, fingers);
+  find_fingers(left, kLength, 10 * kLength, ChipPulse(kRolloff), fingers);
   ASSERT_GE(fingers.size(), 2U);
   for (std::size_t k = 0; k < fingers.size(); ++k)
     for (std::size_t l = 0; l < k; ++l)
       EXPECT_GT(std::abs(fingers[k].delay_chips - fingers[l].delay_chips), 0.01);
-  fit_fingers(response, kLength, kRolloff, fingers);
+  fit_fingers(response, kLength, ChipPulse(kRolloff), fingers);
   for (const Finger& f : fingers)
     EXPECT_TRUE(std::isfinite(f.delay_chips) && std::isfinite(std::norm(f.gain)));
   EXPECT_NEAR(fingers.front().delay_chips, 0, 0.02);

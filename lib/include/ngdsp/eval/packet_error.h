@@ -40,9 +40,12 @@ struct PacketErrorConfig {
                              ///< power in the occupied band that white noise of this E_b/N0 would have
   std::shared_ptr<const Scenario> scenario;  ///< line, noise instead of white noise (N0 is its background)
                                              ///< and receiver input; not with taps, modulation or noise
-  double sample_rate_hz = 0;                 ///< 0 = the profile's
-  double carrier_hz = -1;                    ///< -1 = the profile's
-  double detection_threshold = 0;            ///< of the receiver; 0 = its default
+  bool genie = false;         ///< the scenario's waveforms are taken out before the receiver, and it is told
+                              ///< the variance of the noise in every chip and its spectrum (Genie)
+  double lead_s = 0;          ///< noise alone before the frame: a receiver that was on for a while; 0 ... 60
+  double sample_rate_hz = 0;  ///< 0 = the profile's
+  double carrier_hz = -1;     ///< -1 = the profile's
+  double detection_threshold = 0;  ///< of the receiver; 0 = its default
   double vetting_threshold = 0;
 };
 

@@ -1,10 +1,13 @@
-// The received stream as four chip-rate streams a quarter chip apart.
+// The received stream as four chip-rate streams a quarter chip apart, and beside it what each chip counts
+// for.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "ngdsp/base/fft.h"
 #include "ngdsp/base/types.h"
 
 namespace ngdsp {
@@ -31,13 +34,20 @@ inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * 
 /// many lanes as a symbol has chips, the i-th chips of successive symbols lie in a row and so do the loops
 /// that despread. Real and imaginary parts are kept apart. Chips are numbered from the start of the stream;
 /// old ones are forgotten.
+///
+/// Samples r are kept as they came, less the frames that were taken out, and never limited or blanked. Beside
+/// them goes a weight w a chip, one for its four planes, 1 until it is told: noise may be stronger in some
+/// chips than in others, and w is the inverse of its variance, on any scale. Whatever correlates reads
+/// psi = w (g * r), with g a filter of zero phase and g[0] = 1 for noise that is stronger at some
+/// frequencies, none until it is told. What it sums then has the noise sum |psi|^2 and the share sum w of a
+/// frame. While every weight held is 1 psi is g * r, without a filter r, and takes neither memory nor time.
 class ChipBuffer {
  public:
   static constexpr int kPlanes = 4;
 
-  explicit ChipBuffer(int lanes = 1) : lanes_(lanes) {
-    for (auto& plane : planes_) plane.resize(static_cast<std::size_t>(lanes));
-  }
+  static constexpr int kFilterReach = 512;  ///< of g, chips
+
+  explicit ChipBuffer(int lanes = 1);
 
   int lanes() const { return lanes_; }
   std::int64_t begin() const { return begin_; }
@@ -50,41 +60,95 @@ class ChipBuffer {
   /// Empty, and the next chip is number 0.
   void restart();
 
-  /// Mean of |r|^2 over about `count` samples a chip apart from about time `chip` on: whole rows of lanes()
-  /// chips of the planes either side, linear between them. A frame's power depends on where in its chips it
-  /// is sampled (by up to half the roll-off), so power is to be asked for where symbols are read.
+  /// Means over about `count` samples a chip apart from about time `chip` on: whole rows of lanes() chips of
+  /// the planes either side, linear between them. A frame's power depends on where in its chips it is sampled
+  /// (by up to half the roll-off), so power is to be asked for where symbols are read.
+  /// Of w.
+  double mean_weight(double chip, std::size_t count) const;
+  /// sum |psi|^2/sum w: the power in a chip of weight 1.
+  double noise_power(double chip, std::size_t count) const;
+  /// The power of even noise in which a frame is as hard to see: noise_power/mean_weight.
   double mean_power(double chip, std::size_t count) const;
-  /// Power of even noise that would weigh on a frame like what lies from about time `chip` on: the harmonic
-  /// mean over stretches of some hundred chips, because a receiver weights by 1/power. What a clean end gains
-  /// is seen in it, what the crowded end loses hardly.
+  /// The same, of a frame that is weighted by 1/noise_power stretch by stretch: the harmonic mean of
+  /// mean_power over stretches of some hundred chips. What a clean end gains is seen in it, what the crowded
+  /// end loses hardly.
   double effective_power(double chip, std::size_t count) const;
-  /// To be called after samples from chip `first` up to `last` were changed: there are sums of power by row.
-  void refresh_power(std::int64_t first, std::int64_t last);
 
-  /// Where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.
-  float* re(int plane, LanePosition p) { return lane(plane, p).re.data() + (p.row - first_row_); }
-  float* im(int plane, LanePosition p) { return lane(plane, p).im.data() + (p.row - first_row_); }
-  const float* re(int plane, LanePosition p) const { return lane(plane, p).re.data() + (p.row - first_row_); }
-  const float* im(int plane, LanePosition p) const { return lane(plane, p).im.data() + (p.row - first_row_); }
+  /// |g * r|^2 of chips `first` up to first + power.size(), all held: the mean over their planes.
+  void powers(std::int64_t first, Span<float> power) const;
+  /// Weights of chips `first` up to first + weights.size(), all held.
+  void set_weights(std::int64_t first, Span<const float> weights);
+  /// g from -kFilterReach up to kFilterReach - 1, g[-n] = g[n]*, g[0] = 1; empty: none.
+  void set_filter(const std::vector<cf32>& taps);
+  /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow.
+  void refresh(std::int64_t first, std::int64_t last);
+
+  /// psi where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.
+  const float* re(int plane, LanePosition p) const { return at(psi(plane), p).re.data() + index(p); }
+  const float* im(int plane, LanePosition p) const { return at(psi(plane), p).im.data() + index(p); }
   const float* re(int plane, std::int64_t chip) const { return re(plane, LanePosition(chip, lanes_)); }
   const float* im(int plane, std::int64_t chip) const { return im(plane, LanePosition(chip, lanes_)); }
+  /// w there.
+  const float* weight(LanePosition p) const {
+    return weights_[static_cast<std::size_t>(p.lane)].data() + index(p);
+  }
+  /// r there.
+  float* sample_re(int plane, LanePosition p) { return at(planes_[plane], p).re.data() + index(p); }
+  float* sample_im(int plane, LanePosition p) { return at(planes_[plane], p).im.data() + index(p); }
+  const float* sample_re(int plane, LanePosition p) const {
+    return at(planes_[plane], p).re.data() + index(p);
+  }
+  const float* sample_im(int plane, LanePosition p) const {
+    return at(planes_[plane], p).im.data() + index(p);
+  }
 
  private:
   // Rows whose power is kept as one sum, so that long stretches are a few of them.
   static constexpr std::size_t kGroupRows = 64;
-  double plane_power(int plane, std::int64_t chip, std::size_t count) const;
   struct Lane {
     std::vector<float> re, im;
   };
-  Lane& lane(int plane, LanePosition p) { return planes_[plane][static_cast<std::size_t>(p.lane)]; }
-  const Lane& lane(int plane, LanePosition p) const {
-    return planes_[plane][static_cast<std::size_t>(p.lane)];
+  // A sum for every row, and for every group of them.
+  struct RowSums {
+    std::vector<float> rows, groups;
+    void resize(std::size_t n);
+    void discard(std::ptrdiff_t dead);
+    void refresh_groups(std::size_t from, std::size_t to);
+    double sum(std::size_t from, std::size_t to) const;
+  };
+  struct Rows {
+    std::size_t from, to;
+  };
+  bool even() const { return weighted_[0].empty(); }
+  const std::vector<Lane>& filtered(int plane) const { return filter_ ? filtered_[plane] : planes_[plane]; }
+  const std::vector<Lane>& psi(int plane) const { return even() ? filtered(plane) : weighted_[plane]; }
+  void filter_plane(int plane, Rows rows);
+  void weigh_rows(Rows rows);
+  Rows rows_of(std::int64_t chip, std::size_t count) const;
+  Rows rows_between(std::int64_t first, std::int64_t last) const;
+  double mean(const RowSums& sums, Rows rows) const;
+  double mean_square(double chip, std::size_t count) const;
+  std::ptrdiff_t index(LanePosition p) const { return static_cast<std::ptrdiff_t>(p.row - first_row_); }
+  static Lane& at(std::vector<Lane>& lanes, LanePosition p) {
+    return lanes[static_cast<std::size_t>(p.lane)];
+  }
+  static const Lane& at(const std::vector<Lane>& lanes, LanePosition p) {
+    return lanes[static_cast<std::size_t>(p.lane)];
   }
 
   int lanes_;
-  std::vector<Lane> planes_[kPlanes];
-  std::vector<float> row_power_[kPlanes], group_power_[kPlanes];
+  static constexpr std::size_t kFilterBins = 4 * static_cast<std::size_t>(kFilterReach);
+  struct Filter {
+    std::vector<float> response;  // scaled for the transforms
+    Fft forward{kFilterBins, Fft::Direction::kForward}, inverse{kFilterBins, Fft::Direction::kInverse};
+  };
+  std::shared_ptr<Filter> filter_;
+  // r, g * r where there is a filter, psi where a weight is not 1; else without lanes.
+  std::vector<Lane> planes_[kPlanes], filtered_[kPlanes], weighted_[kPlanes];
+  std::vector<std::vector<float>> weights_;  // by lane
+  RowSums power_[kPlanes], weight_;          // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
+  std::int64_t uneven_end_ = 0;  // behind the last chip whose weight is not 1
 };
 
 }  // namespace ngdsp

@@ -21,6 +21,8 @@ class Demodulator {
  public:
   Demodulator(const FrameEncoder& encoder, const OffsetRange& range);
   ~Demodulator();
+  /// That the chips are filtered with.
+  void set_filter(const std::vector<cf32>& taps) { pulse_.set_filter(taps); }
 
   /// Refines the hypothesis over the whole frame, finds the paths, combines them and writes the LLRs of the
   /// symbols in order of transmission: 4 Re(sum_l g_l* y_l)/s_b^2 (positive: +1). Returns the fingers, the
@@ -38,6 +40,7 @@ class Demodulator {
 
   FrameReader reader_;
   OffsetRange range_;
+  ChipPulse pulse_;
   std::vector<double> nominal_a2_;
   SplitSequence preamble_;
   std::unique_ptr<StraightFrame> straight_;

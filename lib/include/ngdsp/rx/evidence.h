@@ -13,7 +13,8 @@ namespace ngdsp {
 /// second order in the symbol amplitude (log cosh x = x^2/2), as a function of the phase th is
 ///   constant + Re(known e^-j th) + Re(squares e^-2j th),
 ///   known = sum_b 2 a P_b e^-j w t_b / s_b^2, squares = sum_b a^2 e^-2j w t_b sum y^2 / s_b^4,
-///   constant = sum_b a^2 sum |y|^2 / s_b^4 - a^2 L_b / s_b^2.
+///   constant = sum_b a^2 sum |y|^2 / s_b^4 - a^2 L_b / s_b^2,
+/// with L_b the chips that the block counts for.
 struct CarrierSums {
   cf64 known, squares;
   double constant = 0;
@@ -32,7 +33,7 @@ struct PhaseFit {
 struct EvidenceAmplitude {
   double a2;          ///< squared amplitude of a chip
   double most_ec_n0;  ///< of a chip in the squares
-  double squares_a2(double weight) const { return std::min(a2, most_ec_n0 / weight); }
+  double squares_a2(double noise_power) const { return std::min(a2, most_ec_n0 * noise_power); }
 };
 
 CarrierSums sum_blocks(const std::vector<FrameBlock>& blocks, double turns, const EvidenceAmplitude& a);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ngdsp/base/types.h"
+#include "ngdsp/rx/chip_pulse.h"
 
 namespace ngdsp {
 
@@ -21,14 +22,14 @@ constexpr std::size_t kDelays = static_cast<std::size_t>((kLastDelay - kFirstDel
 void fill_quarters(std::vector<cf64>& response);
 
 /// CLEAN: the strongest delay of `response` (kDelays values, a path of gain g gives `length` g times the
-/// raised-cosine pulse), then the strongest of what its pulse leaves, while a path's |response|^2 is at least
+/// pulse), then the strongest of what its pulse leaves, while a path's |response|^2 is at least
 /// `least` and within 20 dB of the strongest. At least one finger.
-void find_fingers(std::vector<cf64>& response, double length, double least, double rolloff,
+void find_fingers(std::vector<cf64>& response, double length, double least, const ChipPulse& pulse,
                   std::vector<Finger>& fingers);
 
 /// Delays and gains of all paths together, by least squares on the half chips of `response`: paths closer
 /// than the pulse is wide disturb each other in CLEAN.
-void fit_fingers(const std::vector<cf64>& response, double length, double rolloff,
+void fit_fingers(const std::vector<cf64>& response, double length, const ChipPulse& pulse,
                  std::vector<Finger>& fingers);
 
 }  // namespace ngdsp

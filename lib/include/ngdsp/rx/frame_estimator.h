@@ -45,6 +45,8 @@ class FrameEstimator {
  public:
   FrameEstimator(const FrameEncoder& encoder, const OffsetRange& range);
   ~FrameEstimator();
+  /// That the chips are filtered with.
+  void set_filter(const std::vector<cf32>& taps) { pulse_.set_filter(taps); }
 
   /// The frame as sent, for estimate() and Canceller, with its carrier in it where that turns fast; valid
   /// until the next call.
@@ -64,7 +66,9 @@ class FrameEstimator {
  private:
   double coherent_energy(const std::vector<cf64>& pieces) const;
   struct Piece {
-    double time, weight, chips;
+    double time, weight;
+    double chips;  // that it counts for
+    std::size_t count;
   };
   void correlate_pieces(const ChipBuffer& chips, FrameTiming t, const SplitSequence& replica,
                         std::vector<cf64>& out) const;
@@ -76,6 +80,7 @@ class FrameEstimator {
 
   FrameReader reader_;
   OffsetRange range_;
+  ChipPulse pulse_;
   SplitSequence replica_;
   std::unique_ptr<StraightFrame> straight_;
   std::vector<Piece> pieces_;

@@ -36,6 +36,7 @@ class FramePlanes {
     FrameStretch stretch;
     bool held = false;
     std::int64_t quarter = 0;
+    double share;  // mean weight of its chips, at all of them
     double power[kAdjacentQuarters];
     cf64 known[kAdjacentQuarters];  // of a part of the preamble
     // Of a block of symbols; products of planes k and k + 1 from `next` on.

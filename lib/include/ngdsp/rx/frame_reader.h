@@ -33,12 +33,16 @@ struct FrameTiming {
 /// What a stretch holds.
 struct FrameBlock {
   double time = 0;   ///< of its middle, chips from the frame's reference
-  double chips = 0;  ///< how many
+  double chips = 0;  ///< how many it counts for: sum w
+  double share = 0;  ///< of how many it has: the mean of w
   double weight =
-      0;         ///< 1/s^2, s^2 the mean power of the buffer's chips here: noise, for frames far below it
+      0;         ///< 1/s^2, s^2 the power of the buffer's chips of weight 1: noise, for frames far below it
   cf64 known;    ///< preamble: its correlation with the sequence
   cf64 squares;  ///< symbols: sum y^2
   double energy = 0;  ///< symbols: sum |y|^2
+
+  /// Of even noise that is as much.
+  double noise_power() const { return 1 / (share * weight); }
 };
 
 /// Reads frames of one profile. Not for several threads at once: it keeps a sequence turned by a carrier.
@@ -79,11 +83,11 @@ class FrameReader {
   void widen_sequence(int q, double carrier_hz, std::size_t symbols, std::size_t wider);
 
   /// A silent block must not outweigh the rest of its frame: weights up to the next call are at most 1000
-  /// times that of the frame's mean power.
+  /// times that of the frame's noise_power().
   void limit_weights(const ChipBuffer& chips, int q, double chip);
   double weight(double power) const { return 1.0 / std::max(power, power_floor_); }
   double weight(const ChipBuffer& chips, double chip, std::size_t count) const {
-    return weight(chips.mean_power(chip, count));
+    return weight(chips.noise_power(chip, count));
   }
 
   /// The preamble in kPreambleParts parts; clears `blocks`.

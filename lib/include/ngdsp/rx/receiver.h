@@ -84,7 +84,11 @@ struct ReceiverConfig {
   double vetting_threshold = 0;    ///< 0 = default, nats
   double metric_threshold = -1;    ///< -1 = default; least frame metric of a decoded frame
   double full_scale = 1.0;         ///< samples at or beyond it count as clipped
-  int threads = 1;                 ///< 1 to 64; frames, counters and their order do not depend on it
+  /// Variance of the noise in a chip from the start of the stream, the background's 1, behind the filter that
+  /// evens the spectrum out; spectrum at chip rate. Empty: learned. For measurements of what that costs.
+  KnownVariance known_variance;
+  KnownSpectrum known_spectrum;
+  int threads = 1;  ///< 1 to 64; frames, counters and their order do not depend on it
 
   std::string validate() const;
 };

@@ -22,13 +22,14 @@ class StrongFrame {
   /// much there.
   static constexpr double kLeastChipEcN0 = 0.5;
 
-  /// `frame` was taken out of `chips`; what is left of it follows, and is noted in `frame`.
-  void take_out_rest(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
-                     FrameEstimate& frame);
+  /// `frame` was taken out of `chips`, where a chip looks like `pulse`; what is left of it follows, and is
+  /// noted in `frame`.
+  void take_out_rest(ChipBuffer& chips, const ChipPulse& pulse, Canceller& canceller,
+                     const SplitSequence& replica, FrameEstimate& frame);
 
  private:
-  void take_out_response(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
-                         FrameEstimate& frame);
+  void take_out_response(ChipBuffer& chips, const ChipPulse& pulse, Canceller& canceller,
+                         const SplitSequence& replica, FrameEstimate& frame);
   void take_out_gain(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
                      FrameEstimate& frame);
 

@@ -9,6 +9,8 @@
 #include "ngdsp/base/types.h"
 #include "ngdsp/rx/chip_buffer.h"
 #include "ngdsp/rx/frame_estimator.h"
+#include "ngdsp/rx/noise_spectrum.h"
+#include "ngdsp/rx/noise_weights.h"
 #include "ngdsp/rx/vetter.h"
 #include "ngdsp/tx/frame_encoder.h"
 
@@ -57,6 +59,8 @@ struct SuccessiveConfig {
   double vetting_threshold = 0;    ///< 0 = default, nats
   double metric_threshold = -1;    ///< -1 = default
   int threads = 1;                 ///< that search, vet and cancel; the frames do not depend on it
+  KnownVariance known_variance;    ///< of the noise; empty: learned
+  KnownSpectrum known_spectrum;    ///< the same
 };
 
 /// Keeps a window of possible frame starts behind the newest chips. Whenever a step of chips is complete:

@@ -1,0 +1,30 @@
+// What a chip of a frame looks like to a correlator.
+#pragma once
+
+#include <vector>
+
+#include "ngdsp/base/types.h"
+
+namespace ngdsp {
+
+/// p(t) = sum g[n] rc(t - n), rc the raised cosine, g the filter of a ChipBuffer, g[-n] = g[n]*. A path of
+/// gain 1 gives a correlator that is t chips late p(t) a chip, and what noise is left in two correlators t
+/// chips apart correlates by p(t), where g is 1/S.
+class ChipPulse {
+ public:
+  explicit ChipPulse(double rolloff) : rolloff_(rolloff) {}
+  /// As ChipBuffer::set_filter() takes it; empty: none.
+  void set_filter(const std::vector<cf32>& taps);
+
+  /// Without a filter it is real.
+  bool plain() const { return table_.empty(); }
+  double plain_at(double t_chips) const;
+  /// -16 ... 16 chips, 0 beyond where there is a filter.
+  cf64 at(double t_chips) const;
+
+ private:
+  double rolloff_;
+  std::vector<cf64> table_;
+};
+
+}  // namespace ngdsp

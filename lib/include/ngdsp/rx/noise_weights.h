@@ -1,0 +1,50 @@
+// What every chip of the received stream counts for.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "ngdsp/rx/burst_model.h"
+#include "ngdsp/rx/chip_buffer.h"
+
+namespace ngdsp {
+
+/// Variance of the noise in a chip, 1 for the background: for measurements of what not knowing it costs.
+using KnownVariance = std::function<double(std::int64_t chip)>;
+
+/// Sets the weights of a ChipBuffer: what a BurstModel makes of the power of its chips, over that of the
+/// quieter ones around them. So weights tell bursts apart from what lies between, not how the floor moves,
+/// whether that is noise or frames: blocks know that by their power. Frames hide bursts: where they were
+/// taken out, weights are learned again.
+class NoiseWeights {
+ public:
+  explicit NoiseWeights(KnownVariance known = {}) : known_(std::move(known)) {}
+
+  /// Of new chips, all before `end`; the last ones anew, now that it is known what follows them.
+  void learn(ChipBuffer& chips, std::int64_t end);
+  /// Of stretches whose power fell to a quarter of what it was when their weights were learned.
+  void learn_again(ChipBuffer& chips);
+  /// Of all between two chips, too: a strong frame was taken out, which began and ended like a burst.
+  void learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last);
+  /// For a new stream.
+  void restart();
+
+ private:
+  struct Stretch {
+    std::int64_t first, last;
+    double power;  // when it was learned
+  };
+  void weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last);
+  void even_out(Span<float> weights);
+
+  KnownVariance known_;
+  BurstModel model_;
+  std::int64_t end_ = 0;
+  float usual_loss_ = 0;  // of SNR by weights of 1
+  std::deque<Stretch> stretches_;
+  std::vector<float> power_, sorted_, weights_;
+};
+
+}  // namespace ngdsp

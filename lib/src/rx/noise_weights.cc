@@ -1,0 +1,116 @@
+#include "ngdsp/rx/noise_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ngdsp {
+namespace {
+
+constexpr std::size_t kStretchChips = 1024;
+constexpr std::int64_t kBesideChips = 256;  // that are looked at on either side of what is learned
+constexpr double kLearnAgainPower = 0.25, kLearnAnyway = 1e300;
+// The floor under a chip: a quarter of the chips around it are below that. Bursts may take most of the time,
+// and two cycles of the mains are about this long.
+constexpr std::size_t kFloorChips = 1024;
+// Mean over quartile of noise; a chip's power is a mean over four planes.
+constexpr float kMeanOverQuartile = 2.5F;
+constexpr float kLeastPower = 1e-30F;
+// Loss of SNR in a stretch by weights of 1 for the learned ones, below which they are 1: where it happens
+// once, as where a frame begins or ends, and where it goes on, as bursts 3 dB high a tenth of the time make
+// it 0.05. White noise alone has 1e-5.
+constexpr float kWorthOnce = 0.1F, kWorthUsually = 0.01F;
+constexpr float kUsualStretches = 64;
+
+}  // namespace
+
+// Weights that gain nothing are 1 exactly: it is less work.
+void NoiseWeights::even_out(Span<float> weights) {
+  float loss = 0;
+  for (const float w : weights) loss += 0.5F * (w + 1 / w) - 1;
+  loss /= static_cast<float>(weights.size());
+  usual_loss_ += (std::min(loss, kWorthOnce) - usual_loss_) / kUsualStretches;
+  if (loss < (usual_loss_ < kWorthUsually ? kWorthOnce : kWorthUsually))
+    std::fill(weights.begin(), weights.end(), 1.0F);
+}
+
+void NoiseWeights::restart() { *this = NoiseWeights(std::move(known_)); }
+
+void NoiseWeights::learn(ChipBuffer& chips, std::int64_t end) {
+  const std::int64_t from = std::max(chips.begin(), end_ - kBesideChips);
+  const std::int64_t first = std::max(chips.begin(), end_);
+  if (end <= first) return;
+  end_ = end;
+  weigh(chips, from, end);
+  constexpr auto kStretch = static_cast<std::int64_t>(kStretchChips);
+  for (std::int64_t chip = first; chip < end; chip += kStretch) {
+    const std::int64_t last = std::min(chip + kStretch, end);
+    stretches_.push_back(
+        {chip, last, chips.noise_power(static_cast<double>(chip), static_cast<std::size_t>(last - chip))});
+  }
+}
+
+void NoiseWeights::learn_again(ChipBuffer& chips) {
+  while (!stretches_.empty() && stretches_.front().first < chips.begin()) stretches_.pop_front();
+  const auto power = [&chips](const Stretch& s) {
+    return chips.noise_power(static_cast<double>(s.first), static_cast<std::size_t>(s.last - s.first));
+  };
+  const auto fell = [&power](const Stretch& s) { return power(s) < kLearnAgainPower * s.power; };
+  for (auto from = stretches_.begin();
+       (from = std::find_if(from, stretches_.end(), fell)) != stretches_.end();) {
+    const auto to = std::find_if_not(from, stretches_.end(), fell);
+    weigh(chips, from->first, std::prev(to)->last);
+    for (; from != to; ++from) from->power = power(*from);
+  }
+}
+
+void NoiseWeights::learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
+  for (Stretch& s : stretches_)
+    if (s.first < last && s.last > first) s.power = kLearnAnyway;
+  learn_again(chips);
+}
+
+void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
+  weights_.resize(static_cast<std::size_t>(last - first));
+  if (known_) {
+    for (std::size_t i = 0; i < weights_.size(); ++i)
+      weights_[i] = static_cast<float>(1 / known_(first + static_cast<std::int64_t>(i)));
+    chips.set_weights(first, weights_);
+    return;
+  }
+  const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
+                     to = std::min(end_, last + kBesideChips);
+  const auto count = static_cast<std::size_t>(to - from);
+  power_.resize(count);
+  chips.powers(from, power_);
+  // The floor by pieces, its logarithm linear between their middles.
+  const std::size_t pieces = std::max<std::size_t>(1, count / kFloorChips);
+  const auto begin = [count, pieces](std::size_t piece) { return piece * count / pieces; };
+  std::vector<float> floors(pieces);
+  for (std::size_t p = 0; p < pieces; ++p) {
+    sorted_.assign(power_.begin() + static_cast<std::ptrdiff_t>(begin(p)),
+                   power_.begin() + static_cast<std::ptrdiff_t>(begin(p + 1)));
+    const auto quartile = sorted_.begin() + static_cast<std::ptrdiff_t>(sorted_.size() / 4);
+    std::nth_element(sorted_.begin(), quartile, sorted_.end());
+    floors[p] = std::log(std::max(kMeanOverQuartile * *quartile, kLeastPower));
+  }
+  const auto length = static_cast<float>(count) / static_cast<float>(pieces);
+  for (std::size_t p = 0; p < pieces; ++p) {
+    const float before = floors[p > 0 ? p - 1 : 0], here = floors[p],
+                after = floors[std::min(p + 1, pieces - 1)];
+    float floor = 0.5F * (before + here);
+    const std::size_t half = (begin(p) + begin(p + 1)) / 2;
+    // By factors of a step from chip to chip.
+    float inverse = std::exp(-floor), step = std::exp((before - here) / length);
+    for (std::size_t i = begin(p); i < half; ++i, inverse *= step) power_[i] *= inverse;
+    inverse = std::exp(-here), step = std::exp((here - after) / length);
+    for (std::size_t i = half; i < begin(p + 1); ++i, inverse *= step) power_[i] *= inverse;
+  }
+  std::vector<float> all(count);
+  model_.weigh(power_, Span<float>(all));
+  std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
+  for (std::size_t i = 0; i < weights_.size(); i += kStretchChips)
+    even_out(Span<float>(weights_).subspan(i, std::min<std::size_t>(kStretchChips, weights_.size() - i)));
+  chips.set_weights(first, weights_);
+}
+
+}  // namespace ngdsp

@@ -113,6 +113,7 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
                            {"realtime_factor", took_s > 0 ? signal_s / took_s : 0.0},
                            {"noise_dbfs", receiver.noise_dbfs()},
                            {"collapsed", receiver.collapsed()},
+                           {"noise", noise_json(receiver.noise_report(), input.profile)},
                            {"counters", counters_json(counters)}};
     if (!std::isfinite(line["noise_dbfs"].get<double>())) line["noise_dbfs"] = nullptr;
     if (input.has_truth) {

@@ -86,8 +86,28 @@ json counters_json(const ngdsp::ReceiverCounters& c) {
           {"strained_steps", c.strained_steps},
           {"collapses", c.collapses},
           {"collapsed_steps", c.collapsed_steps},
+          {"filters", c.filters},
+          {"weighted_chips", c.weighted_chips},
+          {"learned_again_chips", c.learned_again_chips},
           {"cut_off", c.cut_off},
           {"frames", c.frames}};
+}
+
+json noise_json(const ngdsp::NoiseReport& r, const ngdsp::Profile& profile) {
+  const double rate_hz = profile.chip_rate_hz;
+  json lines = json::array(), levels = json::array();
+  for (const ngdsp::NoiseReport::Line& l : r.lines)
+    lines.push_back({{"frequency_hz", profile.carrier_hz + l.turns * rate_hz},
+                     {"width_hz", l.width * rate_hz},
+                     {"over_background_db", l.over_db}});
+  for (std::size_t k = 0; k < r.level_share.size(); ++k)
+    levels.push_back({r.kFirstLevelDb + r.kLevelStepDb * static_cast<double>(k), r.level_share[k]});
+  return {{"class", r.noise_class()},
+          {"filtered", r.filtered},
+          {"weighted", r.weighted},
+          {"lines", lines},
+          {"background_range_db", r.background_db},
+          {"level_shares", levels}};
 }
 
 std::string table_header() {

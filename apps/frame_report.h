@@ -14,6 +14,8 @@ namespace ngplc_app {
 nlohmann::json frame_json(const ngdsp::ReceivedFrame& frame, const std::string& file, double sample_rate_hz);
 nlohmann::json candidate_json(const ngdsp::CandidateTrace& candidate, const std::string& file);
 nlohmann::json counters_json(const ngdsp::ReceiverCounters& counters);
+/// What the receiver made of the noise (docs/interfaces.md); frequencies as they are on the line.
+nlohmann::json noise_json(const ngdsp::NoiseReport& report, const ngdsp::Profile& profile);
 
 std::string table_header();
 std::string table_row(const ngdsp::ReceivedFrame& frame, double sample_rate_hz);

@@ -167,6 +167,13 @@ void BurstModel::weigh(Span<const float> power, Span<float> weights) {
   learn();
 }
 
+BurstModel::States BurstModel::shares() const {
+  States share = seen_.chips;
+  const float all = std::accumulate(share.begin(), share.end(), 0.0F);
+  for (float& s : share) s /= all;
+  return share;
+}
+
 void BurstModel::learn() {
   const float draws = std::accumulate(seen_.drawn.begin(), seen_.drawn.end(), kStates * kPriorDraws);
   for (std::size_t k = 0; k < kStates; ++k) {

@@ -130,6 +130,27 @@ NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
   return s;
 }
 
+void NoiseSpectrum::report(NoiseReport& out) const {
+  out.filtered = !filter_.taps.empty();
+  if (!out.filtered || known_) return;
+  const Spectrum s = spectrum();
+  const auto [low, high] = std::minmax_element(s.background.begin(), s.background.end());
+  out.background_db = to_db(*high / *low);
+  // From the lowest frequency on; bins beside each other are one line.
+  double last = 0;
+  for (std::size_t i = 0; i < kBins; ++i) {
+    const std::size_t k = (i + kBins / 2) % kBins;
+    const double over = s.all[k] / s.background[k], turns = static_cast<double>(i) / kBins - 0.5;
+    if (over > 1 && last <= 1) out.lines.push_back({turns, 0, 0});
+    if (over > 1) {
+      NoiseReport::Line& line = out.lines.back();
+      line.width += 1.0 / kBins;
+      if (to_db(over) > line.over_db) line.over_db = to_db(over), line.turns = turns;
+    }
+    last = over;
+  }
+}
+
 // 1/S, every line `widen` bins wider, its response cut to the length that a ChipBuffer has for it: which
 // widens what the line leaks through.
 NoiseSpectrum::Filter NoiseSpectrum::whitening(const Spectrum& s, std::size_t widen) {

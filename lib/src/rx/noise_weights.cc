@@ -23,17 +23,29 @@ constexpr float kUsualStretches = 64;
 
 }  // namespace
 
-// Weights that gain nothing are 1 exactly: it is less work.
-void NoiseWeights::even_out(Span<float> weights) {
+// Weights that gain nothing are 1 exactly: it is less work. Whether they are.
+bool NoiseWeights::even_out(Span<float> weights) {
   float loss = 0;
   for (const float w : weights) loss += 0.5F * (w + 1 / w) - 1;
   loss /= static_cast<float>(weights.size());
   usual_loss_ += (std::min(loss, kWorthOnce) - usual_loss_) / kUsualStretches;
-  if (loss < (usual_loss_ < kWorthUsually ? kWorthOnce : kWorthUsually))
-    std::fill(weights.begin(), weights.end(), 1.0F);
+  if (loss >= (usual_loss_ < kWorthUsually ? kWorthOnce : kWorthUsually)) return false;
+  std::fill(weights.begin(), weights.end(), 1.0F);
+  return true;
 }
 
-void NoiseWeights::restart() { *this = NoiseWeights(std::move(known_)); }
+void NoiseWeights::restart() {
+  const std::uint64_t weighted = weighted_chips_, again = again_chips_;
+  *this = NoiseWeights(std::move(known_));
+  weighted_chips_ = weighted;
+  again_chips_ = again;
+}
+
+void NoiseWeights::report(NoiseReport& out) const {
+  out.weighted = usual_loss_ >= kWorthUsually;
+  const BurstModel::States share = model_.shares();
+  std::copy(share.begin(), share.end(), out.level_share.begin());
+}
 
 void NoiseWeights::learn(ChipBuffer& chips, std::int64_t end) {
   const std::int64_t from = std::max(chips.begin(), end_ - kBesideChips);
@@ -59,6 +71,7 @@ void NoiseWeights::learn_again(ChipBuffer& chips) {
        (from = std::find_if(from, stretches_.end(), fell)) != stretches_.end();) {
     const auto to = std::find_if_not(from, stretches_.end(), fell);
     weigh(chips, from->first, std::prev(to)->last);
+    again_chips_ += static_cast<std::uint64_t>(std::prev(to)->last - from->first);
     for (; from != to; ++from) from->power = power(*from);
   }
 }
@@ -108,8 +121,10 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
   std::vector<float> all(count);
   model_.weigh(power_, Span<float>(all));
   std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
-  for (std::size_t i = 0; i < weights_.size(); i += kStretchChips)
-    even_out(Span<float>(weights_).subspan(i, std::min<std::size_t>(kStretchChips, weights_.size() - i)));
+  for (std::size_t i = 0; i < weights_.size(); i += kStretchChips) {
+    const std::size_t stretch = std::min<std::size_t>(kStretchChips, weights_.size() - i);
+    if (!even_out(Span<float>(weights_).subspan(i, stretch))) weighted_chips_ += stretch;
+  }
   chips.set_weights(first, weights_);
 }
 

@@ -280,9 +280,14 @@ ReceiverCounters Receiver::counters() const {
   c.strained_steps = d.strained_steps;
   c.collapses = d.collapses;
   c.collapsed_steps = d.collapsed_steps;
+  c.filters = d.filters;
+  c.weighted_chips = d.weighted_chips;
+  c.learned_again_chips = d.learned_again_chips;
   c.frames = d.frames;
   return c;
 }
+
+NoiseReport Receiver::noise_report() const { return impl_->decoder.noise_report(); }
 
 bool Receiver::collapsed() const { return impl_->decoder.collapsed(); }
 

@@ -104,6 +104,7 @@ struct SuccessiveDecoder::Impl {
   Canceller canceller;
   StrongFrame strong_frame;
   ChipPulse pulse;
+  NoiseReport last_report;  // when the last stream ended
   NoiseSpectrum noise_spectrum;
   NoiseWeights noise_weights;
   struct ClassDecoder {
@@ -207,6 +208,12 @@ struct SuccessiveDecoder::Impl {
     return c.evidence < vetting_threshold(c) &&
            power_read(chips, c) < (strained ? kPowerDrop * c.read_power : c.hopeful_power);
   }
+  NoiseReport report() const {
+    NoiseReport r;
+    noise_spectrum.report(r);
+    noise_weights.report(r);
+    return r;
+  }
   void bury(const Candidate& c);
   void set_filter(ChipBuffer& chips, const std::vector<cf32>& taps) {
     chips.set_filter(taps);
@@ -296,6 +303,9 @@ SuccessiveDecoder::~SuccessiveDecoder() = default;
 int SuccessiveDecoder::span_chips() const { return impl_->detector.span_chips(); }
 const SuccessiveCounters& SuccessiveDecoder::counters() const { return impl_->counters; }
 bool SuccessiveDecoder::collapsed() const { return impl_->collapse->collapsed(); }
+NoiseReport SuccessiveDecoder::noise_report() const {
+  return impl_->done > 0 ? impl_->report() : impl_->last_report;
+}
 double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
@@ -318,6 +328,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
     for (const Candidate& c : block.candidates) s.bury(c);
   s.window.clear();
   s.taken.clear();
+  s.last_report = s.report();
   s.noise_weights.restart();
   s.noise_spectrum.restart();
   s.set_filter(chips, {});
@@ -358,7 +369,10 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
-  if (noise_spectrum.learn(chips, end)) set_filter(chips, noise_spectrum.taps());
+  if (noise_spectrum.learn(chips, end)) {
+    set_filter(chips, noise_spectrum.taps());
+    ++counters.filters;
+  }
   noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
@@ -423,6 +437,8 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     estimate_again(chips);
     if (!found) break;
   }
+  counters.weighted_chips = noise_weights.weighted_chips();
+  counters.learned_again_chips = noise_weights.learned_again_chips();
   forget(chips, end);
 }
 

@@ -92,6 +92,22 @@ TEST(NoiseSpectrum, FindsAToneWithinTwoSecondsAndLosesIt) {
   EXPECT_NEAR(stream.chips.noise_power(static_cast<double>(stream.chips.begin()), 4 * kStep), 1, 0.05);
 }
 
+TEST(NoiseSpectrum, ReportsATone) {
+  Stream s([](std::int64_t chip, cf32 noise) { return noise + tone(chip, 0.1234, 30); });
+  s.run(steps_of(1));
+  NoiseReport report;
+  s.spectrum.report(report);
+  EXPECT_STREQ(report.noise_class(), "lines");
+  ASSERT_EQ(report.lines.size(), 1U);
+  EXPECT_NEAR(report.lines[0].turns, 0.1234, 1e-3);
+  EXPECT_LT(report.lines[0].width, 0.02);
+  EXPECT_GT(report.lines[0].over_db, 45);  // 30 dB over the band, 60 over a bin less what the window spreads
+  s.spectrum.restart();
+  report = {};
+  s.spectrum.report(report);
+  EXPECT_STREQ(report.noise_class(), "white");
+}
+
 TEST(NoiseSpectrum, KeepsWhatASlopeLeaves) {
   // Two taps: |1 + 0.8 e^-jwt|^2, 19 dB between its ends; 1/S keeps sum 1/S of the SNR.
   cf32 before{};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ngdsp/base/types.h"
+#include "ngdsp/rx/noise_report.h"
 
 namespace ngdsp {
 
@@ -15,7 +16,7 @@ namespace ngdsp {
 /// Proc. IEEE 77 (2), 1989, eqs. 18 to 55).
 class BurstModel {
  public:
-  static constexpr std::size_t kStates = 16;
+  static constexpr std::size_t kStates = NoiseReport::kLevels;
   using States = std::array<float, kStates>;
 
   BurstModel();
@@ -23,6 +24,9 @@ class BurstModel {
   /// weights[n] = E[1/s | all x], 1 for the level of `power` 1; and learns from what it saw. `power`: of
   /// successive chips, about 1 where there is background alone, any scale of 0 ... 1e30. As many weights.
   void weigh(Span<const float> power, Span<float> weights);
+
+  /// How much of the time noise is at each level: 6 dB below the background's first.
+  States shares() const;
 
  private:
   struct Seen {  // of the chips that passed, expected

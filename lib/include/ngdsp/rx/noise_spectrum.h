@@ -8,6 +8,7 @@
 
 #include "ngdsp/base/fft.h"
 #include "ngdsp/rx/chip_buffer.h"
+#include "ngdsp/rx/noise_report.h"
 
 namespace ngdsp {
 
@@ -33,6 +34,8 @@ class NoiseSpectrum {
   const std::vector<cf32>& taps() const { return filter_.taps; }
   /// For a new stream.
   void restart();
+  /// Of what was learned; nothing where there is no filter.
+  void report(NoiseReport& out) const;
 
  private:
   void add_block(const ChipBuffer& chips, std::int64_t first);

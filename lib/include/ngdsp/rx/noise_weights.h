@@ -31,17 +31,22 @@ class NoiseWeights {
   /// For a new stream.
   void restart();
 
+  void report(NoiseReport& out) const;
+  std::uint64_t weighted_chips() const { return weighted_chips_; }  ///< whose weight was not 1, each time
+  std::uint64_t learned_again_chips() const { return again_chips_; }
+
  private:
   struct Stretch {
     std::int64_t first, last;
     double power;  // when it was learned
   };
   void weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last);
-  void even_out(Span<float> weights);
+  bool even_out(Span<float> weights);
 
   KnownVariance known_;
   BurstModel model_;
   std::int64_t end_ = 0;
+  std::uint64_t weighted_chips_ = 0, again_chips_ = 0;
   float usual_loss_ = 0;  // of SNR by weights of 1
   std::deque<Stretch> stretches_;
   std::vector<float> power_, sorted_, weights_;

@@ -69,6 +69,9 @@ struct ReceiverCounters {
   std::uint64_t strained_steps = 0;   ///< of 2048 chips, with frames left where all should have been decoded
   std::uint64_t collapses = 0;        ///< times the line collapsed: frames hide each other, none comes out
   std::uint64_t collapsed_steps = 0;  ///< of 2048 chips, while it was so
+  std::uint64_t filters = 0;          ///< times the filter against an uneven spectrum was changed
+  std::uint64_t weighted_chips = 0;   ///< that were weighted against bursts, each time they were
+  std::uint64_t learned_again_chips = 0;  ///< whose weights were learned again, frames being taken out
   std::uint64_t frames = 0;
 };
 
@@ -119,6 +122,8 @@ class Receiver {
   /// The line is collapsed now (see CollapseDetector): it stays so at equal powers above some 1.3 bit/chip
   /// until nodes are silent for a frame length.
   bool collapsed() const;
+  /// What it makes of the noise: of the stream, and after its end of all of it.
+  NoiseReport noise_report() const;
   /// Variance of the noise per input sample in the occupied band, as it is tracked now, in dB relative
   /// to 1.0.
   double noise_dbfs() const;

@@ -50,7 +50,7 @@ struct SuccessiveCounters {
   std::uint64_t candidates = 0, vetted = 0, vetting_rejected = 0, decoder_failed = 0, metric_rejected = 0;
   std::uint64_t duplicates = 0, budget_dropped = 0, cut_off = 0, frames = 0, passes = 0, vettings = 0,
                 decodings = 0, paths = 0, estimates = 0, strained_steps = 0, collapses = 0,
-                collapsed_steps = 0;
+                collapsed_steps = 0, filters = 0, weighted_chips = 0, learned_again_chips = 0;
 };
 
 struct SuccessiveConfig {
@@ -86,6 +86,8 @@ class SuccessiveDecoder {
   const SuccessiveCounters& counters() const;
   /// Frames hide each other and next to none comes out (see CollapseDetector).
   bool collapsed() const;
+  /// What was learned of the noise; after finish(), what was learned by then.
+  NoiseReport noise_report() const;
   /// Power per chip of what no frame explains.
   double noise_floor() const;
 

@@ -29,7 +29,7 @@ double quantile(std::vector<double> values, double part) {
 
 /// Bins that belong to the residual, and the band they span.
 std::vector<bool> residual_bins(NoiseSurvey& s, const SurveyConfig& config) {
-  const NoiseSpectrum& x = s.spectrum;
+  const RecordedSpectrum& x = s.spectrum;
   std::vector<bool> used(x.floor.size());
   const double least = *std::max_element(x.floor.begin(), x.floor.end()) * from_db(-kBandDb);
   for (std::size_t k = 0; k < used.size(); ++k) {
@@ -55,7 +55,7 @@ std::vector<bool> residual_bins(NoiseSurvey& s, const SurveyConfig& config) {
 
 /// The samples through a filter with 1/sqrt(floor) at the bins used and nothing elsewhere: half overlapping
 /// Hann windows that sum to 1.
-std::vector<cf32> whiten(Span<const cf32> x, bool real, const NoiseSpectrum& spectrum,
+std::vector<cf32> whiten(Span<const cf32> x, bool real, const RecordedSpectrum& spectrum,
                          const std::vector<bool>& used) {
   const std::size_t n = real ? 2 * (used.size() - 1) : used.size();
   std::vector<float> gain(n, 0), window(n);
@@ -187,7 +187,7 @@ void measure_levels(Span<const cf32> x, NoiseSurvey& s) {
 }
 
 void measure_shape(const std::vector<bool>& used, NoiseSurvey& s) {
-  const NoiseSpectrum& x = s.spectrum;
+  const RecordedSpectrum& x = s.spectrum;
   std::vector<double> floor;
   double total = 0, lines = 0;
   for (std::size_t k = 0; k < used.size(); ++k) {
@@ -226,7 +226,7 @@ std::optional<double> threshold_ebn0_db(const Profile& p, int payload_bytes) {
 
 /// Whether a band lies in the recording and no filter has cut into it.
 bool holds(const NoiseSurvey& s, double low_hz, double high_hz) {
-  const NoiseSpectrum& x = s.spectrum;
+  const RecordedSpectrum& x = s.spectrum;
   if (low_hz < s.band_low_hz || high_hz > s.band_high_hz) return false;
   const double least = *std::max_element(x.floor.begin(), x.floor.end()) * from_db(-kBandDb);
   for (std::size_t k = 0; k < x.floor.size(); ++k) {
@@ -236,7 +236,7 @@ bool holds(const NoiseSurvey& s, double low_hz, double high_hz) {
   return true;
 }
 
-double mean_between(const NoiseSpectrum& s, const std::vector<double>& density, double low_hz,
+double mean_between(const RecordedSpectrum& s, const std::vector<double>& density, double low_hz,
                     double high_hz) {
   double sum = 0, count = 0;
   for (std::size_t k = 0; k < density.size(); ++k) {

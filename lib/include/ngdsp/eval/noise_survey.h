@@ -10,7 +10,7 @@
 #include "ngdsp/base/error.h"
 #include "ngdsp/base/types.h"
 #include "ngdsp/eval/mains_rhythm.h"
-#include "ngdsp/eval/noise_spectrum.h"
+#include "ngdsp/eval/recorded_spectrum.h"
 #include "ngdsp/waveform/profile.h"
 
 namespace ngdsp {
@@ -22,7 +22,7 @@ struct NoiseSurvey {
   double clipped = 0;  ///< share of samples at the largest magnitude, when that is reached more than once
   double band_low_hz = 0, band_high_hz = 0;
   double bandwidth_hz = 0;  ///< of the residual, lines left out
-  NoiseSpectrum spectrum;
+  RecordedSpectrum spectrum;
   double line_share = 0;       ///< of the power in the band that its lines hold
   double floor_spread_db = 0;  ///< of the floor over the band, between its 10 and 90 % points
   double kurtosis = 2;         ///< E|r|^4/(E|r|^2)^2: Gaussian 2

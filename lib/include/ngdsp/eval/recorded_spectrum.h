@@ -17,7 +17,7 @@ struct SpectralLine {
 
 /// Densities over full scale squared a hertz, ascending in frequency: power of a real recording counts once,
 /// at positive frequencies. The integral of `mean` is the mean square of the samples.
-struct NoiseSpectrum {
+struct RecordedSpectrum {
   double bin_hz = 0, first_hz = 0;  ///< bin k lies at first_hz + k bin_hz
   std::size_t segments = 0;
   std::vector<double> mean;
@@ -43,6 +43,7 @@ inline constexpr double kFalseLines = 1e-3;
 /// = e^-x, which is set to kFalseLines / bins for K smaller by 1.1, because the medians beside it err too.
 ///
 /// `real`: the imaginary parts are zero. Fewer than 4 x 256 samples give an empty spectrum.
-NoiseSpectrum measure_spectrum(Span<const cf32> samples, bool real, double sample_rate_hz, double center_hz);
+RecordedSpectrum measure_spectrum(Span<const cf32> samples, bool real, double sample_rate_hz,
+                                  double center_hz);
 
 }  // namespace ngdsp

@@ -1,4 +1,4 @@
-#include "ngdsp/eval/noise_spectrum.h"
+#include "ngdsp/eval/recorded_spectrum.h"
 
 #include <algorithm>
 #include <boost/math/special_functions/beta.hpp>
@@ -55,7 +55,7 @@ double floor_beside(const std::vector<double>& x, std::size_t k) {
   return floor;
 }
 
-void find_lines(NoiseSpectrum& s) {
+void find_lines(RecordedSpectrum& s) {
   const auto& x = s.median;
   const double threshold = line_threshold(std::min(s.segments, kMostKept), x.size());
   s.line_threshold_db = to_db(threshold);
@@ -80,7 +80,7 @@ void find_lines(NoiseSpectrum& s) {
 }
 
 /// Running median over +-8 bins that are no lines; where there are none, the level before.
-void smooth_floor(NoiseSpectrum& s) {
+void smooth_floor(RecordedSpectrum& s) {
   constexpr std::size_t kHalf = 8;
   std::vector<bool> line(s.median.size(), false);
   for (const SpectralLine& l : s.lines) {
@@ -100,8 +100,9 @@ void smooth_floor(NoiseSpectrum& s) {
 
 }  // namespace
 
-NoiseSpectrum measure_spectrum(Span<const cf32> samples, bool real, double sample_rate_hz, double center_hz) {
-  NoiseSpectrum s;
+RecordedSpectrum measure_spectrum(Span<const cf32> samples, bool real, double sample_rate_hz,
+                                  double center_hz) {
+  RecordedSpectrum s;
   std::size_t n = kLongest;
   while (n > kShortest && 2 * samples.size() / n < kSegments + 1) n /= 2;
   if (samples.size() < 4 * n) return s;

@@ -83,8 +83,9 @@ constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
 // Nats above the vetting threshold below which one decoding in twenty among others succeeds, and frame
 // lengths such a candidate waits.
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
-// Of the power at a frame's last estimate; an estimate of several paths has more to gain.
-constexpr double kEstimateAgainPower = 0.4, kEstimatePathsAgainPower = 0.6;
+// What stays of frames that were estimated amid others, over the noise: tolerated where frames are few, and
+// times the share of an estimate's noise that all of them leave where they are many.
+constexpr double kToleratedRest = 0.1, kToleratedRestAmongMany = 0.003;
 constexpr double kTryAgainPower = 0.85;  // of that at the last decoding
 
 }  // namespace
@@ -624,13 +625,18 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
 
 // An estimate is as good as the interference was weak; what it leaves of its frame is interference in turn.
 void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
+  const double frames_a_chip =
+      static_cast<double>(taken.size()) / static_cast<double>(chips.end() - chips.begin());
   for (Taken& t : taken) {
     const auto length = static_cast<std::size_t>(lengths[static_cast<std::size_t>(t.estimate.sequence)]);
     const auto first = static_cast<std::int64_t>(t.estimate.timing.chip);
     if (first - FrameReader::kMarginChips < chips.begin()) continue;
     const double power = chips.mean_power(static_cast<double>(first), length);
-    if (power > (t.estimate.fingers.size() > 1 ? kEstimatePathsAgainPower : kEstimateAgainPower) * t.power)
-      continue;
+    // A complex parameter of an estimate leaves, of what it was estimated under, one chip's share of the
+    // frame, a real one half of it: clock, carrier, delay and gain of every path.
+    const double parameters = 1 + 1.5 * static_cast<double>(t.estimate.fingers.size());
+    const double left = (1 / static_cast<double>(length) + frames_a_chip) * parameters;
+    if (left * (t.power - power) < std::min(kToleratedRest, kToleratedRestAmongMany / left) * power) continue;
     t.power = power;
     ++counters.estimates;
     const FrameEstimate before = t.estimate;

@@ -105,7 +105,7 @@ struct SuccessiveDecoder::Impl {
   StrongFrame strong_frame;
   ChipPulse pulse;
   NoiseReport last_report;  // when the last stream ended
-  NoiseSpectrum noise_spectrum;
+  SpectrumTracker spectrum_tracker;
   NoiseWeights noise_weights;
   struct ClassDecoder {
     PolarDecoder decoder;
@@ -210,7 +210,7 @@ struct SuccessiveDecoder::Impl {
   }
   NoiseReport report() const {
     NoiseReport r;
-    noise_spectrum.report(r);
+    spectrum_tracker.report(r);
     noise_weights.report(r);
     return r;
   }
@@ -263,7 +263,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
       pulse(p.rolloff),
-      noise_spectrum(c.known_spectrum),
+      spectrum_tracker(c.known_spectrum),
       noise_weights(c.known_variance),
       next_block(kFirstPhase),
       preamble_chips(encoder.preamble(0).size()) {
@@ -311,7 +311,7 @@ double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
   // A filter that whitens needs what follows.
-  const auto ahead = [&s] { return s.noise_spectrum.taps().empty() ? 0 : ChipBuffer::kFilterReach; };
+  const auto ahead = [&s] { return s.spectrum_tracker.taps().empty() ? 0 : ChipBuffer::kFilterReach; };
   for (; s.done + kStepChips + ahead() <= chips.end(); s.done += kStepChips) {
     s.lost_bits = s.decoded_bits = 0;
     s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
@@ -330,7 +330,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   s.taken.clear();
   s.last_report = s.report();
   s.noise_weights.restart();
-  s.noise_spectrum.restart();
+  s.spectrum_tracker.restart();
   s.set_filter(chips, {});
   s.next_block = kFirstPhase;
   s.done = 0;
@@ -369,8 +369,8 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
-  if (noise_spectrum.learn(chips, end)) {
-    set_filter(chips, noise_spectrum.taps());
+  if (spectrum_tracker.learn(chips, end)) {
+    set_filter(chips, spectrum_tracker.taps());
     ++counters.filters;
   }
   noise_weights.learn(chips, end);

@@ -1,4 +1,4 @@
-#include "ngdsp/rx/noise_spectrum.h"
+#include "ngdsp/rx/spectrum_tracker.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 namespace ngdsp {
 namespace {
 
-constexpr std::size_t kBins = NoiseSpectrum::kBins;
+constexpr std::size_t kBins = SpectrumTracker::kBins;
 constexpr std::int64_t kHop = kBins / 2;
 constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
@@ -46,7 +46,7 @@ double median(std::vector<double>& x) {
 
 }  // namespace
 
-NoiseSpectrum::NoiseSpectrum(KnownSpectrum known)
+SpectrumTracker::SpectrumTracker(KnownSpectrum known)
     : known_(std::move(known)),
       window_(kBins),
       forward_(std::make_unique<Fft>(kBins, Fft::Direction::kForward)),
@@ -57,14 +57,14 @@ NoiseSpectrum::NoiseSpectrum(KnownSpectrum known)
     window_[i] = static_cast<float>(0.5 - 0.5 * std::cos(2 * kPi * static_cast<double>(i) / kBins));
 }
 
-void NoiseSpectrum::restart() {
+void SpectrumTracker::restart() {
   std::fill(mean_.begin(), mean_.end(), 0.0);
   filter_ = {};
   blocks_ = seen_ = unseen_ = floor_ = 0;
   next_ = 0;
 }
 
-bool NoiseSpectrum::learn(const ChipBuffer& chips, std::int64_t end) {
+bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end) {
   if (known_) {
     if (!filter_.taps.empty()) return false;
     Spectrum told;
@@ -89,7 +89,7 @@ bool NoiseSpectrum::learn(const ChipBuffer& chips, std::int64_t end) {
   return true;
 }
 
-void NoiseSpectrum::add_block(const ChipBuffer& chips, std::int64_t first) {
+void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
   LanePosition p(first, chips.lanes());
   for (std::size_t i = 0; i < kBins; ++i, ++p)
     forward_->input()[i] = window_[i] * cf32(*chips.sample_re(0, p), *chips.sample_im(0, p));
@@ -109,7 +109,7 @@ void NoiseSpectrum::add_block(const ChipBuffer& chips, std::int64_t first) {
   for (std::size_t k = 0; k < kBins; ++k) mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
 }
 
-NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
+SpectrumTracker::Spectrum SpectrumTracker::spectrum() const {
   Spectrum s;
   s.background.resize(kBins);
   std::vector<double> around(2 * kAroundBins + 1);
@@ -130,7 +130,7 @@ NoiseSpectrum::Spectrum NoiseSpectrum::spectrum() const {
   return s;
 }
 
-void NoiseSpectrum::report(NoiseReport& out) const {
+void SpectrumTracker::report(NoiseReport& out) const {
   out.filtered = !filter_.taps.empty();
   if (!out.filtered || known_) return;
   const Spectrum s = spectrum();
@@ -153,7 +153,7 @@ void NoiseSpectrum::report(NoiseReport& out) const {
 
 // 1/S, every line `widen` bins wider, its response cut to the length that a ChipBuffer has for it: which
 // widens what the line leaks through.
-NoiseSpectrum::Filter NoiseSpectrum::whitening(const Spectrum& s, std::size_t widen) {
+SpectrumTracker::Filter SpectrumTracker::whitening(const Spectrum& s, std::size_t widen) {
   for (std::size_t k = 0; k < kBins; ++k) {
     double most = s.all[k];
     for (std::size_t i = 0; i <= 2 * widen; ++i) {

@@ -1,4 +1,4 @@
-#include "ngdsp/rx/noise_spectrum.h"
+#include "ngdsp/rx/spectrum_tracker.h"
 
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ class Stream {
   }
 
   ChipBuffer chips{7};
-  NoiseSpectrum spectrum;
+  SpectrumTracker spectrum;
 
  private:
   Signal signal_;
@@ -62,12 +62,12 @@ cf32 tone(std::int64_t chip, double turns, double level_db) {
          cf32(std::polar(1.0, 2 * kPi * (phase - std::floor(phase))));
 }
 
-TEST(NoiseSpectrum, SeesNothingInWhiteNoise) {
+TEST(SpectrumTracker, SeesNothingInWhiteNoise) {
   Stream stream([](std::int64_t, cf32 noise) { return noise; });
   EXPECT_EQ(stream.run(steps_of(360)), 0);
 }
 
-TEST(NoiseSpectrum, SeesNothingInBurstsAndImpulses) {
+TEST(SpectrumTracker, SeesNothingInBurstsAndImpulses) {
   Stream stream([](std::int64_t chip, cf32 noise) {
     const bool burst = chip % 480 < 48, impulse = chip % 6151 < 3;
     return noise * (impulse ? 100.0F : burst ? 30.0F : 1.0F);
@@ -75,7 +75,7 @@ TEST(NoiseSpectrum, SeesNothingInBurstsAndImpulses) {
   EXPECT_EQ(stream.run(steps_of(120)), 0);
 }
 
-TEST(NoiseSpectrum, FindsAToneWithinTwoSecondsAndLosesIt) {
+TEST(SpectrumTracker, FindsAToneWithinTwoSecondsAndLosesIt) {
   const std::int64_t on = steps_of(4) * kStep, off = on + steps_of(4) * kStep;
   Stream stream([on, off](std::int64_t chip, cf32 noise) {
     return noise + (chip >= on && chip < off ? tone(chip, 0.1234, 30) : cf32{});
@@ -92,7 +92,7 @@ TEST(NoiseSpectrum, FindsAToneWithinTwoSecondsAndLosesIt) {
   EXPECT_NEAR(stream.chips.noise_power(static_cast<double>(stream.chips.begin()), 4 * kStep), 1, 0.05);
 }
 
-TEST(NoiseSpectrum, ReportsATone) {
+TEST(SpectrumTracker, ReportsATone) {
   Stream s([](std::int64_t chip, cf32 noise) { return noise + tone(chip, 0.1234, 30); });
   s.run(steps_of(1));
   NoiseReport report;
@@ -108,7 +108,7 @@ TEST(NoiseSpectrum, ReportsATone) {
   EXPECT_STREQ(report.noise_class(), "white");
 }
 
-TEST(NoiseSpectrum, KeepsWhatASlopeLeaves) {
+TEST(SpectrumTracker, KeepsWhatASlopeLeaves) {
   // Two taps: |1 + 0.8 e^-jwt|^2, 19 dB between its ends; 1/S keeps sum 1/S of the SNR.
   cf32 before{};
   Stream stream([&before](std::int64_t, cf32 noise) {
@@ -124,7 +124,7 @@ TEST(NoiseSpectrum, KeepsWhatASlopeLeaves) {
 }
 
 // What is taken out of samples is gone from what they were filtered to.
-TEST(NoiseSpectrum, FilteredChipsFollowTheirSamples) {
+TEST(SpectrumTracker, FilteredChipsFollowTheirSamples) {
   Stream stream([](std::int64_t chip, cf32 noise) { return noise + tone(chip, -0.2, 30); });
   stream.run(8);
   ChipBuffer& chips = stream.chips;

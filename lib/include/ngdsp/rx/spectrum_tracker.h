@@ -22,11 +22,11 @@ using KnownSpectrum = std::function<double(double turns)>;
 /// the mean of about two seconds, always added to, never multiplied. Lines are what stands above the median
 /// of the bins around by more than chance, and that median tells how the background slopes; where neither is
 /// seen there is no filter.
-class NoiseSpectrum {
+class SpectrumTracker {
  public:
   static constexpr std::size_t kBins = 2 * static_cast<std::size_t>(ChipBuffer::kFilterReach);
 
-  explicit NoiseSpectrum(KnownSpectrum known = {});
+  explicit SpectrumTracker(KnownSpectrum known = {});
 
   /// New chips, all before `end`, which may hold frames. True where another filter is worth having.
   bool learn(const ChipBuffer& chips, std::int64_t end);

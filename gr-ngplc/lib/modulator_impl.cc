@@ -25,12 +25,6 @@ ngdsp::TransmitLevels levels_of(const std::string& text) {
   return *levels;
 }
 
-double in_range(const char* name, double value, double low, double high, const char* expected) {
-  if (!(value >= low && value <= high))
-    refuse(kBlock, std::string(name) + " is " + std::to_string(value) + ", expected " + expected);
-  return value;
-}
-
 }  // namespace
 
 template <class T>
@@ -52,7 +46,7 @@ modulator_impl<T>::modulator_impl(const std::string& profile, double sample_rate
       levels_(levels_of(levels)),
       encoder_(profile_),
       modulator_(profile_),
-      gap_samples_(static_cast<std::uint64_t>(in_range("gap_s", gap_s, 0, 3600, "0 to 3600 s") *
+      gap_samples_(static_cast<std::uint64_t>(in_range(kBlock, "gap_s", gap_s, 0, 3600, "0 to 3600 s") *
                                               profile_.sample_rate_hz)),
       bursts_(bursts),
       rng_(seed),
@@ -71,7 +65,7 @@ modulator_impl<T>::modulator_impl(const std::string& profile, double sample_rate
 
 template <class T>
 void modulator_impl<T>::set_amplitude(double amplitude) {
-  amplitude_ = in_range("amplitude", amplitude, 1e-12, 1e12, "an rms above 0");
+  amplitude_ = in_range(kBlock, "amplitude", amplitude, 1e-12, 1e12, "an rms above 0");
 }
 
 template <class T>

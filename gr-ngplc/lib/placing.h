@@ -1,4 +1,4 @@
-// A profile by name as it lies in the samples of a block.
+// Parameters of blocks, checked.
 #pragma once
 
 #include <stdexcept>
@@ -14,6 +14,13 @@ namespace ngplc {
 /// What is wrong with a block's parameters ends its construction.
 [[noreturn]] inline void refuse(const char* block, const std::string& what) {
   throw std::invalid_argument(std::string("ngplc ") + block + ": " + what);
+}
+
+inline double in_range(const char* block, const char* name, double value, double low, double high,
+                       const char* expected) {
+  if (!(value >= low && value <= high))
+    refuse(block, std::string(name) + " is " + std::to_string(value) + ", expected " + expected);
+  return value;
 }
 
 /// The profile for samples of type T. 0 and -1 leave rate, carrier and centre at the profile's.

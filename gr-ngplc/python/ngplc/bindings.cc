@@ -1,5 +1,7 @@
 // Python names of the blocks. By hand and compiled against the headers: what does not fit does not compile.
+#include <gnuradio/ngplc/mains_channel.h>
 #include <gnuradio/ngplc/modulator.h>
+#include <gnuradio/ngplc/node_population.h>
 #include <gnuradio/ngplc/random_access_receiver.h>
 #include <pybind11/complex.h>
 #include <pybind11/pybind11.h>
@@ -35,6 +37,34 @@ void bind_modulator(py::module& m, const char* name) {
       .def("counters", &Block::counters, "Frames, late ones, and drops by reason.");
 }
 
+template <class T>
+void bind_population(py::module& m, const char* name) {
+  using Block = gr::ngplc::node_population<T>;
+  block_class<Block, gr::sync_block>(m, name, "Frames of many simulated nodes, without noise.")
+      .def(py::init(&Block::make), "profile"_a = "cenelec-a", "nodes"_a = 20, "interval_s"_a = 10.0,
+           "payload_bytes"_a = 16, "ebn0_db"_a = 10.0, "levels"_a = "0", "clock_ppm"_a = 50.0,
+           "noise_dbfs"_a = -40.0, "sample_rate_hz"_a = 0.0, "seed"_a = 1)
+      .def("set_nodes", &Block::set_nodes, "nodes"_a, "How many nodes send from now on.")
+      .def("set_interval_s", &Block::set_interval_s, "interval_s"_a, "Mean time between frames of a node, s.")
+      .def("set_ebn0_db", &Block::set_ebn0_db, "ebn0_db"_a, "Of frames that begin from now on, dB.")
+      .def("load", &Block::load, "Payload bits a chip that all nodes offer.");
+}
+
+template <class T>
+void bind_channel(py::module& m, const char* name) {
+  using Block = gr::ngplc::mains_channel<T>;
+  block_class<Block, gr::sync_block>(m, name, "A place on the mains: paths, noise, receiver input.")
+      .def(py::init(&Block::make), "scenario"_a = "", "profile"_a = "cenelec-a", "noise_dbfs"_a = -40.0,
+           "impulses_per_s"_a = 0.0, "impulse_level_db"_a = 30.0, "tone_hz"_a = 60000.0, "tone_db"_a = -100.0,
+           "sample_rate_hz"_a = 0.0, "seed"_a = 1)
+      .def("set_noise_dbfs", &Block::set_noise_dbfs, "noise_dbfs"_a)
+      .def("set_impulses_per_s", &Block::set_impulses_per_s, "impulses_per_s"_a)
+      .def("set_impulse_level_db", &Block::set_impulse_level_db, "impulse_level_db"_a)
+      .def("set_tone_hz", &Block::set_tone_hz, "tone_hz"_a)
+      .def("set_tone_db", &Block::set_tone_db, "tone_db"_a)
+      .def("delay_samples", &Block::delay_samples, "The output is this much later than the input.");
+}
+
 }  // namespace
 
 PYBIND11_MODULE(ngplc_python, m) {
@@ -43,4 +73,8 @@ PYBIND11_MODULE(ngplc_python, m) {
   bind_receiver<gr_complex>(m, "random_access_receiver_c");
   bind_modulator<float>(m, "modulator_f");
   bind_modulator<gr_complex>(m, "modulator_c");
+  bind_population<float>(m, "node_population_f");
+  bind_population<gr_complex>(m, "node_population_c");
+  bind_channel<float>(m, "mains_channel_f");
+  bind_channel<gr_complex>(m, "mains_channel_c");
 }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "ngdsp/base/db.h"
+#include "numbers.h"
 #include "placing.h"
 
 namespace gr {
@@ -97,8 +98,8 @@ bool modulator_impl<T>::understand(const pmt::pmt_t& pdu, Order& order, std::str
   order.sequence = first + static_cast<int>(rng_.below(static_cast<std::uint32_t>(count)));
   order.level_db = levels_.draw_db(rng_);
   if (const auto sequence = asked(keys::sequence); !pmt::is_null(sequence)) {
-    const long q = pmt::is_integer(sequence) ? pmt::to_long(sequence) : -1;
-    if (q < first || q >= first + count) {
+    const double q = number_or_nan(sequence);
+    if (!(q >= first && q < first + count && q == std::floor(q))) {
       wrong = "sequence, expected " + std::to_string(first) + " to " + std::to_string(first + count - 1) +
               " for " + std::to_string(bytes) + " bytes";
       return false;
@@ -106,15 +107,14 @@ bool modulator_impl<T>::understand(const pmt::pmt_t& pdu, Order& order, std::str
     order.sequence = static_cast<int>(q);
   }
   if (const auto level = asked(keys::level_db); !pmt::is_null(level)) {
-    if (!pmt::is_number(level) || !(std::abs(pmt::to_double(level)) <= 100)) {
+    if (!(std::abs(number_or_nan(level)) <= 100)) {
       wrong = "level_db, expected -100 to 100 dB";
       return false;
     }
-    order.level_db = pmt::to_double(level);
+    order.level_db = number_or_nan(level);
   }
   if (const auto time = asked(gr::metadata_keys::tx_time()); !pmt::is_null(time)) {
-    if (!pmt::is_tuple(time) || pmt::length(time) != 2 || !pmt::is_uint64(pmt::tuple_ref(time, 0)) ||
-        !pmt::is_real(pmt::tuple_ref(time, 1))) {
+    if (!is_time(time) || !(number_or_nan(pmt::tuple_ref(time, 1)) >= 0)) {
       wrong = "tx_time, expected a tuple of seconds (uint64) and fraction (double)";
       return false;
     }

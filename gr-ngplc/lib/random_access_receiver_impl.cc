@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "numbers.h"
 #include "placing.h"
 
 namespace gr {
@@ -168,7 +169,7 @@ void random_access_receiver_impl<T>::take(const T* samples, std::size_t count) {
 template <class T>
 void random_access_receiver_impl<T>::discontinuity(std::uint64_t offset, const pmt::pmt_t& value) {
   std::optional<Time> now;
-  if (pmt::is_tuple(value) && pmt::length(value) == 2)
+  if (is_time(value))
     now = Time{position_, pmt::to_uint64(pmt::tuple_ref(value, 0)), pmt::to_double(pmt::tuple_ref(value, 1))};
   const bool begins = runs_.back().index == position_ && !time_;
   if (begins) {
@@ -197,8 +198,7 @@ void random_access_receiver_impl<T>::discontinuity(std::uint64_t offset, const p
 
 template <class T>
 void random_access_receiver_impl<T>::check_rate(const pmt::pmt_t& rate) {
-  if (!pmt::is_number(rate)) return;
-  const double found = pmt::to_double(rate);
+  const double found = number_or_nan(rate);
   if (std::abs(found / rate_hz_ - 1) <= kRateTolerance) return;
   ++rate_mismatches_;
   pmt::pmt_t more = pmt::make_dict();

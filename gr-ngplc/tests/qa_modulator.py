@@ -73,11 +73,13 @@ class Modulator(unittest.TestCase):
         block = ngplc.modulator_f()
         bad = [pmt.intern("text"), pmt.cons(pmt.make_dict(), pmt.init_f32vector(2, [1, 2])), flow.pdu(bytes(65)),
                flow.pdu(b""), flow.pdu(bytes(16), sequence=7), flow.pdu(bytes(16), level_db="loud"),
-               flow.pdu(bytes(16), tx_time=1.0)]
+               flow.pdu(bytes(16), tx_time=1.0), flow.pdu(bytes(16), sequence=pmt.from_complex(1j)),
+               flow.pdu(bytes(16), level_db=pmt.from_uint64(2**63)),
+               flow.pdu(bytes(16), tx_time=pmt.make_tuple(pmt.from_uint64(1), pmt.from_double(-0.5)))]
         _, sent, status, _ = flow.transmit(bad + [flow.pdu(bytes(16))], 100_000, block)
         self.assertEqual(len(sent), 1)
         self.assertEqual(len(status), len(bad))
-        self.assertEqual(block.counters(), {"frames": 1, "late": 0, "not_u8": 2, "bad_length": 2, "bad_metadata": 3, "queue_full": 0})
+        self.assertEqual(block.counters(), {"frames": 1, "late": 0, "not_u8": 2, "bad_length": 2, "bad_metadata": 6, "queue_full": 0})
 
     def test_bursts(self):
         block = ngplc.modulator_c("srd433", bursts=True)

@@ -1,8 +1,10 @@
 // Python names of the blocks. By hand and compiled against the headers: what does not fit does not compile.
+#include <gnuradio/ngplc/despreader.h>
 #include <gnuradio/ngplc/mains_channel.h>
 #include <gnuradio/ngplc/modulator.h>
 #include <gnuradio/ngplc/node_population.h>
 #include <gnuradio/ngplc/random_access_receiver.h>
+#include <gnuradio/ngplc/waveform.h>
 #include <pybind11/complex.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -65,6 +67,16 @@ void bind_channel(py::module& m, const char* name) {
       .def("delay_samples", &Block::delay_samples, "The output is this much later than the input.");
 }
 
+template <class T>
+void bind_despreader(py::module& m, const char* name) {
+  using Block = gr::ngplc::despreader<T>;
+  block_class<Block, gr::sync_block>(m, name, "Symbols of frames that were received.")
+      .def(py::init(&Block::make), "profile"_a = "cenelec-a", "sample_rate_hz"_a = 0.0, "carrier_hz"_a = -1.0,
+           "center_hz"_a = -1.0)
+      .def("frames", &Block::frames, "Frames despread so far.")
+      .def("missed", &Block::missed, "Frames whose samples were gone.");
+}
+
 }  // namespace
 
 PYBIND11_MODULE(ngplc_python, m) {
@@ -77,4 +89,10 @@ PYBIND11_MODULE(ngplc_python, m) {
   bind_population<gr_complex>(m, "node_population_c");
   bind_channel<float>(m, "mains_channel_f");
   bind_channel<gr_complex>(m, "mains_channel_c");
+  bind_despreader<float>(m, "despreader_f");
+  bind_despreader<gr_complex>(m, "despreader_c");
+  m.def("preamble_taps", &gr::ngplc::preamble_taps, "profile"_a, "sequence"_a, "sample_rate_hz"_a = 0.0,
+        "Taps of the filter matched to the preamble of a sequence; |y|^2 peaks at its end.");
+  m.def("frame_lengths_s", &gr::ngplc::frame_lengths_s, "profile"_a,
+        "Length of a frame on each sequence, s.");
 }

@@ -1,5 +1,6 @@
 // Python names of the blocks. By hand and compiled against the headers: what does not fit does not compile.
 #include <gnuradio/ngplc/despreader.h>
+#include <gnuradio/ngplc/frame_feed_sink.h>
 #include <gnuradio/ngplc/mains_channel.h>
 #include <gnuradio/ngplc/modulator.h>
 #include <gnuradio/ngplc/node_population.h>
@@ -77,6 +78,15 @@ void bind_despreader(py::module& m, const char* name) {
       .def("missed", &Block::missed, "Frames whose samples were gone.");
 }
 
+void bind_feed(py::module& m) {
+  using Block = gr::ngplc::frame_feed_sink;
+  block_class<Block>(m, "frame_feed_sink", "Frames to the hub, kept until it has committed them.")
+      .def(py::init(&Block::make), "endpoint"_a = "tcp://127.0.0.1:7850", "receiver_id"_a = "gnuradio",
+           "spool_directory"_a = "", "mirror_endpoint"_a = "", "time_source"_a = "system", "drain_s"_a = 5.0,
+           "curve_server_key"_a = "")
+      .def("counters", &Block::counters, "Taken, acknowledged, waiting, and drops by reason.");
+}
+
 }  // namespace
 
 PYBIND11_MODULE(ngplc_python, m) {
@@ -91,6 +101,7 @@ PYBIND11_MODULE(ngplc_python, m) {
   bind_channel<gr_complex>(m, "mains_channel_c");
   bind_despreader<float>(m, "despreader_f");
   bind_despreader<gr_complex>(m, "despreader_c");
+  bind_feed(m);
   m.def("preamble_taps", &gr::ngplc::preamble_taps, "profile"_a, "sequence"_a, "sample_rate_hz"_a = 0.0,
         "Taps of the filter matched to the preamble of a sequence; |y|^2 peaks at its end.");
   m.def("frame_lengths_s", &gr::ngplc::frame_lengths_s, "profile"_a,

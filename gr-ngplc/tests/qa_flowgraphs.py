@@ -142,7 +142,7 @@ class Blocks(unittest.TestCase):
                 for parameter in block["parameters"]:
                     label = re.sub(r" \(.*\)$", "", parameter["label"])
                     self.assertIn(f"{label}:", block["documentation"], parameter["id"])
-                    self.assertTrue("default" in parameter or parameter["dtype"] in ("enum", "bool"), parameter["id"])
+                    self.assertTrue("default" in parameter or parameter["dtype"] in ("enum", "bool", "gui_hint"), parameter["id"])
                     for suffix, unit in [("_hz", "Hz"), ("_db", "dB"), ("_dbfs", "dBFS"), ("_s", "(s)"), ("_ppm", "ppm"), ("_bytes", "bytes")]:
                         if parameter["id"].endswith(suffix) and not parameter["id"].endswith("_per_s"):
                             self.assertRegex(parameter["label"], r"\(.*(" + re.escape(unit.strip("()")) + r"|samples/s).*\)")

@@ -139,24 +139,4 @@ std::optional<ngdsp::Profile> option_profile(const std::string& name_or_path) {
   return std::nullopt;
 }
 
-std::optional<ngdsp::Profile> placed_profile(ngdsp::Profile profile, bool complex_samples, double carrier_hz,
-                                             double center_hz) {
-  if (!complex_samples && !profile.real) return std::nullopt;
-  if (carrier_hz >= 0) {
-    const double shift_hz = carrier_hz - profile.carrier_hz;
-    profile.carrier_hz += shift_hz;
-    profile.band_low_hz += shift_hz;
-    profile.band_high_hz += shift_hz;
-  }
-  if (complex_samples) {
-    if (center_hz >= 0) {
-      profile.center_hz = center_hz;
-    } else if (profile.real) {
-      profile.center_hz = profile.carrier_hz;
-    }
-    profile.real = false;
-  }
-  return profile;
-}
-
 }  // namespace ngplc_app

@@ -54,10 +54,4 @@ std::vector<double> parse_at_list(const std::string& option, const std::string& 
 /// (nothing, said).
 std::optional<ngdsp::Profile> option_profile(const std::string& name_or_path);
 
-/// The profile as it lies in samples of this kind: complex samples of a mains profile are a slice around
-/// `center_hz` (default: the carrier); `carrier_hz` moves the band. Negative values mean the profile's own.
-/// Returns nothing when real samples are asked of a radio profile.
-std::optional<ngdsp::Profile> placed_profile(ngdsp::Profile profile, bool complex_samples, double carrier_hz,
-                                             double center_hz);
-
 }  // namespace ngplc_app

@@ -84,6 +84,7 @@ std::string TrafficConfig::validate() const {
     return "a noise recording of real samples needs a real profile, " + profile.name + " is complex";
   if (noise && noise->empty()) return "the noise recording is empty";
   if (scenario && (noise || !taps.empty())) return "a scenario brings its own noise and paths";
+  if (noiseless && (noise || scenario)) return "noiseless: there is a noise recording or a scenario";
   if (scenario)
     if (std::string e = scenario->validate(); !e.empty()) return e;
   if (!in_range(obeying, 0, 1)) return outside("obeying", obeying, "0 to 1");
@@ -147,10 +148,18 @@ double Traffic::arrival() {
   while (true) {
     double until = 0;
     const double rate = arrivals_per_sample(at_, until);
+    if (rate == 0 && std::isinf(until)) return at_ = until;
     if (rate * (until - at_) >= need) return at_ += need / rate;
     need -= rate * (until - at_);
     at_ = until;
   }
+}
+
+// Arrivals have no memory: the one that was drawn may be drawn anew.
+void Traffic::set_load(double load, double from) {
+  config_.load = load;
+  at_ = from;
+  arriving_.reset();
 }
 
 double Traffic::next_start() {
@@ -337,6 +346,7 @@ void TrafficSignal<Sample>::render(const SentFrame& frame, std::vector<Tap> taps
 
 template <typename Sample>
 void TrafficSignal<Sample>::add_noise(Span<Sample> out) {
+  if (config_.noiseless) return;
   const auto white = [this](Rng& rng, Span<Sample> part, double variance) {
     if constexpr (std::is_same_v<Sample, float>)
       rng.add_noise(part, std::sqrt(variance));

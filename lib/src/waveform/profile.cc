@@ -157,4 +157,23 @@ Result<Profile> find_profile(const std::string& name) {
   return Error{"unknown profile \"" + name + "\", expected one of " + names + " or a .toml file"};
 }
 
+Result<Profile> placed_profile(Profile profile, bool complex_samples, double carrier_hz, double center_hz) {
+  if (!complex_samples && !profile.real) return Error{"profile " + profile.name + " needs complex samples"};
+  if (carrier_hz >= 0) {
+    const double shift_hz = carrier_hz - profile.carrier_hz;
+    profile.carrier_hz += shift_hz;
+    profile.band_low_hz += shift_hz;
+    profile.band_high_hz += shift_hz;
+  }
+  if (complex_samples) {
+    if (center_hz >= 0) {
+      profile.center_hz = center_hz;
+    } else if (profile.real) {
+      profile.center_hz = profile.carrier_hz;
+    }
+    profile.real = false;
+  }
+  return profile;
+}
+
 }  // namespace ngdsp

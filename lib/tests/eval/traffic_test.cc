@@ -480,5 +480,30 @@ TEST(TrafficConfig, RefusesWhatMakesNoSense) {
       "mains.frequency_hz");
 }
 
+// 5 standard deviations of the counts; without load nothing begins, and without frames nothing is heard.
+TEST(Traffic, LoadChangesUnderWay) {
+  TrafficConfig c = config(2.0);
+  c.noiseless = true;
+  ASSERT_EQ(c.validate(), "");
+  auto signal = TrafficSignal<float>::create(c);
+  ASSERT_TRUE(signal) << signal.error();
+  constexpr std::size_t kPiece = 512 * 50;
+  const auto begun = [&signal](int pieces) {
+    std::vector<SentFrame> sent;
+    for (int i = 0; i < pieces; ++i) signal->next_piece(kPiece, sent);
+    return static_cast<double>(sent.size());
+  };
+  EXPECT_NEAR(begun(4), 400, 5 * 20);
+  signal->set_load(0.5);
+  EXPECT_NEAR(begun(8), 200, 5 * 14);
+  signal->set_load(0);
+  EXPECT_EQ(begun(4), 0);  // the last frame is out
+  std::vector<SentFrame> sent;
+  const auto silence = signal->next_piece(kPiece, sent);
+  EXPECT_TRUE(std::all_of(silence.begin(), silence.end(), [](float x) { return x == 0; }));
+  signal->set_load(1);
+  EXPECT_NEAR(begun(4), 200, 5 * 14);
+}
+
 }  // namespace
 }  // namespace ngdsp

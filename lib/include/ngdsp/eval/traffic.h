@@ -56,6 +56,7 @@ struct TrafficConfig {
                                              ///< repeated, scaled to N0 = 1 in the occupied band
   std::shared_ptr<const Scenario> scenario;  ///< line, noise instead of white noise (N0 = 1 a chip is its
                                              ///< background) and receiver input; not with taps or noise
+  bool noiseless = false;                    ///< the frames alone; not with noise or scenario
   double sample_rate_hz = 0;                 ///< 0 = the profile's
   double carrier_hz = -1;                    ///< -1 = the profile's
   std::uint64_t seed = 1;
@@ -96,6 +97,11 @@ class Traffic {
   SentFrame next();
   /// No frame that obeys begins from sample `from` on for `length` samples; what next() gave is on its way.
   void order_silence(double from, double length) { gate_.order(from, length); }
+  /// Another load from sample `from` on, payload bits a chip, 0 to 20; 0: no frame begins. What next() gave
+  /// is on its way.
+  void set_load(double load, double from);
+  /// Of the frames that next() gives from now on, -60 to 120 dB.
+  void set_ebn0_db(double ebn0_db) { config_.ebn0_db = ebn0_db; }
   std::uint64_t issued() const { return issued_; }
   std::uint64_t deferred() const { return deferred_; }  ///< frames held back, once each
 
@@ -134,6 +140,9 @@ class TrafficSignal {
   const Traffic& traffic() const { return traffic_; }
   /// See Traffic; what lies before the end of the last piece is sent already.
   void order_silence(double from, double length) { traffic_.order_silence(from, length); }
+  /// See Traffic; both hold for frames that begin after the last piece.
+  void set_load(double load) { traffic_.set_load(load, static_cast<double>(base_ + emitted_)); }
+  void set_ebn0_db(double ebn0_db) { traffic_.set_ebn0_db(ebn0_db); }
 
  private:
   TrafficSignal(const TrafficConfig& config, double noise_gain);

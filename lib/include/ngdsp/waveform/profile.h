@@ -71,4 +71,9 @@ Result<Profile> parse_profile(const std::string& toml, const std::string& source
 /// A shipped name, or the path of a TOML file (recognised by ending in ".toml").
 Result<Profile> load_profile(const std::string& name_or_path);
 
+/// The profile as it lies in samples of this kind: complex samples of a mains profile are a slice around
+/// `center_hz` (default: the carrier); `carrier_hz` moves the band. Negative values mean the profile's own.
+/// An error when real samples are asked of a radio profile.
+Result<Profile> placed_profile(Profile profile, bool complex_samples, double carrier_hz, double center_hz);
+
 }  // namespace ngdsp

@@ -1,0 +1,159 @@
+#include "mains_channel_impl.h"
+
+#include <gnuradio/io_signature.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/channel/impairments.h"
+#include "placing.h"
+
+namespace gr {
+namespace ngplc {
+namespace {
+
+constexpr const char* kBlock = "mains_channel";
+constexpr double kQuietestToneDb = -40;
+
+std::vector<ngdsp::Tap> taps_of(const std::vector<ngdsp::LinePath>& paths, const ngdsp::Profile& profile) {
+  auto taps = ngdsp::to_taps(paths, profile.chip_rate_hz);
+  if (taps.empty()) taps.resize(1);
+  return taps;
+}
+
+double longest(const std::vector<ngdsp::Tap>& taps) {
+  double chips = 0;
+  for (const auto& tap : taps) chips = std::max(chips, tap.delay_chips);
+  return chips;
+}
+
+void turn(std::vector<float>&, double) {}  // real samples have no phase: refused before
+void turn(std::vector<gr_complex>& x, double phase_rad) {
+  const gr_complex factor(std::polar(1.0F, static_cast<float>(phase_rad)));
+  for (gr_complex& v : x) v *= factor;
+}
+
+}  // namespace
+
+template <class T>
+typename mains_channel<T>::sptr mains_channel<T>::make(const std::string& scenario,
+                                                       const std::string& profile, double noise_dbfs,
+                                                       double impulses_per_s, double impulse_level_db,
+                                                       double tone_hz, double tone_db, double sample_rate_hz,
+                                                       std::uint64_t seed) {
+  const auto placed = profile_in_samples<T>(kBlock, profile, sample_rate_hz, -1, -1);
+  ngdsp::Scenario place;
+  if (!scenario.empty()) {
+    auto loaded = ngdsp::load_scenario(scenario);
+    if (!loaded) refuse(kBlock, "scenario: " + loaded.error());
+    place = std::move(*loaded);
+  }
+  if (place.recording)
+    refuse(kBlock, "scenario " + scenario + " plays a recording, which this block does not");
+  for (const auto* paths : {&place.line.paths, &place.line.others}) {
+    for (const auto& path : *paths) {
+      if (path.phase_rad != 0 && placed.real)
+        refuse(kBlock, "scenario " + scenario + ": phases of line.paths need complex samples");
+    }
+  }
+  return gnuradio::make_block_sptr<mains_channel_impl<T>>(
+      place, placed,
+      typename mains_channel_impl<T>::Extra{noise_dbfs, impulses_per_s, impulse_level_db, tone_hz, tone_db},
+      seed);
+}
+
+template <class T>
+mains_channel_impl<T>::mains_channel_impl(const ngdsp::Scenario& scenario, const ngdsp::Profile& profile,
+                                          const Extra& extra, std::uint64_t seed)
+    : gr::sync_block("ngplc_mains_channel", gr::io_signature::make(1, 1, sizeof(T)),
+                     gr::io_signature::make(1, 1, sizeof(T))),
+      scenario_(scenario),
+      band_(ngdsp::noise_band(profile, profile.sample_rate_hz)),
+      taps_(taps_of(scenario.line.paths, profile)),
+      other_taps_(ngdsp::to_taps(scenario.line.others, profile.chip_rate_hz)),
+      chip_samples_(profile.samples_per_chip()),
+      seed_(seed),
+      extra_(extra),
+      line_(line_with(extra)) {
+  const double reach = std::max(longest(taps_), longest(other_taps_)) * chip_samples_;
+  this->set_history(static_cast<unsigned>(std::ceil(reach)) + 2 * kDelay);
+}
+
+template <class T>
+ngdsp::ScenarioLine<T> mains_channel_impl<T>::line_with(const Extra& extra) const {
+  in_range(kBlock, "noise_dbfs", extra.noise_dbfs, -300, 60, "-300 to 60 dB");
+  in_range(kBlock, "impulses_per_s", extra.impulses_per_s, 0, 1e4, "0 to 10 000");
+  ngdsp::Scenario place = scenario_;
+  if (extra.impulses_per_s > 0) {
+    ngdsp::ImpulseConfig impulses;
+    impulses.mean_gap_s = std::min(1 / extra.impulses_per_s, 1e4);
+    impulses.level_db = extra.impulse_level_db;
+    place.impulses.push_back(impulses);
+  }
+  if (extra.tone_db >= kQuietestToneDb) {
+    ngdsp::CarrierConfig tone;
+    tone.frequency_hz = extra.tone_hz;
+    tone.level_db = extra.tone_db;
+    place.carriers.push_back(tone);
+  }
+  // Every change goes on with other noise, not with the same once more.
+  auto line = ngdsp::ScenarioLine<T>::create(place, band_, ngdsp::from_db(extra.noise_dbfs),
+                                             ngdsp::Rng::stream(seed_, changes_).next());
+  if (!line) refuse(kBlock, line.error());
+  return std::move(*line);
+}
+
+template <class T>
+void mains_channel_impl<T>::change(double Extra::*what, double value) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (extra_.*what == value) return;
+  Extra changed = extra_;
+  changed.*what = value;
+  ++changes_;
+  line_ = line_with(changed);
+  extra_ = changed;
+}
+
+// `in` has the history in front.
+template <class T>
+void mains_channel_impl<T>::through(const std::vector<ngdsp::Tap>& taps, const T* in, std::size_t count,
+                                    std::vector<T>& out) const {
+  const std::size_t before = this->history() - 1;
+  double power = 0;
+  for (const auto& tap : taps) power += ngdsp::from_db(tap.gain_db);
+  out.assign(count, T{});
+  for (const auto& tap : taps) {
+    const double start = static_cast<double>(before) - kDelay - tap.delay_chips * chip_samples_;
+    const auto gain =
+        static_cast<float>(scenario_.line.divider_gain() * std::sqrt(ngdsp::from_db(tap.gain_db) / power));
+    std::vector<T> path;
+    if (start == std::floor(start)) {
+      path.assign(in + static_cast<std::ptrdiff_t>(start), in + static_cast<std::ptrdiff_t>(start) + count);
+    } else {
+      path = ngdsp::resample(ngdsp::Span<const T>(in, before + count), start, 0);
+    }
+    turn(path, tap.phase_rad);
+    for (std::size_t k = 0; k < count; ++k) out[k] += gain * path[k];
+  }
+}
+
+template <class T>
+int mains_channel_impl<T>::work(int noutput_items, gr_vector_const_void_star& input,
+                                gr_vector_void_star& output) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto* in = static_cast<const T*>(input[0]);
+  const auto count = static_cast<std::size_t>(noutput_items);
+  through(taps_, in, count, block_);
+  others_.clear();
+  if (line_->has_others()) through(other_taps_, in, count, others_);
+  line_->pass(ngdsp::Span<T>(block_), ngdsp::Span<const T>(others_));
+  std::copy(block_.begin(), block_.end(), static_cast<T*>(output[0]));
+  return noutput_items;
+}
+
+template class NGPLC_API mains_channel<float>;
+template class NGPLC_API mains_channel<gr_complex>;
+
+}  // namespace ngplc
+}  // namespace gr

@@ -42,8 +42,8 @@ void BM_Store(benchmark::State& state) {
     std::vector<FrameRow> rows;
     rows.reserve(batch);
     for (const ngwire::Bytes& bytes : wire) {
-      rows.push_back(ingest.examine(
-          std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()), unix_now_ns()));
+      ingest.examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()),
+                     unix_now_ns(), rows);
     }
     if (!ingest.commit(rows)) state.SkipWithError("commit failed");
   }
@@ -66,10 +66,14 @@ void BM_BareSqlite(benchmark::State& state) {
       nullptr, nullptr, nullptr);
   sqlite3_stmt* frame = nullptr;
   sqlite3_stmt* reading = nullptr;
-  sqlite3_prepare_v2(db,
-                     "INSERT INTO frames VALUES(NULL,1,?,?,0,'cenelec-a',0,?,?,?,?,-7.5,0,0,12.5,0,0,0,0)",
-                     -1, &frame, nullptr);
-  sqlite3_prepare_v2(db, "INSERT INTO readings VALUES(NULL,?,?,?,?,?,?)", -1, &reading, nullptr);
+  sqlite3_prepare_v2(
+      db,
+      "INSERT INTO frames(run_id, sequence, device, payload_status, profile, direction, received_ns, "
+      "time_ns, sample_index, payload, snr_db, ebn0_db, carrier_offset_hz, clock_offset_ppm, "
+      "delay_spread_s, residual_db, corrected_bits, list_used) "
+      "VALUES(1,?,?,0,'cenelec-a',0,?,?,?,?,-7.5,0,0,12.5,0,0,0,0)",
+      -1, &frame, nullptr);
+  sqlite3_prepare_v2(db, "INSERT INTO readings VALUES(NULL,?,?,?,?,?,?,0)", -1, &reading, nullptr);
   const auto batch = static_cast<std::uint64_t>(state.range(0));
   const ngwire::Bytes payload = make_record(1, 1, 1).payload;
   std::int64_t sequence = 0;

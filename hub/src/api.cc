@@ -33,6 +33,18 @@ json value_json(const StoredReading& r) {
   out["obis"] = r.obis;
   out["value"] = ngwire::decimal_string(r.mantissa, r.exponent);
   out["unit"] = r.unit;
+  if (r.base != 0) out["total"] = ngwire::decimal_string(r.base + r.mantissa, r.exponent);
+  return out;
+}
+
+json to_json(const StoredEvent& e) {
+  json out;
+  out["id"] = e.id;
+  out["time_ms"] = to_ms(e.row.time_ns);
+  out["device"] = e.row.device ? json(device_text(*e.row.device)) : json(nullptr);
+  out["node"] = e.row.node ? json(*e.row.node) : json(nullptr);
+  out["kind"] = e.row.kind;
+  out["detail"] = e.row.detail;
   return out;
 }
 
@@ -56,6 +68,13 @@ json to_json(const StoredFrame& f) {
   out["sequence"] = r.sequence;
   out["device"] = f.device ? json(device_text(*f.device)) : json(nullptr);
   out["payload_status"] = to_string(f.row.payload_status);
+  out["part"] = f.row.part;
+  if (f.row.link) {
+    out["epoch"] = f.row.link->epoch;
+    out["counter"] = f.row.link->counter;
+    out["late"] = f.row.link->late;
+    out["copies"] = f.copies;
+  }
   out["profile"] = r.profile;
   out["direction"] = r.direction == ngwire::Direction::up ? "up" : "down";
   out["time_ms"] = to_ms(f.row.time_ns);
@@ -97,6 +116,7 @@ json to_json(const StoredDevice& d) {
 }
 
 std::int64_t cursor_of(const StoredFrame& f) { return f.id; }
+std::int64_t cursor_of(const StoredEvent& e) { return e.id; }
 std::int64_t cursor_of(const StoredReading& r) { return r.id; }
 std::int64_t cursor_of(const StoredDevice& d) { return d.device; }
 
@@ -196,6 +216,11 @@ void Api::State::routes() {
     const auto page = parse_page(request, false);
     if (!page) return answer_error(response, 400, page.error());
     answer_list(response, "devices", reader.devices(page.value()), page.value());
+  });
+  server.Get("/api/v1/events", [this](const httplib::Request& request, httplib::Response& response) {
+    const auto page = parse_page(request, true);
+    if (!page) return answer_error(response, 400, page.error());
+    answer_list(response, "events", reader.events(page.value()), page.value());
   });
   server.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
     if (const std::string trouble = metrics.storage_trouble(); !trouble.empty()) {

@@ -118,6 +118,8 @@ std::string HubConfig::validate() const {
   }
   if (const auto address = parse_host_port(http.listen); !address) return "http.listen: " + address.error();
   if (http.threads < 1 || http.threads > 64) return "http.threads: expected 1 to 64";
+  if (link.plain_readings != "auto" && link.plain_readings != "yes" && link.plain_readings != "no")
+    return "link.plain_readings: expected auto, yes or no";
   if (database.file.empty()) return "database.file: expected a path";
   if (database.durability != "full" && database.durability != "normal")
     return "database.durability: expected full or normal";
@@ -134,7 +136,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
   using R = Result<HubConfig>;
   if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
   HubConfig config;
-  const std::array<Entry, 12> entries = {{
+  const std::array<Entry, 14> entries = {{
       {"", "name", text_into(config.name)},
       {"feed", "endpoint", text_into(config.feed.endpoint)},
       {"feed", "batch_records", integer_into(config.feed.batch_records)},
@@ -146,6 +148,8 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"database", "file", text_into(config.database.file)},
       {"database", "durability", text_into(config.database.durability)},
       {"database", "max_bytes", integer_into(config.database.max_bytes)},
+      {"link", "key_file", text_into(config.link.key_file)},
+      {"link", "plain_readings", text_into(config.link.plain_readings)},
       {"log", "level", text_into(config.log.level)},
   }};
   toml::table root;

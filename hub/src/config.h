@@ -31,6 +31,12 @@ struct DatabaseConfig {
   std::int64_t max_bytes = 0;  ///< upper bound of the file, 0: none; rounded up to pages of 4096
 };
 
+struct LinkConfig {
+  std::string key_file;  ///< seals the keys of devices; empty: systemd credential "ngplc-hub.key", if any
+  std::string plain_readings = "auto";  ///< readings in the clear: "auto" while no device is registered,
+                                        ///< "yes", "no"
+};
+
 struct LogConfig {
   std::string level = "info";  ///< trace, debug, info, warn, error, off
 };
@@ -40,6 +46,7 @@ struct HubConfig {
   FeedConfig feed;
   HttpConfig http;
   DatabaseConfig database;
+  LinkConfig link;
   LogConfig log;
 
   /// What is wrong with the values, naming the field, or an empty string.

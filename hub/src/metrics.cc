@@ -35,6 +35,7 @@ Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
           counters(*registry_, "ngplc_hub_bad_messages_total", "Feed messages not understood, by reason")),
       payloads_(counters(*registry_, "ngplc_hub_payloads_total",
                          "Payloads of stored records, by what they turned out to be")),
+      link_(counters(*registry_, "ngplc_hub_link_frames_total", "Secured frames, by what became of them")),
       commit_failures_(
           counters(*registry_, "ngplc_hub_commit_failures_total", "Transactions rolled back, by reason")),
       connections_(counters(*registry_, "ngplc_hub_feed_connections_total", "Feed connections, by event")),
@@ -42,7 +43,7 @@ Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
       downlinks_(counters(*registry_, "ngplc_hub_downlinks_total", "Downlink frames, by result")) {
   storage_ok.Set(1);
   // Present from the start, so that a rate over them is defined.
-  for (const char* result : {"stored", "duplicate"}) count_record(result, 0);
+  for (const char* result : {"stored", "duplicate", "copy"}) count_record(result, 0);
 }
 
 void Metrics::count_record(const std::string& result, double by) {
@@ -52,6 +53,7 @@ void Metrics::count_bad_message(const std::string& reason) {
   bad_messages_.Add({{"reason", reason}}).Increment();
 }
 void Metrics::count_payload(const std::string& result) { payloads_.Add({{"result", result}}).Increment(); }
+void Metrics::count_link(const std::string& result) { link_.Add({{"result", result}}).Increment(); }
 void Metrics::count_commit_failure(const std::string& reason) {
   commit_failures_.Add({{"reason", reason}}).Increment();
 }

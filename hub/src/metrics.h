@@ -17,12 +17,14 @@ class Metrics {
  public:
   Metrics();
 
-  /// A record reached the store: "stored" or "duplicate".
+  /// A record reached the store: "stored", "duplicate" or "copy".
   void count_record(const std::string& result, double by = 1);
   /// A feed message was not understood; `reason` from a fixed set.
   void count_bad_message(const std::string& reason);
   /// The payload of a stored record: "ok" or why it is not a reading.
   void count_payload(const std::string& result);
+  /// A secured frame: "ok", "copy", "join", or why it was refused.
+  void count_link(const std::string& result);
   void count_commit_failure(const std::string& reason);
   /// "accepted", "closed", "handshake_failed".
   void count_connection(const std::string& event);
@@ -48,6 +50,7 @@ class Metrics {
   Counters& records_;
   Counters& bad_messages_;
   Counters& payloads_;
+  Counters& link_;
   Counters& commit_failures_;
   Counters& connections_;
   Counters& http_;

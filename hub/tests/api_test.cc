@@ -22,10 +22,10 @@ class ApiTest : public ::testing::Test {
     Ingest ingest(*store_, metrics_);
     std::vector<FrameRow> rows;
     for (std::uint64_t i = 0; i < 25; ++i)
-      rows.push_back(ingest.examine(make_record(1, i, 0xabc0 + static_cast<std::uint32_t>(i % 2)), 1));
+      ingest.examine(make_record(1, i, 0xabc0 + static_cast<std::uint32_t>(i % 2)), 1, rows);
     auto opaque = make_record(1, 99, 1);
-    opaque.payload = {0x21, 1, 2};
-    rows.push_back(ingest.examine(opaque, 1));
+    opaque.payload = {0x91, 1, 2};
+    ingest.examine(opaque, 1, rows);
     ASSERT_TRUE(ingest.commit(rows));
     HttpConfig http;
     http.listen = "127.0.0.1:0";

@@ -18,6 +18,7 @@
 #include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
+#include "sink.h"
 #include "store.h"
 
 namespace {
@@ -142,14 +143,19 @@ int main(int argc, char** argv) {
   auto reader = StoreReader::open(config.database.file);
   if (!reader) return complain(kFailed, reader.error());
   Metrics metrics;
+  CursorBoard board;
   const PlainPolicy plain = config.link.plain_readings == "yes"  ? PlainPolicy::yes
                             : config.link.plain_readings == "no" ? PlainPolicy::no
                                                                  : PlainPolicy::automatic;
-  Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain);
+  Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain, &board);
   Api api(config.http, *reader.value(), metrics);
   if (const std::string wrong = api.start(); !wrong.empty()) return complain(kFailed, wrong);
   FeedServer feed(config.feed, config.name, ingest, metrics);
   if (const std::string wrong = feed.start(); !wrong.empty()) return complain(kFailed, wrong);
+  const auto sinks = make_sinks(config, board, metrics);
+  for (const auto& sink : sinks) {
+    if (const std::string wrong = sink->start(); !wrong.empty()) return complain(kFailed, wrong);
+  }
   if (!is_loopback(parse_host_port(config.http.listen)->host)) {
     spdlog::warn("http {} is reachable from outside and asks nobody who they are", config.http.listen);
   }
@@ -159,7 +165,9 @@ int main(int argc, char** argv) {
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("stopping on signal {}", signal);
+  for (const auto& sink : sinks) sink->stop();
   feed.stop();
+  ingest.commit({});  // the last cursors
   api.stop();
   store.value()->checkpoint();
   spdlog::info("stopped");

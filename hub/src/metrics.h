@@ -31,6 +31,11 @@ class Metrics {
   void count_http(int status);
   void count_downlink(const std::string& result);
 
+  void sink_delivered(const std::string& sink, std::int64_t values);
+  void sink_failed(const std::string& sink);
+  void sink_lost(const std::string& sink, std::int64_t values);
+  void sink_backlog(const std::string& sink, std::int64_t values);
+
   /// Prometheus text format.
   std::string text() const;
 
@@ -55,6 +60,11 @@ class Metrics {
   Counters& connections_;
   Counters& http_;
   Counters& downlinks_;
+  Counters& sink_values_;
+  Counters& sink_failures_;
+  Counters& sink_lost_;
+  prometheus::Family<prometheus::Gauge>& sink_backlog_;
+  prometheus::Family<prometheus::Gauge>& sink_up_;
   mutable std::mutex mutex_;
   std::string trouble_;
 };

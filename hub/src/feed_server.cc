@@ -190,6 +190,11 @@ void FeedServer::handle(const std::string& peer, const zmq::message_t& kind_part
       bad(fault_class(record.error()), record.error());
       return;
     }
+    // A record may overtake the hello; its answer needs the way back.
+    if (peer != last_peer_) {
+      remember(record->receiver);
+      last_peer_ = peer;
+    }
     pending_.push_back({peer, record->receiver, record->run, record->sequence});
     ingest_.examine(std::move(record.value()), unix_now_ns(), rows_);
   } else if (kind == ngwire::kKindHello) {

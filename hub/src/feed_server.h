@@ -91,6 +91,7 @@ class FeedServer {
 
   std::vector<FrameRow> rows_;    // what the records in pending_ came to
   std::vector<Pending> pending_;  // to be acknowledged after the commit
+  std::string last_peer_;         // of the last record
   std::chrono::steady_clock::time_point last_complaint_{};
   std::uint64_t complaints_held_back_ = 0;
 

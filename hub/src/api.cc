@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "delivery_text.h"
 #include "status_page.h"
 
 namespace ngplc::hub {
@@ -22,8 +23,6 @@ using json = nlohmann::ordered_json;
 
 constexpr std::int64_t kDefaultLimit = 100;
 constexpr std::int64_t kMaxLimit = 1000;
-
-std::string device_text(std::uint32_t device) { return ngwire::to_hex(std::uint64_t{device}).substr(8); }
 
 // Milliseconds: what JavaScript and most time-series stores use, and exact in a JSON number.
 std::int64_t to_ms(std::int64_t ns) { return ns / 1'000'000; }
@@ -211,6 +210,23 @@ void Api::State::routes() {
     const auto page = parse_page(request, true);
     if (!page) return answer_error(response, 400, page.error());
     answer_list(response, "readings", reader.readings(page.value()), page.value());
+  });
+  // The same rows for spreadsheets; the header Next-Cursor leads on as next_cursor does.
+  server.Get("/api/v1/readings.csv", [this](const httplib::Request& request, httplib::Response& response) {
+    const auto page = parse_page(request, true);
+    if (!page) return answer_error(response, 400, page.error());
+    const auto rows = reader.readings(page.value());
+    if (!rows) return answer_error(response, 503, "database: " + rows.error());
+    std::string body = "id,device,counter,time_ms,obis,value,unit,total\r\n";
+    for (const StoredReading& r : rows.value()) {
+      body += std::to_string(r.id) + "," + device_text(r.device) + "," + std::to_string(r.counter) + "," +
+              std::to_string(to_ms(r.time_ns)) + "," + r.obis + "," +
+              ngwire::decimal_string(r.mantissa, r.exponent) + "," + r.unit + "," +
+              ngwire::decimal_string(r.base + r.mantissa, r.exponent) + "\r\n";
+    }
+    if (rows->size() == static_cast<std::size_t>(page->limit))
+      response.set_header("Next-Cursor", std::to_string(rows->back().id));
+    response.set_content(body, "text/csv; charset=utf-8");
   });
   server.Get("/api/v1/devices", [this](const httplib::Request& request, httplib::Response& response) {
     const auto page = parse_page(request, false);

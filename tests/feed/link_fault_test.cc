@@ -29,7 +29,8 @@ constexpr int kKillEveryMs = 400;  // on average
 class LinkFault : public ::testing::Test {
  protected:
   std::unique_ptr<HubProcess> start_hub() const {
-    return std::make_unique<HubProcess>(std::vector<std::string>{"--config", dir_.file("hub.toml")}, dir_.file("hub.log"));
+    return std::make_unique<HubProcess>(std::vector<std::string>{"--config", dir_.file("hub.toml")},
+                                        dir_.file("hub.log"));
   }
   std::unique_ptr<FeedClient> start_client(const std::string& receiver, std::uint64_t run,
                                            std::function<void(const ngwire::DownlinkFrame&)> heard) const {
@@ -63,18 +64,20 @@ std::string ask(const std::string& url, const std::string& sql) {
 TEST_F(LinkFault, KilledAtRandomInstantsEverySinkHoldsTheSameSet) {
   const char* wanted = std::getenv("NGPLC_KILLS");
   const int kills = wanted != nullptr ? std::atoi(wanted) : 10;
-  if (!PostgresServer::is_installed() || !is_installed("/usr/sbin/nats-server") || !is_installed("/usr/bin/influxd"))
+  if (!PostgresServer::is_installed() || !is_installed("/usr/sbin/nats-server") ||
+      !is_installed("/usr/bin/influxd"))
     GTEST_SKIP() << "packages postgresql, nats-server, influxdb are not installed";
   PostgresServer postgres;
   const int nats_port = free_port();
   const int influx_port = free_port();
-  ServerProcess nats({"/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", std::to_string(nats_port), "-js", "-sd",
-                      dir_.file("nats")},
+  ServerProcess nats({"/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", std::to_string(nats_port), "-js",
+                      "-sd", dir_.file("nats")},
                      dir_.file("nats.log"));
   std::ofstream(dir_.file("influx.conf"))
-      << "reporting-disabled = true\nbind-address = \"127.0.0.1:0\"\n[meta]\ndir = \"" << dir_.file("influx/meta")
-      << "\"\n[data]\ndir = \"" << dir_.file("influx/data") << "\"\nwal-dir = \"" << dir_.file("influx/wal")
-      << "\"\n[http]\nbind-address = \"127.0.0.1:" << influx_port << "\"\nlog-enabled = false\n";
+      << "reporting-disabled = true\nbind-address = \"127.0.0.1:0\"\n[meta]\ndir = \""
+      << dir_.file("influx/meta") << "\"\n[data]\ndir = \"" << dir_.file("influx/data") << "\"\nwal-dir = \""
+      << dir_.file("influx/wal") << "\"\n[http]\nbind-address = \"127.0.0.1:" << influx_port
+      << "\"\nlog-enabled = false\n";
   ServerProcess influx({"/usr/bin/influxd", "-config", dir_.file("influx.conf")}, dir_.file("influx.log"));
   httplib::Client influx_client("127.0.0.1", influx_port);
   ASSERT_TRUE(eventually([&] { return influx_client.Get("/ping"); }, 30));
@@ -84,11 +87,12 @@ TEST_F(LinkFault, KilledAtRandomInstantsEverySinkHoldsTheSameSet) {
 
   const std::string nats_url = "nats://127.0.0.1:" + std::to_string(nats_port);
   ASSERT_EQ(KeyVault::create(dir_.file("key")), "");
-  std::ofstream(dir_.file("hub.toml")) << "name = \"h1\"\n[feed]\nendpoint = \"ipc://" << dir_.file("feed")
-                                       << "\"\n[http]\nlisten = \"127.0.0.1:0\"\n[database]\nfile = \""
-                                       << dir_.file("hub.sqlite") << "\"\n[link]\nkey_file = \"" << dir_.file("key")
-                                       << "\"\n[postgres]\nurl = \"" << postgres.url() << "\"\n[nats]\nurl = \"" << nats_url
-                                       << "\"\n[influx]\nurl = \"http://127.0.0.1:" << influx_port << "\"\n";
+  std::ofstream(dir_.file("hub.toml"))
+      << "name = \"h1\"\n[feed]\nendpoint = \"ipc://" << dir_.file("feed")
+      << "\"\n[http]\nlisten = \"127.0.0.1:0\"\n[database]\nfile = \"" << dir_.file("hub.sqlite")
+      << "\"\n[link]\nkey_file = \"" << dir_.file("key") << "\"\n[postgres]\nurl = \"" << postgres.url()
+      << "\"\n[nats]\nurl = \"" << nats_url << "\"\n[influx]\nurl = \"http://127.0.0.1:" << influx_port
+      << "\"\n";
   auto hub = start_hub();
   ASSERT_TRUE(hub->says("ready")) << hub->log();
   {
@@ -103,7 +107,8 @@ TEST_F(LinkFault, KilledAtRandomInstantsEverySinkHoldsTheSameSet) {
   std::atomic<std::size_t> joined{0};
   const auto heard = [&](const ngwire::DownlinkFrame& frame) {
     const std::lock_guard lock(mutex);
-    for (auto& [eui, node] : nodes) joined += !node->device().joined() && node->take_accept(frame.payload) ? 1U : 0U;
+    for (auto& [eui, node] : nodes)
+      joined += !node->device().joined() && node->take_accept(frame.payload) ? 1U : 0U;
   };
   std::uint64_t sequence = 0;
   auto first = start_client("first", 1, heard);
@@ -149,16 +154,20 @@ TEST_F(LinkFault, KilledAtRandomInstantsEverySinkHoldsTheSameSet) {
   EXPECT_TRUE(second->drain(120'000));
 
   EXPECT_EQ(number("SELECT count(*) FROM readings"), frames);
-  EXPECT_EQ(number("SELECT count(*) FROM (SELECT DISTINCT device, epoch, counter FROM frames WHERE epoch IS NOT NULL)"),
+  EXPECT_EQ(number("SELECT count(*) FROM (SELECT DISTINCT device, epoch, counter FROM frames WHERE epoch IS "
+                   "NOT NULL)"),
             frames);
   EXPECT_EQ(number("SELECT count(DISTINCT mantissa) FROM readings"), frames);
   EXPECT_EQ(number("SELECT count(*) FROM holes"), 0);
   const std::int64_t copies = number("SELECT sum(copies) FROM frames");
-  EXPECT_EQ(number("SELECT count(*) FROM sessions"), static_cast<std::int64_t>(kNodes)) << "nobody had to join again";
+  EXPECT_EQ(number("SELECT count(*) FROM sessions"), static_cast<std::int64_t>(kNodes))
+      << "nobody had to join again";
 
   const std::string rows = std::to_string(frames);
-  EXPECT_TRUE(eventually([&] { return ask(postgres.url(), "SELECT count(*) FROM ngplc_readings") == rows; }, 60))
-      << ask(postgres.url(), "SELECT count(*) FROM ngplc_readings") << " of " << rows << "\n" << hub->log();
+  EXPECT_TRUE(
+      eventually([&] { return ask(postgres.url(), "SELECT count(*) FROM ngplc_readings") == rows; }, 60))
+      << ask(postgres.url(), "SELECT count(*) FROM ngplc_readings") << " of " << rows << "\n"
+      << hub->log();
   EXPECT_EQ(ask(postgres.url(), "SELECT count(DISTINCT value) FROM ngplc_readings"), rows);
   const auto in_influx = [&] {
     const auto answer = influx_client.Get("/query?db=ngplc&q=SELECT%20count(value)%20FROM%20meter");
@@ -186,9 +195,10 @@ TEST_F(LinkFault, KilledAtRandomInstantsEverySinkHoldsTheSameSet) {
   natsConnection_Destroy(connection);
   EXPECT_EQ(hub->kill(SIGTERM), 0);
   const auto one = first->counters();
-  std::printf("%d kills, %lld frames, each heard by two receivers, %lld copies counted, %llu sends of the first\n", kills,
-              static_cast<long long>(frames), static_cast<long long>(copies),
-              static_cast<unsigned long long>(one.spool.sends));
+  std::printf(
+      "%d kills, %lld frames, each heard by two receivers, %lld copies counted, %llu sends of the first\n",
+      kills, static_cast<long long>(frames), static_cast<long long>(copies),
+      static_cast<unsigned long long>(one.spool.sends));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // synchronous=FULL.
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <benchmark/benchmark.h>
+#include <spdlog/spdlog.h>
 #include <sqlite3.h>
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include "feed_server.h"
 #include "hub_process.h"
 #include "ingest.h"
+#include "link_node.h"
 #include "store.h"
 
 namespace {
@@ -42,12 +44,88 @@ void BM_Store(benchmark::State& state) {
     std::vector<FrameRow> rows;
     rows.reserve(batch);
     for (const ngwire::Bytes& bytes : wire) {
-      rows.push_back(ingest.examine(
-          std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()), unix_now_ns()));
+      ingest.examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()),
+                     unix_now_ns(), rows);
     }
     if (!ingest.commit(rows)) state.SkipWithError("commit failed");
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(sequence));
+}
+
+// The same with sealed frames of 500 devices: authentication and counters on, two registers a frame.
+void BM_StoreSealed(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  KeyVault::create(dir.file("key"));
+  const auto vault = KeyVault::open(dir.file("key"));
+  constexpr std::size_t kNodes = 500;
+  register_nodes(config.file, vault.value(), 1, kNodes);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics, &vault.value());
+  ingest.idle();
+  std::vector<std::unique_ptr<TestNode>> nodes;
+  std::vector<FrameRow> rows;
+  std::uint64_t sequence = 0;
+  for (std::size_t i = 0; i < kNodes; ++i) {
+    nodes.push_back(std::make_unique<TestNode>(1 + i));
+    ingest.examine(record_of(nodes[i]->join_request(1), sequence++), unix_now_ns(), rows);
+    ingest.commit(rows);
+    for (const Reply& reply : ingest.take_replies()) nodes[i]->take_accept(reply.frame.payload);
+  }
+  const auto batch = static_cast<std::uint64_t>(state.range(0));
+  std::uint64_t done = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    std::vector<ngwire::Bytes> wire;
+    for (std::uint64_t i = 0; i < batch; ++i, ++sequence, ++done) {
+      const auto n = static_cast<std::uint8_t>(done >> 9U);
+      // Set 5 with current, power and clock missing: two values, as in the plain run.
+      const std::vector<std::uint8_t> content = {
+          5, 0,    0,    0,    n,   static_cast<std::uint8_t>(done >> 1U), 9, 1, 0xff, 0xff, 0x80, 0,
+          0, 0xff, 0xff, 0xff, 0xff};
+      wire.push_back(
+          ngwire::encode(record_of(nodes[done % kNodes]->seal(ngwire::LinkKind::reading, content), sequence))
+              .value());
+    }
+    state.ResumeTiming();
+    rows.clear();
+    rows.reserve(batch);
+    for (const ngwire::Bytes& bytes : wire)
+      ingest.examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()),
+                     unix_now_ns(), rows);
+    if (rows.size() != batch || !ingest.commit(rows)) state.SkipWithError("commit failed");
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(done));
+}
+
+// What a forged frame costs before it is refused, the record's decoding included.
+void BM_RefuseForged(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  KeyVault::create(dir.file("key"));
+  const auto vault = KeyVault::open(dir.file("key"));
+  register_nodes(config.file, vault.value(), 1, 1);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics, &vault.value());
+  ingest.idle();
+  TestNode node(1);
+  std::vector<FrameRow> rows;
+  ingest.examine(record_of(node.join_request(1), 1), unix_now_ns(), rows);
+  ingest.commit(rows);
+  for (const Reply& reply : ingest.take_replies()) node.take_accept(reply.frame.payload);
+  auto forged = node.seal(ngwire::LinkKind::reading, energy(1));
+  forged.back() ^= 1U;
+  const auto bytes = ngwire::encode(record_of(forged, 2)).value();
+  spdlog::set_level(spdlog::level::off);
+  for (auto _ : state)
+    ingest.examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()), unix_now_ns(),
+                   rows);
+  if (!rows.empty()) state.SkipWithError("a forged frame was taken");
+  state.SetItemsProcessed(state.iterations());
 }
 
 // The same rows into the same tables with the C interface alone: frames and readings, one transaction a
@@ -66,10 +144,14 @@ void BM_BareSqlite(benchmark::State& state) {
       nullptr, nullptr, nullptr);
   sqlite3_stmt* frame = nullptr;
   sqlite3_stmt* reading = nullptr;
-  sqlite3_prepare_v2(db,
-                     "INSERT INTO frames VALUES(NULL,1,?,?,0,'cenelec-a',0,?,?,?,?,-7.5,0,0,12.5,0,0,0,0)",
-                     -1, &frame, nullptr);
-  sqlite3_prepare_v2(db, "INSERT INTO readings VALUES(NULL,?,?,?,?,?,?)", -1, &reading, nullptr);
+  sqlite3_prepare_v2(
+      db,
+      "INSERT INTO frames(run_id, sequence, device, payload_status, profile, direction, received_ns, "
+      "time_ns, sample_index, payload, snr_db, ebn0_db, carrier_offset_hz, clock_offset_ppm, "
+      "delay_spread_s, residual_db, corrected_bits, list_used) "
+      "VALUES(1,?,?,0,'cenelec-a',0,?,?,?,?,-7.5,0,0,12.5,0,0,0,0)",
+      -1, &frame, nullptr);
+  sqlite3_prepare_v2(db, "INSERT INTO readings VALUES(NULL,?,?,?,?,?,?,0)", -1, &reading, nullptr);
   const auto batch = static_cast<std::uint64_t>(state.range(0));
   const ngwire::Bytes payload = make_record(1, 1, 1).payload;
   std::int64_t sequence = 0;
@@ -178,6 +260,8 @@ void BM_BareZeroMq(benchmark::State& state) {
 
 BENCHMARK(BM_BareSqlite)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_Store)->Arg(64)->Arg(512)->UseRealTime();
+BENCHMARK(BM_StoreSealed)->Arg(64)->Arg(512)->UseRealTime();
+BENCHMARK(BM_RefuseForged);
 BENCHMARK(BM_BareZeroMq)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Feed)->UseRealTime()->Unit(benchmark::kMillisecond);
 

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "delivery_text.h"
 #include "status_page.h"
 
 namespace ngplc::hub {
@@ -23,8 +24,6 @@ using json = nlohmann::ordered_json;
 constexpr std::int64_t kDefaultLimit = 100;
 constexpr std::int64_t kMaxLimit = 1000;
 
-std::string device_text(std::uint32_t device) { return ngwire::to_hex(std::uint64_t{device}).substr(8); }
-
 // Milliseconds: what JavaScript and most time-series stores use, and exact in a JSON number.
 std::int64_t to_ms(std::int64_t ns) { return ns / 1'000'000; }
 
@@ -33,6 +32,18 @@ json value_json(const StoredReading& r) {
   out["obis"] = r.obis;
   out["value"] = ngwire::decimal_string(r.mantissa, r.exponent);
   out["unit"] = r.unit;
+  if (r.base != 0) out["total"] = ngwire::decimal_string(r.base + r.mantissa, r.exponent);
+  return out;
+}
+
+json to_json(const StoredEvent& e) {
+  json out;
+  out["id"] = e.id;
+  out["time_ms"] = to_ms(e.row.time_ns);
+  out["device"] = e.row.device ? json(device_text(*e.row.device)) : json(nullptr);
+  out["node"] = e.row.node ? json(*e.row.node) : json(nullptr);
+  out["kind"] = e.row.kind;
+  out["detail"] = e.row.detail;
   return out;
 }
 
@@ -56,6 +67,13 @@ json to_json(const StoredFrame& f) {
   out["sequence"] = r.sequence;
   out["device"] = f.device ? json(device_text(*f.device)) : json(nullptr);
   out["payload_status"] = to_string(f.row.payload_status);
+  out["part"] = f.row.part;
+  if (f.row.link) {
+    out["epoch"] = f.row.link->epoch;
+    out["counter"] = f.row.link->counter;
+    out["late"] = f.row.link->late;
+    out["copies"] = f.copies;
+  }
   out["profile"] = r.profile;
   out["direction"] = r.direction == ngwire::Direction::up ? "up" : "down";
   out["time_ms"] = to_ms(f.row.time_ns);
@@ -97,6 +115,7 @@ json to_json(const StoredDevice& d) {
 }
 
 std::int64_t cursor_of(const StoredFrame& f) { return f.id; }
+std::int64_t cursor_of(const StoredEvent& e) { return e.id; }
 std::int64_t cursor_of(const StoredReading& r) { return r.id; }
 std::int64_t cursor_of(const StoredDevice& d) { return d.device; }
 
@@ -192,10 +211,32 @@ void Api::State::routes() {
     if (!page) return answer_error(response, 400, page.error());
     answer_list(response, "readings", reader.readings(page.value()), page.value());
   });
+  // The same rows for spreadsheets; the header Next-Cursor leads on as next_cursor does.
+  server.Get("/api/v1/readings.csv", [this](const httplib::Request& request, httplib::Response& response) {
+    const auto page = parse_page(request, true);
+    if (!page) return answer_error(response, 400, page.error());
+    const auto rows = reader.readings(page.value());
+    if (!rows) return answer_error(response, 503, "database: " + rows.error());
+    std::string body = "id,device,counter,time_ms,obis,value,unit,total\r\n";
+    for (const StoredReading& r : rows.value()) {
+      body += std::to_string(r.id) + "," + device_text(r.device) + "," + std::to_string(r.counter) + "," +
+              std::to_string(to_ms(r.time_ns)) + "," + r.obis + "," +
+              ngwire::decimal_string(r.mantissa, r.exponent) + "," + r.unit + "," +
+              ngwire::decimal_string(r.base + r.mantissa, r.exponent) + "\r\n";
+    }
+    if (rows->size() == static_cast<std::size_t>(page->limit))
+      response.set_header("Next-Cursor", std::to_string(rows->back().id));
+    response.set_content(body, "text/csv; charset=utf-8");
+  });
   server.Get("/api/v1/devices", [this](const httplib::Request& request, httplib::Response& response) {
     const auto page = parse_page(request, false);
     if (!page) return answer_error(response, 400, page.error());
     answer_list(response, "devices", reader.devices(page.value()), page.value());
+  });
+  server.Get("/api/v1/events", [this](const httplib::Request& request, httplib::Response& response) {
+    const auto page = parse_page(request, true);
+    if (!page) return answer_error(response, 400, page.error());
+    answer_list(response, "events", reader.events(page.value()), page.value());
   });
   server.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
     if (const std::string trouble = metrics.storage_trouble(); !trouble.empty()) {

@@ -118,6 +118,22 @@ std::string HubConfig::validate() const {
   }
   if (const auto address = parse_host_port(http.listen); !address) return "http.listen: " + address.error();
   if (http.threads < 1 || http.threads > 64) return "http.threads: expected 1 to 64";
+  if (link.plain_readings != "auto" && link.plain_readings != "yes" && link.plain_readings != "no")
+    return "link.plain_readings: expected auto, yes or no";
+  if (outbox.max_values < 1000) return "outbox.max_values: expected 1000 or more";
+  if (outbox.max_age_h < 1 || outbox.max_age_h > 87600) return "outbox.max_age_h: expected 1 to 87600";
+  if (!mqtt.url.empty() && mqtt.url.rfind("tcp://", 0) != 0 && mqtt.url.rfind("ssl://", 0) != 0)
+    return "mqtt.url: expected tcp://HOST:PORT or ssl://HOST:PORT";
+  if (mqtt.url.rfind("ssl://", 0) == 0 && mqtt.ca_file.empty())
+    return "mqtt.ca_file: expected with ssl://, so that the broker is who it says";
+  if (mqtt.in_flight < 1 || mqtt.in_flight > 10000) return "mqtt.in_flight: expected 1 to 10000";
+  if (!influx.url.empty() && influx.url.rfind("http://", 0) != 0 && influx.url.rfind("https://", 0) != 0)
+    return "influx.url: expected http://HOST:PORT or https://HOST:PORT";
+  if (!nats.url.empty() && nats.url.rfind("nats://", 0) != 0 && nats.url.rfind("tls://", 0) != 0)
+    return "nats.url: expected nats://HOST:PORT or tls://HOST:PORT";
+  if (!zeromq.endpoint.empty() && zeromq.endpoint.rfind("tcp://", 0) != 0 &&
+      zeromq.endpoint.rfind("ipc://", 0) != 0)
+    return "zeromq.endpoint: expected tcp://HOST:PORT or ipc://PATH";
   if (database.file.empty()) return "database.file: expected a path";
   if (database.durability != "full" && database.durability != "normal")
     return "database.durability: expected full or normal";
@@ -134,7 +150,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
   using R = Result<HubConfig>;
   if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
   HubConfig config;
-  const std::array<Entry, 12> entries = {{
+  const std::array<Entry, 32> entries = {{
       {"", "name", text_into(config.name)},
       {"feed", "endpoint", text_into(config.feed.endpoint)},
       {"feed", "batch_records", integer_into(config.feed.batch_records)},
@@ -146,6 +162,26 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"database", "file", text_into(config.database.file)},
       {"database", "durability", text_into(config.database.durability)},
       {"database", "max_bytes", integer_into(config.database.max_bytes)},
+      {"link", "key_file", text_into(config.link.key_file)},
+      {"link", "plain_readings", text_into(config.link.plain_readings)},
+      {"outbox", "max_values", integer_into(config.outbox.max_values)},
+      {"outbox", "max_age_h", integer_into(config.outbox.max_age_h)},
+      {"postgres", "url", text_into(config.postgres.url)},
+      {"mqtt", "url", text_into(config.mqtt.url)},
+      {"mqtt", "user", text_into(config.mqtt.user)},
+      {"mqtt", "password_file", text_into(config.mqtt.password_file)},
+      {"mqtt", "ca_file", text_into(config.mqtt.ca_file)},
+      {"mqtt", "discovery_prefix", text_into(config.mqtt.discovery_prefix)},
+      {"mqtt", "in_flight", integer_into(config.mqtt.in_flight)},
+      {"influx", "url", text_into(config.influx.url)},
+      {"influx", "database", text_into(config.influx.database)},
+      {"influx", "org", text_into(config.influx.org)},
+      {"influx", "bucket", text_into(config.influx.bucket)},
+      {"influx", "token_file", text_into(config.influx.token_file)},
+      {"nats", "url", text_into(config.nats.url)},
+      {"nats", "stream", text_into(config.nats.stream)},
+      {"nats", "credentials_file", text_into(config.nats.credentials_file)},
+      {"zeromq", "endpoint", text_into(config.zeromq.endpoint)},
       {"log", "level", text_into(config.log.level)},
   }};
   toml::table root;

@@ -31,6 +31,51 @@ struct DatabaseConfig {
   std::int64_t max_bytes = 0;  ///< upper bound of the file, 0: none; rounded up to pages of 4096
 };
 
+struct LinkConfig {
+  std::string key_file;  ///< seals the keys of devices; empty: systemd credential "ngplc-hub.key", if any
+  std::string plain_readings = "auto";  ///< readings in the clear: "auto" while no device is registered,
+                                        ///< "yes", "no"
+};
+
+/// How far behind a sink may fall before it loses the oldest readings, visibly.
+struct OutboxConfig {
+  std::int64_t max_values = 20'000'000;  ///< register values, 1000 or more
+  std::int64_t max_age_h = 24 * 90;      ///< hours since they came, 1..87600
+};
+
+struct PostgresConfig {
+  std::string url;  ///< connection string of libpq; empty: no such sink
+};
+
+struct MqttConfig {
+  std::string url;            ///< tcp://HOST:PORT or ssl://HOST:PORT; empty: no such sink
+  std::string user;           ///< empty: none
+  std::string password_file;  ///< its first word
+  std::string ca_file;        ///< with ssl://, who may have signed the broker's certificate
+  std::string discovery_prefix = "homeassistant";  ///< empty: no discovery
+  /// Messages sent and not yet acknowledged, 1..10000. Not more than the broker takes (mosquitto as
+  /// delivered: 20): what exceeds it waits long.
+  std::int64_t in_flight = 16;
+};
+
+struct InfluxConfig {
+  std::string url;                 ///< http://HOST:PORT; empty: no such sink
+  std::string database = "ngplc";  ///< version 1.x
+  std::string org;                 ///< version 2.x
+  std::string bucket;              ///< version 2.x; empty: version 1.x
+  std::string token_file;          ///< version 2.x, its first word
+};
+
+struct NatsConfig {
+  std::string url;               ///< nats://HOST:PORT; empty: no such sink
+  std::string stream = "PLC";    ///< made when it is missing, with subjects plc.>
+  std::string credentials_file;  ///< empty: none
+};
+
+struct ZeromqConfig {
+  std::string endpoint;  ///< to bind, tcp:// or ipc://; empty: no such sink
+};
+
 struct LogConfig {
   std::string level = "info";  ///< trace, debug, info, warn, error, off
 };
@@ -40,6 +85,13 @@ struct HubConfig {
   FeedConfig feed;
   HttpConfig http;
   DatabaseConfig database;
+  LinkConfig link;
+  OutboxConfig outbox;
+  PostgresConfig postgres;
+  MqttConfig mqtt;
+  InfluxConfig influx;
+  NatsConfig nats;
+  ZeromqConfig zeromq;
   LogConfig log;
 
   /// What is wrong with the values, naming the field, or an empty string.

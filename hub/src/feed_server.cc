@@ -190,8 +190,13 @@ void FeedServer::handle(const std::string& peer, const zmq::message_t& kind_part
       bad(fault_class(record.error()), record.error());
       return;
     }
+    // A record may overtake the hello; its answer needs the way back.
+    if (peer != last_peer_) {
+      remember(record->receiver);
+      last_peer_ = peer;
+    }
     pending_.push_back({peer, record->receiver, record->run, record->sequence});
-    rows_.push_back(ingest_.examine(std::move(record.value()), unix_now_ns()));
+    ingest_.examine(std::move(record.value()), unix_now_ns(), rows_);
   } else if (kind == ngwire::kKindHello) {
     const auto hello = ngwire::decode_hello(bytes_of(body), body.size());
     if (!hello) {
@@ -268,10 +273,14 @@ bool FeedServer::commit_batch(bool last_chance) {
     if ((item.revents & ZMQ_POLLIN) != 0 && ::read(wake_fd_, &ignored, sizeof ignored) < 0) break;
     held = ingest_.commit(rows_);
   }
-  if (held) acknowledge();
+  // Kept: what the link knows of these frames is not in the database either.
+  if (!held) return false;
+  acknowledge();
   rows_.clear();
   pending_.clear();
-  return held;
+  for (const Reply& reply : ingest_.take_replies()) send_downlink(reply.receiver, reply.frame);
+  send_downlinks();
+  return true;
 }
 
 bool FeedServer::send_downlink(const std::string& receiver, const ngwire::DownlinkFrame& frame) {
@@ -307,29 +316,33 @@ void FeedServer::take_turn() {
   send_downlinks();
   const auto deadline = Clock::now() + std::chrono::milliseconds(config_.batch_delay_ms);
   // Bounded by count as well: messages that are not records must not keep a batch waiting.
-  for (std::size_t taken = 0; rows_.size() < most && taken < 4 * most; ++taken) {
+  for (std::size_t taken = 0; pending_.size() < most && taken < 4 * most; ++taken) {
     if (receive_one()) continue;
     const auto left = deadline - Clock::now();
-    if (rows_.empty() || left <= 0ms || stopping_) break;
+    if (pending_.empty() || left <= 0ms || stopping_) break;
     zmq::pollitem_t wait{socket_.handle(), 0, ZMQ_POLLIN, 0};
     zmq::poll(&wait, 1, std::chrono::ceil<std::chrono::milliseconds>(left));
   }
-  if (!rows_.empty()) commit_batch(false);
+  if (!pending_.empty()) {
+    commit_batch(false);
+  } else {
+    ingest_.idle();
+  }
 }
 
 void FeedServer::finish() {
   const auto most = static_cast<std::size_t>(config_.batch_records);
   const auto end = Clock::now() + 2s;
   while (Clock::now() < end) {
-    while (rows_.size() < most && receive_one()) {
+    while (pending_.size() < most && receive_one()) {
     }
-    if (rows_.empty() || !commit_batch(true)) break;
+    if (pending_.empty() || !commit_batch(true)) break;
   }
 }
 
 void FeedServer::run() {
-  // A process that was paused and continued sees EINTR; rows received so far wait in rows_ and go with the
-  // next turn.
+  // A process that was paused and continued sees EINTR; records received so far wait in pending_ and go with
+  // the next turn.
   const auto survives = [](const zmq::error_t& error) {
     if (error.num() == EINTR) return true;
     spdlog::critical("feed stopped: {}", error.what());

@@ -67,6 +67,7 @@ class FeedServer {
   bool receive_one();
   void handle(const std::string& peer, const zmq::message_t& kind, const zmq::message_t& body);
   void bad(const std::string& reason, const std::string& detail);
+  /// False, with the batch kept, when the database refuses until the stop.
   bool commit_batch(bool last_chance);
   void acknowledge();
   void send(const std::string& peer, const char* kind, const ngwire::Bytes& body);
@@ -88,8 +89,9 @@ class FeedServer {
   std::atomic<bool> stopping_{false};
   ReportHandler report_handler_;
 
-  std::vector<FrameRow> rows_;
-  std::vector<Pending> pending_;
+  std::vector<FrameRow> rows_;    // what the records in pending_ came to
+  std::vector<Pending> pending_;  // to be acknowledged after the commit
+  std::string last_peer_;         // of the last record
   std::chrono::steady_clock::time_point last_complaint_{};
   std::uint64_t complaints_held_back_ = 0;
 

@@ -2,9 +2,27 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 
+#include "ngwire/link/command.h"
+#include "ngwire/link/relay.h"
+
 namespace ngplc::hub {
+namespace {
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+// An accept is of use while the device listens for it.
+constexpr std::int64_t kReplyWindowNs = 10 * kSecondNs;
+// Cursors alone are not worth a transaction more often: flash wears.
+constexpr std::int64_t kCursorPeriodNs = 10 * kSecondNs;
+
+bool is_secured(const ngwire::Bytes& payload) {
+  return ngwire::frame_type_nibble(payload.data(), payload.size()) ==
+         static_cast<std::uint8_t>(ngwire::FrameType::secured);
+}
+
+}  // namespace
 
 std::int64_t unix_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -12,21 +30,110 @@ std::int64_t unix_now_ns() {
       .count();
 }
 
-FrameRow Ingest::examine(ngwire::FrameRecord record, std::int64_t received_ns) const {
+void Ingest::reload() {
+  const auto nodes = store_.nodes();
+  if (!nodes) {
+    spdlog::error("registry cannot be read, devices stay as they were: {}", nodes.error());
+    return;
+  }
+  if (const std::size_t closed = gate_.load(nodes.value()); closed > 0)
+    spdlog::error("{} of {} devices cannot be opened with this key file; their frames are refused", closed,
+                  nodes->size());
+}
+
+void Ingest::complain(const char* result, const ngwire::FrameRecord& record) {
+  metrics_.count_link(result);
+  const std::int64_t now = unix_now_ns();
+  if (now - last_complaint_ns_ < kSecondNs && now >= last_complaint_ns_) return;
+  last_complaint_ns_ = now;
+  spdlog::warn("frame refused ({}), heard by {}; at most one such line a second, all are counted", result,
+               record.receiver);
+}
+
+void Ingest::examine(ngwire::FrameRecord record, std::int64_t received_ns, std::vector<FrameRow>& rows) {
+  if (rows.empty() && !gate_.has_changes() && store_.changed_outside()) reload();
+  const std::int64_t captured = ngwire::frame_time_ns(record);
+  examine_one(std::move(record), received_ns, captured != 0 ? captured : received_ns, 0, rows);
+}
+
+void Ingest::examine_one(ngwire::FrameRecord record, std::int64_t received_ns, std::int64_t time_ns,
+                         std::uint8_t part, std::vector<FrameRow>& rows) {
   FrameRow row;
+  row.part = part;
   row.received_ns = received_ns;
-  row.time_ns = ngwire::frame_time_ns(record);
-  if (row.time_ns == 0) row.time_ns = received_ns;
+  row.time_ns = time_ns;
+  if (record.direction == ngwire::Direction::up && is_secured(record.payload)) {
+    const ngwire::ByteView payload{record.payload.data(), record.payload.size()};
+    Verdict verdict = gate_.examine(payload, received_ns);
+    if (!verdict.answer.empty()) {
+      metrics_.count_link(verdict.result);
+      replies_.push_back(
+          {record.receiver,
+           {++reply_id_, record.profile, 0, received_ns + kReplyWindowNs, std::move(verdict.answer)}});
+      return;
+    }
+    if (!verdict.taken()) return complain(verdict.result, record);
+    metrics_.count_link(verdict.result);
+    row.link = verdict.mark;
+    const ngwire::ByteView content{verdict.content.data(), verdict.content.size()};
+    std::vector<ngwire::SubFrame> carried;
+    if (verdict.kind == ngwire::LinkKind::relay) {
+      auto frames = ngwire::decode_sub_frames(content);
+      row.payload_status = frames ? PayloadStatus::relay : PayloadStatus::content;
+      if (frames) carried = std::move(*frames);
+    } else if (verdict.kind == ngwire::LinkKind::answer) {
+      row.payload_status = ngwire::decode_answer(content) ? PayloadStatus::answer : PayloadStatus::content;
+    } else {
+      ngwire::Reading reading;
+      row.payload_status = status_of(ngwire::decode_reading_content(content.data, content.size, reading));
+      if (row.payload_status == PayloadStatus::ok) {
+        reading.device = verdict.mark.address;
+        reading.counter = static_cast<std::uint16_t>(verdict.mark.counter);
+        row.reading = std::move(reading);
+      }
+    }
+    // A copy of a relay frame carries copies.
+    ngwire::FrameRecord carrier = record;
+    row.record = std::move(record);
+    rows.push_back(std::move(row));
+    for (std::size_t i = 0; i < carried.size(); ++i) {
+      ngwire::FrameRecord inner = carrier;
+      inner.payload = std::move(carried[i].payload);
+      inner.metrics.snr_db = carried[i].snr_db;
+      examine_one(std::move(inner), received_ns, time_ns - carried[i].age_s * kSecondNs,
+                  static_cast<std::uint8_t>(part + 1 + i), rows);
+    }
+    return;
+  }
+  const bool allowed = plain_ == PlainPolicy::yes || (plain_ == PlainPolicy::automatic && gate_.empty()) ||
+                       record.direction == ngwire::Direction::down;
   ngwire::Reading reading;
-  row.payload_status = ngwire::decode_reading(record.payload.data(), record.payload.size(), reading);
-  if (row.payload_status == ngwire::ReadingError::none) row.reading = std::move(reading);
+  row.payload_status =
+      status_of(ngwire::decode_reading(record.payload.data(), record.payload.size(), reading));
+  if (!allowed || (row.payload_status == PayloadStatus::ok && gate_.knows(reading.device)))
+    return complain("in_the_clear", record);
+  if (row.payload_status == PayloadStatus::ok && record.direction == ngwire::Direction::up)
+    row.reading = std::move(reading);
   row.record = std::move(record);
-  return row;
+  rows.push_back(std::move(row));
 }
 
 bool Ingest::commit(const std::vector<FrameRow>& rows) {
+  Changes changes = gate_.changes();
+  if (board_ != nullptr) {
+    // What a failed transaction did not write, the sink says again with its next delivery.
+    changes.sinks = board_->take();
+  }
+  const auto release_replies = [this] {
+    std::move(replies_.begin(), replies_.end(), std::back_inserter(ready_));
+    replies_.clear();
+  };
+  if (rows.empty() && changes.empty()) {
+    release_replies();
+    return true;
+  }
   const auto start = std::chrono::steady_clock::now();
-  const CommitOutcome outcome = store_.commit(rows);
+  const CommitOutcome outcome = store_.commit(rows, changes);
   if (!outcome.error.empty()) {
     metrics_.count_commit_failure(outcome.reason);
     metrics_.set_storage_trouble(outcome.error);
@@ -40,14 +147,28 @@ bool Ingest::commit(const std::vector<FrameRow>& rows) {
     metrics_.set_storage_trouble("");
     in_trouble_ = false;
   }
+  gate_.committed();
+  cursors_written_ns_ = unix_now_ns();
+  release_replies();
   metrics_.commit_seconds.Observe(
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   metrics_.commits.Increment();
   metrics_.readings.Increment(static_cast<double>(outcome.readings));
   metrics_.count_record("stored", static_cast<double>(outcome.stored));
   metrics_.count_record("duplicate", static_cast<double>(outcome.duplicates));
+  metrics_.count_record("copy", static_cast<double>(outcome.copies));
   for (const FrameRow& row : rows) metrics_.count_payload(to_string(row.payload_status));
   return true;
 }
+
+void Ingest::idle() {
+  if (!gate_.has_changes() && store_.changed_outside()) reload();
+  const std::int64_t now = unix_now_ns();
+  if (now - cursors_written_ns_ < kCursorPeriodNs && now >= cursors_written_ns_) return;
+  cursors_written_ns_ = now;
+  commit({});
+}
+
+std::vector<Reply> Ingest::take_replies() { return std::exchange(ready_, {}); }
 
 }  // namespace ngplc::hub

@@ -1,33 +1,74 @@
-// From record to stored reading: authenticate, decode, commit. The feed acknowledges only what commit()
-// returned as held.
+// From record to stored reading: authenticate, deduplicate, decode, commit. The feed acknowledges only what
+// commit() returned as held.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "cursor_board.h"
+#include "link_gate.h"
 #include "metrics.h"
+#include "ngwire/wire/feed_message.h"
 #include "ngwire/wire/frame_record.h"
 #include "store.h"
 
 namespace ngplc::hub {
 
+/// Whether readings in the clear are taken.
+enum class PlainPolicy : std::uint8_t {
+  automatic,  ///< while no device is in the registry
+  yes,        ///< from addresses that no device of the registry has
+  no
+};
+
+/// A frame for the modem that heard the question.
+struct Reply {
+  std::string receiver;
+  ngwire::DownlinkFrame frame;
+};
+
 /// The steps between the feed and the store. Used by one thread.
 class Ingest {
  public:
-  Ingest(Store& store, Metrics& metrics) : store_(store), metrics_(metrics) {}
+  /// `vault`: null when there are no secured devices. `board`: where sinks say how far they are, or null.
+  Ingest(Store& store, Metrics& metrics, const KeyVault* vault = nullptr,
+         PlainPolicy plain = PlainPolicy::automatic, CursorBoard* board = nullptr)
+      : store_(store), metrics_(metrics), plain_(plain), board_(board), gate_(vault) {}
 
-  /// Turns a record into a row: its capture time, and its payload taken apart. Never fails: a payload that is
-  /// no reading is stored as a frame, with the reason. Here the secured link frame is opened once it exists.
-  FrameRow examine(ngwire::FrameRecord record, std::int64_t received_ns) const;
+  /// Appends what there is to store: the frame, and the frames it carries. Nothing when it is refused; the
+  /// reason is counted.
+  void examine(ngwire::FrameRecord record, std::int64_t received_ns, std::vector<FrameRow>& rows);
 
-  /// One transaction. True when all rows are durable (new or known before). False when the store refused:
-  /// nothing was stored, the reason is counted, shown by /healthz and logged once; try the same rows again
-  /// later.
+  /// One transaction for the rows and what the link has to remember. True when all is durable (new or known
+  /// before). False when the store refused: nothing was stored, the reason is counted, shown by /healthz and
+  /// logged once; try the same rows again later.
   bool commit(const std::vector<FrameRow>& rows);
 
+  /// Between batches: takes over what others changed in the registry, and writes the cursors of sinks when
+  /// they are old.
+  void idle();
+
+  /// Answers that may go out, now that what they rest on is durable.
+  std::vector<Reply> take_replies();
+
  private:
+  void reload();
+  void complain(const char* result, const ngwire::FrameRecord& record);
+  void examine_one(ngwire::FrameRecord record, std::int64_t received_ns, std::int64_t time_ns,
+                   std::uint8_t part, std::vector<FrameRow>& rows);
+
   Store& store_;
   Metrics& metrics_;
+  PlainPolicy plain_;
+  CursorBoard* board_;
+  LinkGate gate_;
+  std::vector<Reply> replies_;
+  std::vector<Reply> ready_;
+  std::uint64_t reply_id_ = 0;
+  std::int64_t last_complaint_ns_ = 0;
+  std::int64_t cursors_written_ns_ = 0;
   bool in_trouble_ = false;
 };
 

@@ -3,6 +3,8 @@
 #include <getopt.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -13,8 +15,10 @@
 
 #include "api.h"
 #include "config.h"
+#include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
+#include "sink.h"
 #include "store.h"
 
 namespace {
@@ -32,7 +36,12 @@ constexpr char kUsage[] =
     "  --database FILE      SQLite file, created when missing (ngplc-hub.sqlite)\n"
     "  --log-level LEVEL    trace, debug, info, warn, error, off (info)\n"
     "  --keygen FILE        write a new CURVE secret key to FILE, print its public key, and end\n"
+    "  --linkkey FILE       write a new key that seals device keys to FILE, and end\n"
     "  --help, --version\n"
+    "\n"
+    "Or, beside a running hub or without one, with --config and --database as above:\n"
+    "\n"
+    "%s"
     "\n"
     "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
@@ -60,26 +69,32 @@ int keygen(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  enum Option { kConfig = 1, kFeed, kHttp, kDatabase, kLogLevel, kKeygen, kHelp, kVersion };
-  const std::array<option, 9> options = {{{"config", required_argument, nullptr, kConfig},
-                                          {"feed", required_argument, nullptr, kFeed},
-                                          {"http", required_argument, nullptr, kHttp},
-                                          {"database", required_argument, nullptr, kDatabase},
-                                          {"log-level", required_argument, nullptr, kLogLevel},
-                                          {"keygen", required_argument, nullptr, kKeygen},
-                                          {"help", no_argument, nullptr, kHelp},
-                                          {"version", no_argument, nullptr, kVersion},
-                                          {nullptr, 0, nullptr, 0}}};
+  enum Option { kConfig = 1, kFeed, kHttp, kDatabase, kLogLevel, kKeygen, kLinkKey, kHelp, kVersion };
+  const std::array<option, 10> options = {{{"config", required_argument, nullptr, kConfig},
+                                           {"feed", required_argument, nullptr, kFeed},
+                                           {"http", required_argument, nullptr, kHttp},
+                                           {"database", required_argument, nullptr, kDatabase},
+                                           {"log-level", required_argument, nullptr, kLogLevel},
+                                           {"keygen", required_argument, nullptr, kKeygen},
+                                           {"linkkey", required_argument, nullptr, kLinkKey},
+                                           {"help", no_argument, nullptr, kHelp},
+                                           {"version", no_argument, nullptr, kVersion},
+                                           {nullptr, 0, nullptr, 0}}};
   std::array<std::optional<std::string>, kVersion + 1> given;
   for (int code = 0; (code = getopt_long(argc, argv, "", options.data(), nullptr)) != -1;) {
     if (code == '?') return complain(kWrongUsage, "see --help");
-    if (code == kHelp) return std::fputs(kUsage, stdout) < 0 ? kFailed : kDone;
+    if (code == kHelp) return std::printf(kUsage, kDeviceUsage) < 0 ? kFailed : kDone;
     if (code == kVersion) return std::puts("ngplc-hub " NGPLC_VERSION) < 0 ? kFailed : kDone;
     given[static_cast<std::size_t>(code)] = optarg;
   }
-  if (optind < argc)
-    return complain(kWrongUsage, std::string("unexpected argument '") + argv[optind] + "', see --help");
+  const std::vector<std::string> words(argv + optind, argv + argc);
+  if (!words.empty() && words[0] != "device")
+    return complain(kWrongUsage, "unexpected argument '" + words[0] + "', see --help");
   if (given[kKeygen]) return keygen(*given[kKeygen]);
+  if (given[kLinkKey]) {
+    const std::string wrong = KeyVault::create(*given[kLinkKey]);
+    return wrong.empty() ? kDone : complain(kFailed, wrong);
+  }
 
   HubConfig config;
   if (given[kConfig]) {
@@ -92,6 +107,11 @@ int main(int argc, char** argv) {
   if (given[kDatabase]) config.database.file = *given[kDatabase];
   if (given[kLogLevel]) config.log.level = *given[kLogLevel];
   if (const std::string wrong = config.validate(); !wrong.empty()) return complain(kWrongUsage, wrong);
+  if (!words.empty()) {
+    bool usage = false;
+    const std::string wrong = run_device_command({words.begin() + 1, words.end()}, config, usage);
+    return wrong.empty() ? kDone : complain(usage ? kWrongUsage : kFailed, wrong);
+  }
 
   spdlog::set_default_logger(spdlog::stderr_logger_mt("hub"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
@@ -107,16 +127,35 @@ int main(int argc, char** argv) {
   // A file-size limit shows as a write error, which the store handles.
   std::signal(SIGXFSZ, SIG_IGN);
 
+  // Keys live in this process: it leaves no core dump.
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0);
+  std::optional<KeyVault> vault;
+  if (!config.link.key_file.empty() || std::getenv("CREDENTIALS_DIRECTORY") != nullptr) {
+    auto opened = KeyVault::open(config.link.key_file);
+    if (!opened) return complain(kFailed, opened.error());
+    vault.emplace(std::move(opened.value()));
+  }
+
   auto store = Store::open(config.database);
   if (!store) return complain(kFailed, store.error());
   auto reader = StoreReader::open(config.database.file);
   if (!reader) return complain(kFailed, reader.error());
   Metrics metrics;
-  Ingest ingest(*store.value(), metrics);
+  CursorBoard board;
+  const PlainPolicy plain = config.link.plain_readings == "yes"  ? PlainPolicy::yes
+                            : config.link.plain_readings == "no" ? PlainPolicy::no
+                                                                 : PlainPolicy::automatic;
+  Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain, &board);
   Api api(config.http, *reader.value(), metrics);
   if (const std::string wrong = api.start(); !wrong.empty()) return complain(kFailed, wrong);
   FeedServer feed(config.feed, config.name, ingest, metrics);
   if (const std::string wrong = feed.start(); !wrong.empty()) return complain(kFailed, wrong);
+  const auto sinks = make_sinks(config, board, metrics);
+  for (const auto& sink : sinks) {
+    if (const std::string wrong = sink->start(); !wrong.empty()) return complain(kFailed, wrong);
+  }
   if (!is_loopback(parse_host_port(config.http.listen)->host)) {
     spdlog::warn("http {} is reachable from outside and asks nobody who they are", config.http.listen);
   }
@@ -126,7 +165,9 @@ int main(int argc, char** argv) {
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("stopping on signal {}", signal);
+  for (const auto& sink : sinks) sink->stop();
   feed.stop();
+  ingest.commit({});  // the last cursors
   api.stop();
   store.value()->checkpoint();
   spdlog::info("stopped");

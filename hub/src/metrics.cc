@@ -35,14 +35,28 @@ Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
           counters(*registry_, "ngplc_hub_bad_messages_total", "Feed messages not understood, by reason")),
       payloads_(counters(*registry_, "ngplc_hub_payloads_total",
                          "Payloads of stored records, by what they turned out to be")),
+      link_(counters(*registry_, "ngplc_hub_link_frames_total", "Secured frames, by what became of them")),
       commit_failures_(
           counters(*registry_, "ngplc_hub_commit_failures_total", "Transactions rolled back, by reason")),
       connections_(counters(*registry_, "ngplc_hub_feed_connections_total", "Feed connections, by event")),
       http_(counters(*registry_, "ngplc_hub_http_responses_total", "HTTP answers, by status code")),
-      downlinks_(counters(*registry_, "ngplc_hub_downlinks_total", "Downlink frames, by result")) {
+      downlinks_(counters(*registry_, "ngplc_hub_downlinks_total", "Downlink frames, by result")),
+      sink_values_(counters(*registry_, "ngplc_hub_sink_values_total", "Register values delivered, by sink")),
+      sink_failures_(
+          counters(*registry_, "ngplc_hub_sink_failures_total", "Deliveries that failed, by sink")),
+      sink_lost_(counters(*registry_, "ngplc_hub_sink_lost_total",
+                          "Register values given up because the sink was too far behind")),
+      sink_backlog_(prometheus::BuildGauge()
+                        .Name("ngplc_hub_sink_backlog")
+                        .Help("Register values that wait for the sink")
+                        .Register(*registry_)),
+      sink_up_(prometheus::BuildGauge()
+                   .Name("ngplc_hub_sink_up")
+                   .Help("1 when the last delivery arrived")
+                   .Register(*registry_)) {
   storage_ok.Set(1);
   // Present from the start, so that a rate over them is defined.
-  for (const char* result : {"stored", "duplicate"}) count_record(result, 0);
+  for (const char* result : {"stored", "duplicate", "copy"}) count_record(result, 0);
 }
 
 void Metrics::count_record(const std::string& result, double by) {
@@ -52,12 +66,28 @@ void Metrics::count_bad_message(const std::string& reason) {
   bad_messages_.Add({{"reason", reason}}).Increment();
 }
 void Metrics::count_payload(const std::string& result) { payloads_.Add({{"result", result}}).Increment(); }
+void Metrics::count_link(const std::string& result) { link_.Add({{"result", result}}).Increment(); }
 void Metrics::count_commit_failure(const std::string& reason) {
   commit_failures_.Add({{"reason", reason}}).Increment();
 }
 void Metrics::count_connection(const std::string& event) { connections_.Add({{"event", event}}).Increment(); }
 void Metrics::count_http(int status) { http_.Add({{"code", std::to_string(status)}}).Increment(); }
 void Metrics::count_downlink(const std::string& result) { downlinks_.Add({{"result", result}}).Increment(); }
+
+void Metrics::sink_delivered(const std::string& sink, std::int64_t values) {
+  sink_values_.Add({{"sink", sink}}).Increment(static_cast<double>(values));
+  sink_up_.Add({{"sink", sink}}).Set(1);
+}
+void Metrics::sink_failed(const std::string& sink) {
+  sink_failures_.Add({{"sink", sink}}).Increment();
+  sink_up_.Add({{"sink", sink}}).Set(0);
+}
+void Metrics::sink_lost(const std::string& sink, std::int64_t values) {
+  sink_lost_.Add({{"sink", sink}}).Increment(static_cast<double>(values));
+}
+void Metrics::sink_backlog(const std::string& sink, std::int64_t values) {
+  sink_backlog_.Add({{"sink", sink}}).Set(static_cast<double>(values));
+}
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_->Collect()); }
 

@@ -17,17 +17,24 @@ class Metrics {
  public:
   Metrics();
 
-  /// A record reached the store: "stored" or "duplicate".
+  /// A record reached the store: "stored", "duplicate" or "copy".
   void count_record(const std::string& result, double by = 1);
   /// A feed message was not understood; `reason` from a fixed set.
   void count_bad_message(const std::string& reason);
   /// The payload of a stored record: "ok" or why it is not a reading.
   void count_payload(const std::string& result);
+  /// A secured frame: "ok", "copy", "join", or why it was refused.
+  void count_link(const std::string& result);
   void count_commit_failure(const std::string& reason);
   /// "accepted", "closed", "handshake_failed".
   void count_connection(const std::string& event);
   void count_http(int status);
   void count_downlink(const std::string& result);
+
+  void sink_delivered(const std::string& sink, std::int64_t values);
+  void sink_failed(const std::string& sink);
+  void sink_lost(const std::string& sink, std::int64_t values);
+  void sink_backlog(const std::string& sink, std::int64_t values);
 
   /// Prometheus text format.
   std::string text() const;
@@ -48,10 +55,16 @@ class Metrics {
   Counters& records_;
   Counters& bad_messages_;
   Counters& payloads_;
+  Counters& link_;
   Counters& commit_failures_;
   Counters& connections_;
   Counters& http_;
   Counters& downlinks_;
+  Counters& sink_values_;
+  Counters& sink_failures_;
+  Counters& sink_lost_;
+  prometheus::Family<prometheus::Gauge>& sink_backlog_;
+  prometheus::Family<prometheus::Gauge>& sink_up_;
   mutable std::mutex mutex_;
   std::string trouble_;
 };

@@ -9,7 +9,7 @@ namespace ngplc::hub {
 inline constexpr int kApplicationId = 0x6E504C43;
 
 /// A released step is never edited; a change is a new step.
-inline constexpr std::array<const char*, 1> kMigrations = {R"sql(
+inline constexpr std::array<const char*, 2> kMigrations = {R"sql(
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY,
   receiver TEXT NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE runs(
   first_seen_ns INTEGER NOT NULL,
   UNIQUE(receiver, run));
 CREATE TABLE frames(
-  id INTEGER PRIMARY KEY,            -- rises with the commits: the cursor of the API and of the sinks
+  id INTEGER PRIMARY KEY,            -- rises with the commits: the cursor of the API
   run_id INTEGER NOT NULL REFERENCES runs(id),
   sequence INTEGER NOT NULL,
   device INTEGER,                    -- NULL when the payload is not a reading
@@ -59,6 +59,65 @@ CREATE TABLE last_readings(
   register INTEGER NOT NULL REFERENCES registers(id),
   mantissa INTEGER NOT NULL, time_ns INTEGER NOT NULL, frame_id INTEGER NOT NULL,
   PRIMARY KEY(device, register)) WITHOUT ROWID;
+)sql",
+                                                           R"sql(
+ALTER TABLE frames ADD COLUMN part INTEGER NOT NULL DEFAULT 0;     -- 1.. : frames carried inside a relay frame
+ALTER TABLE frames ADD COLUMN epoch INTEGER;                       -- of the link session; NULL: in the clear
+ALTER TABLE frames ADD COLUMN counter INTEGER;                     -- all 32 bits
+ALTER TABLE frames ADD COLUMN late INTEGER NOT NULL DEFAULT 0;     -- 1: came after a newer one of its device
+ALTER TABLE frames ADD COLUMN copies INTEGER NOT NULL DEFAULT 1;   -- heard so often, by any receiver
+ALTER TABLE frames ADD COLUMN best_snr_db REAL;                    -- of all copies; NULL: of this one
+DROP INDEX frames_once;
+CREATE UNIQUE INDEX frames_once ON frames(run_id, sequence, part);
+DROP INDEX frames_device;
+CREATE UNIQUE INDEX frames_device ON frames(device, epoch, counter) WHERE device IS NOT NULL;
+-- base + mantissa never falls: base takes in rollovers, resets and exchanges.
+ALTER TABLE readings ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE last_readings ADD COLUMN base INTEGER NOT NULL DEFAULT 0;
+-- rank: the order in which a device sent; time_ns in the clear, 2^62 + epoch * 2^31 + counter when sealed.
+ALTER TABLE last_readings ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE last_readings ADD COLUMN base_before INTEGER NOT NULL DEFAULT 0;  -- of readings older than base_rank
+ALTER TABLE last_readings ADD COLUMN base_rank INTEGER NOT NULL DEFAULT 0;
+UPDATE last_readings SET rank = time_ns;
+ALTER TABLE devices ADD COLUMN rank INTEGER NOT NULL DEFAULT 0;
+UPDATE devices SET rank = last_seen_ns;
+CREATE TABLE tenants(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE groups(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE nodes(
+  id INTEGER PRIMARY KEY,
+  eui INTEGER NOT NULL UNIQUE,       -- 64 bits, as a signed number
+  address INTEGER UNIQUE,            -- NULL until the first join
+  gtin TEXT, serial TEXT, model TEXT NOT NULL, name TEXT NOT NULL DEFAULT '',
+  time_zone TEXT NOT NULL, verify_by TEXT NOT NULL,
+  tenant INTEGER REFERENCES tenants(id),
+  state INTEGER NOT NULL,            -- 0 created, 1 claimed, 2 joining, 3 active, 4 suspended, 5 retired
+  join_until_ns INTEGER NOT NULL DEFAULT 0,
+  next_epoch INTEGER NOT NULL DEFAULT 1,
+  sealed_key BLOB NOT NULL,
+  UNIQUE(gtin, serial));
+CREATE TABLE members(
+  group_id INTEGER NOT NULL REFERENCES groups(id), node INTEGER NOT NULL REFERENCES nodes(id),
+  PRIMARY KEY(group_id, node)) WITHOUT ROWID;
+CREATE TABLE sessions(
+  node INTEGER NOT NULL REFERENCES nodes(id), epoch INTEGER NOT NULL,
+  join_nonce INTEGER NOT NULL, net_nonce INTEGER NOT NULL,
+  next_counter INTEGER NOT NULL,     -- one more than the newest taken
+  PRIMARY KEY(node, epoch)) WITHOUT ROWID;
+CREATE TABLE holes(                  -- counters below next_counter that were not heard
+  node INTEGER NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  PRIMARY KEY(node, epoch, first)) WITHOUT ROWID;
+CREATE TABLE joins(                  -- every join nonce a device ever used, with the answer
+  node INTEGER NOT NULL, join_nonce INTEGER NOT NULL, epoch INTEGER NOT NULL, accept BLOB NOT NULL,
+  PRIMARY KEY(node, join_nonce)) WITHOUT ROWID;
+CREATE TABLE events(
+  id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL,
+  device INTEGER,                    -- address
+  node INTEGER,                      -- of the registry
+  kind TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE sinks(
+  name TEXT PRIMARY KEY,
+  cursor INTEGER NOT NULL,           -- readings.id of the last value delivered
+  lost INTEGER NOT NULL) WITHOUT ROWID;
 )sql"};
 
 }  // namespace ngplc::hub

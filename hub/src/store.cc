@@ -80,13 +80,66 @@ struct DeviceUpdate {
   std::int64_t frames = 0;
 };
 
-struct LastUpdate {
+// The newest value of a register.
+struct LastValue {
   std::int64_t mantissa = 0;
   std::int64_t time_ns = 0;
-  std::int64_t frame_id = 0;
+  std::int64_t frame_id = 0;  // 0: none yet
+  std::int64_t rank = 0;
+  std::int64_t base = 0;
+  std::int64_t base_before = 0;
+  std::int64_t base_rank = 0;
+};
+using LastKey = std::pair<std::uint32_t, std::int64_t>;  // device, register
+struct LastHash {
+  std::size_t operator()(const LastKey& key) const {
+    return std::hash<std::uint64_t>()(std::uint64_t{key.first} << 16U ^
+                                      static_cast<std::uint64_t>(key.second));
+  }
 };
 
+// How a cumulative register goes on from `last` to `mantissa`, and the name of what happened if it fell.
+const char* follow(LastValue& last, std::int64_t mantissa, const ngwire::RegisterSpec& spec,
+                   std::int64_t rank) {
+  if (mantissa >= last.mantissa) return nullptr;
+  const std::int64_t modulus = ngwire::register_modulus(spec);
+  const char* what = nullptr;
+  last.base_before = last.base;
+  last.base_rank = rank;
+  if (last.mantissa - mantissa > modulus / 2) {
+    last.base += modulus;
+    what = "rollover";
+  } else if (mantissa <= last.mantissa / 2) {
+    last.base += last.mantissa;  // it began again at zero
+    what = "reset";
+  } else {
+    last.base += last.mantissa - mantissa;  // nothing was consumed in between, as far as anybody knows
+    what = "backwards";
+  }
+  return what;
+}
+
 }  // namespace
+
+PayloadStatus status_of(ngwire::ReadingError error) { return static_cast<PayloadStatus>(error); }
+
+const char* to_string(PayloadStatus status) {
+  switch (status) {
+    case PayloadStatus::relay:
+      return "relay";
+    case PayloadStatus::answer:
+      return "answer";
+    case PayloadStatus::content:
+      return "content";
+    default:
+      return ngwire::to_string(static_cast<ngwire::ReadingError>(status));
+  }
+}
+
+std::int64_t FrameRow::rank() const {
+  if (!link) return time_ns;
+  return (std::int64_t{1} << 62) + (std::int64_t{link->epoch} << 31) + link->counter;
+}
 
 struct Store::State {
   explicit State(const std::string& file) : db(file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 2000) {}
@@ -94,18 +147,27 @@ struct Store::State {
   void prepare();
   std::int64_t run_id(const FrameRow& row);
   std::int64_t register_id(const ngwire::RegisterSpec& spec);
+  LastValue& last_value(const LastKey& key);
   void write(const std::vector<FrameRow>& batch, CommitOutcome& outcome);
+  void write_readings(const FrameRow& row, std::int64_t frame_id, CommitOutcome& outcome);
+  void write_copy(const FrameRow& row, std::int64_t run, CommitOutcome& outcome);
+  void write_event(const EventRow& event);
+  void write(const Changes& changes);
 
   SQLite::Database db;
   int lock_fd = -1;
+  std::int64_t data_version = -1;
   std::optional<SQLite::Statement> begin, commit, rollback, find_run, add_run, add_frame, add_reading,
-      find_register, add_register, put_device, put_last;
+      find_register, add_register, put_device, find_last, put_last, find_copy, put_copy, add_event,
+      put_session, drop_session, drop_holes, add_hole, add_join, put_join, put_state, put_sink,
+      get_data_version;
   using RunKey = std::pair<std::string, std::uint64_t>;
   // Row numbers that are surely in the file; numbers made by an open transaction wait in the second map.
   std::map<RunKey, std::int64_t> runs, new_runs;
   std::map<const ngwire::RegisterSpec*, std::int64_t> registers, new_registers;
   std::map<std::uint32_t, DeviceUpdate> devices;
-  std::map<std::pair<std::uint32_t, std::int64_t>, LastUpdate> last;
+  // Newest values surely in the file; those of an open transaction wait in the second map.
+  std::unordered_map<LastKey, LastValue, LastHash> last, new_last;
 };
 
 void Store::State::prepare() {
@@ -117,31 +179,52 @@ void Store::State::prepare() {
       db, "INSERT INTO runs(receiver, run, sample_rate_hz, time_source, first_seen_ns) VALUES(?,?,?,?,?)");
   add_frame.emplace(
       db,
-      "INSERT INTO frames(run_id, sequence, device, payload_status, profile, direction, received_ns, "
-      "time_ns, "
-      "sample_index, payload, snr_db, ebn0_db, carrier_offset_hz, clock_offset_ppm, delay_spread_s, "
-      "residual_db, "
-      "corrected_bits, list_used) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
-  add_reading.emplace(
-      db, "INSERT INTO readings(frame_id, device, counter, register, mantissa, time_ns) VALUES(?,?,?,?,?,?)");
+      "INSERT INTO frames(run_id, sequence, part, device, epoch, counter, late, payload_status, profile, "
+      "direction, received_ns, time_ns, sample_index, payload, snr_db, ebn0_db, carrier_offset_hz, "
+      "clock_offset_ppm, delay_spread_s, residual_db, corrected_bits, list_used) "
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  add_reading.emplace(db,
+                      "INSERT INTO readings(frame_id, device, counter, register, mantissa, time_ns, base) "
+                      "VALUES(?,?,?,?,?,?,?)");
   find_register.emplace(db, "SELECT id FROM registers WHERE obis = ? AND unit = ? AND exponent = ?");
   add_register.emplace(db, "INSERT INTO registers(obis, unit, exponent) VALUES(?,?,?)");
   put_device.emplace(
       db,
       "INSERT INTO devices(address, first_seen_ns, last_seen_ns, frames, counter, receiver, profile, snr_db, "
-      "ebn0_db, "
-      "clock_offset_ppm) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(address) DO UPDATE SET "
-      "frames = frames + ?4, first_seen_ns = min(first_seen_ns, ?2), "
-      "counter = iif(?3 >= last_seen_ns, ?5, counter), receiver = iif(?3 >= last_seen_ns, ?6, receiver), "
-      "profile = iif(?3 >= last_seen_ns, ?7, profile), snr_db = iif(?3 >= last_seen_ns, ?8, snr_db), "
-      "ebn0_db = iif(?3 >= last_seen_ns, ?9, ebn0_db), "
-      "clock_offset_ppm = iif(?3 >= last_seen_ns, ?10, clock_offset_ppm), last_seen_ns = max(last_seen_ns, "
-      "?3)");
+      "ebn0_db, clock_offset_ppm, rank) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
+      "ON CONFLICT(address) DO UPDATE SET frames = frames + ?4, first_seen_ns = min(first_seen_ns, ?2), "
+      "counter = iif(?11 >= rank, ?5, counter), receiver = iif(?11 >= rank, ?6, receiver), "
+      "profile = iif(?11 >= rank, ?7, profile), snr_db = iif(?11 >= rank, ?8, snr_db), "
+      "ebn0_db = iif(?11 >= rank, ?9, ebn0_db), "
+      "clock_offset_ppm = iif(?11 >= rank, ?10, clock_offset_ppm), "
+      "last_seen_ns = iif(?11 >= rank, ?3, last_seen_ns), rank = max(rank, ?11)");
+  find_last.emplace(
+      db,
+      "SELECT mantissa, time_ns, frame_id, rank, base, base_before, base_rank FROM last_readings "
+      "WHERE device = ? AND register = ?");
   put_last.emplace(
       db,
-      "INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id) VALUES(?1,?2,?3,?4,?5) "
-      "ON CONFLICT(device, register) DO UPDATE SET mantissa = ?3, time_ns = ?4, frame_id = ?5 WHERE ?4 >= "
-      "time_ns");
+      "INSERT OR REPLACE INTO last_readings(device, register, mantissa, time_ns, frame_id, rank, "
+      "base, base_before, base_rank) VALUES(?,?,?,?,?,?,?,?,?)");
+  find_copy.emplace(db,
+                    "SELECT id, run_id, sequence, part, payload FROM frames WHERE device = ? AND epoch = ? "
+                    "AND counter = ?");
+  put_copy.emplace(
+      db,
+      "UPDATE frames SET copies = copies + 1, best_snr_db = max(coalesce(best_snr_db, snr_db), ?2) "
+      "WHERE id = ?1");
+  add_event.emplace(db, "INSERT INTO events(time_ns, device, node, kind, detail) VALUES(?,?,?,?,?)");
+  put_session.emplace(db,
+                      "INSERT INTO sessions(node, epoch, join_nonce, net_nonce, next_counter) "
+                      "VALUES(?1,?2,?3,?4,?5) ON CONFLICT(node, epoch) DO UPDATE SET next_counter = ?5");
+  drop_session.emplace(db, "DELETE FROM sessions WHERE node = ? AND epoch = ?");
+  drop_holes.emplace(db, "DELETE FROM holes WHERE node = ? AND epoch = ?");
+  add_hole.emplace(db, "INSERT INTO holes(node, epoch, first, last) VALUES(?,?,?,?)");
+  add_join.emplace(db, "INSERT INTO joins(node, join_nonce, epoch, accept) VALUES(?,?,?,?)");
+  put_join.emplace(db, "UPDATE nodes SET address = ?2, next_epoch = ?3 WHERE id = ?1");
+  put_state.emplace(db, "UPDATE nodes SET state = ?2 WHERE id = ?1");
+  put_sink.emplace(db, "INSERT OR REPLACE INTO sinks(name, cursor, lost) VALUES(?,?,?)");
+  get_data_version.emplace(db, "PRAGMA data_version");
 }
 
 std::int64_t Store::State::run_id(const FrameRow& row) {
@@ -186,20 +269,141 @@ std::int64_t Store::State::register_id(const ngwire::RegisterSpec& spec) {
   return id;
 }
 
+LastValue& Store::State::last_value(const LastKey& key) {
+  if (const auto it = new_last.find(key); it != new_last.end()) return it->second;
+  if (const auto it = last.find(key); it != last.end())
+    return new_last.emplace(key, it->second).first->second;
+  LastValue value;
+  const Use use(*find_last);
+  bind_all(*find_last, static_cast<std::int64_t>(key.first), key.second);
+  if (find_last->executeStep()) {
+    const auto column = [this](int i) { return find_last->getColumn(i).getInt64(); };
+    value = {column(0), column(1), column(2), column(3), column(4), column(5), column(6)};
+  }
+  return new_last.emplace(key, value).first->second;
+}
+
+void Store::State::write_readings(const FrameRow& row, std::int64_t frame_id, CommitOutcome& outcome) {
+  const ngwire::Reading& reading = *row.reading;
+  const std::int64_t rank = row.rank();
+  DeviceUpdate& device = devices[reading.device];
+  if (device.newest == nullptr || rank >= device.newest->rank()) device.newest = &row;
+  if (device.frames == 0 || row.time_ns < device.first_seen_ns) device.first_seen_ns = row.time_ns;
+  ++device.frames;
+  for (const ngwire::RegisterValue& value : reading.values) {
+    const std::int64_t reg = register_id(*value.spec);
+    LastValue& newest = last_value({reading.device, reg});
+    std::int64_t base = newest.base;
+    if (newest.frame_id == 0 || rank >= newest.rank) {
+      const LastValue before = newest;
+      const char* fell = newest.frame_id != 0 && row.link && ngwire::is_cumulative(*value.spec)
+                             ? follow(newest, value.mantissa, *value.spec, rank)
+                             : nullptr;
+      if (fell != nullptr) {
+        write_event({row.time_ns, reading.device, row.link->node, fell,
+                     std::string(value.spec->obis) + " from " +
+                         ngwire::decimal_string(before.mantissa, value.spec->exponent) + " to " +
+                         ngwire::decimal_string(value.mantissa, value.spec->exponent)});
+      }
+      newest.mantissa = value.mantissa;
+      newest.time_ns = row.time_ns;
+      newest.frame_id = frame_id;
+      newest.rank = rank;
+      base = newest.base;
+    } else if (rank < newest.base_rank) {
+      base = newest.base_before;
+    }
+    const Use use(*add_reading);
+    bind_all(*add_reading, frame_id, static_cast<std::int64_t>(reading.device),
+             static_cast<int>(reading.counter), reg, value.mantissa, row.time_ns, base);
+    add_reading->exec();
+    ++outcome.readings;
+  }
+}
+
+void Store::State::write_copy(const FrameRow& row, std::int64_t run, CommitOutcome& outcome) {
+  const LinkMark& link = *row.link;
+  const FrameRecord& r = row.record;
+  std::int64_t id = 0;
+  bool same_record = false;
+  bool same_bytes = false;
+  {
+    const Use use(*find_copy);
+    bind_all(*find_copy, static_cast<std::int64_t>(link.address), static_cast<std::int64_t>(link.epoch),
+             static_cast<std::int64_t>(link.counter));
+    if (find_copy->executeStep()) {
+      id = find_copy->getColumn(0).getInt64();
+      same_record = find_copy->getColumn(1).getInt64() == run &&
+                    find_copy->getColumn(2).getInt64() == as_signed(r.sequence) &&
+                    find_copy->getColumn(3).getInt() == row.part;
+      const SQLite::Column payload = find_copy->getColumn(4);
+      same_bytes = static_cast<std::size_t>(payload.getBytes()) == r.payload.size() &&
+                   std::memcmp(payload.getBlob(), r.payload.data(), r.payload.size()) == 0;
+    }
+  }
+  if (id == 0 || same_record) {
+    ++outcome.duplicates;
+  } else if (same_bytes) {
+    const Use use(*put_copy);
+    bind_all(*put_copy, id, r.metrics.snr_db);
+    put_copy->exec();
+    ++outcome.copies;
+  } else {
+    // Two frames under one nonce: the device has lost its counter and did not join.
+    ++outcome.copies;
+    write_event(
+        {row.time_ns, link.address, link.node, "counter_reused", "counter " + std::to_string(link.counter)});
+  }
+}
+
+void Store::State::write_event(const EventRow& event) {
+  SQLite::Statement& s = *add_event;
+  const Use use(s);
+  s.bind(1, event.time_ns);
+  if (event.device) {
+    s.bind(2, static_cast<std::int64_t>(*event.device));
+  } else {
+    s.bind(2);
+  }
+  if (event.node) {
+    s.bind(3, *event.node);
+  } else {
+    s.bind(3);
+  }
+  s.bind(4, event.kind);
+  s.bind(5, event.detail);
+  s.exec();
+}
+
 void Store::State::write(const std::vector<FrameRow>& batch, CommitOutcome& outcome) {
   for (const FrameRow& row : batch) {
     const FrameRecord& r = row.record;
     const std::int64_t run = run_id(row);
+    if (row.link && row.link->copy) {
+      write_copy(row, run, outcome);
+      continue;
+    }
     {
       SQLite::Statement& s = *add_frame;
       const Use use(s);
       int i = 0;
       s.bind(++i, run);
       s.bind(++i, as_signed(r.sequence));
-      if (row.reading) {
-        s.bind(++i, static_cast<std::int64_t>(row.reading->device));
+      s.bind(++i, static_cast<int>(row.part));
+      if (row.link) {
+        s.bind(++i, static_cast<std::int64_t>(row.link->address));
+        s.bind(++i, static_cast<std::int64_t>(row.link->epoch));
+        s.bind(++i, static_cast<std::int64_t>(row.link->counter));
+        s.bind(++i, row.link->late ? 1 : 0);
       } else {
+        if (row.reading) {
+          s.bind(++i, static_cast<std::int64_t>(row.reading->device));
+        } else {
+          s.bind(++i);
+        }
         s.bind(++i);
+        s.bind(++i);
+        s.bind(++i, 0);
       }
       s.bind(++i, static_cast<int>(row.payload_status));
       s.bindNoCopy(++i, r.profile);
@@ -221,39 +425,55 @@ void Store::State::write(const std::vector<FrameRow>& batch, CommitOutcome& outc
       }
     }
     ++outcome.stored;
-    if (!row.reading) continue;
-    const std::int64_t frame_id = db.getLastInsertRowid();
-    const ngwire::Reading& reading = *row.reading;
-    DeviceUpdate& device = devices[reading.device];
-    if (device.newest == nullptr || row.time_ns >= device.newest->time_ns) device.newest = &row;
-    if (device.frames == 0 || row.time_ns < device.first_seen_ns) device.first_seen_ns = row.time_ns;
-    ++device.frames;
-    for (const ngwire::RegisterValue& value : reading.values) {
-      const std::int64_t reg = register_id(*value.spec);
-      const Use use(*add_reading);
-      bind_all(*add_reading, frame_id, static_cast<std::int64_t>(reading.device),
-               static_cast<int>(reading.counter), reg, value.mantissa, row.time_ns);
-      add_reading->exec();
-      ++outcome.readings;
-      LastUpdate& newest = last[{reading.device, reg}];
-      if (newest.frame_id == 0 || row.time_ns >= newest.time_ns)
-        newest = {value.mantissa, row.time_ns, frame_id};
-    }
+    if (row.reading) write_readings(row, db.getLastInsertRowid(), outcome);
   }
   for (const auto& [address, update] : devices) {
     const FrameRecord& r = update.newest->record;
     const Use use(*put_device);
     bind_all(*put_device, static_cast<std::int64_t>(address), update.first_seen_ns, update.newest->time_ns,
              update.frames, static_cast<int>(update.newest->reading->counter), r.receiver, r.profile,
-             r.metrics.snr_db, r.metrics.ebn0_db, r.metrics.clock_offset_ppm);
+             r.metrics.snr_db, r.metrics.ebn0_db, r.metrics.clock_offset_ppm, update.newest->rank());
     put_device->exec();
   }
-  for (const auto& [key, update] : last) {
+  for (const auto& [key, value] : new_last) {
     const Use use(*put_last);
-    bind_all(*put_last, static_cast<std::int64_t>(key.first), key.second, update.mantissa, update.time_ns,
-             update.frame_id);
+    bind_all(*put_last, static_cast<std::int64_t>(key.first), key.second, value.mantissa, value.time_ns,
+             value.frame_id, value.rank, value.base, value.base_before, value.base_rank);
     put_last->exec();
   }
+}
+
+void Store::State::write(const Changes& changes) {
+  const auto run = [](SQLite::Statement& statement, const auto&... values) {
+    const Use use(statement);
+    bind_all(statement, values...);
+    statement.exec();
+  };
+  const auto wide = [](std::uint32_t number) { return static_cast<std::int64_t>(number); };
+  for (const SessionRow& s : changes.sessions) {
+    if (s.gone || s.holes_changed) run(*drop_holes, s.node, wide(s.session.epoch));
+    if (s.gone) {
+      run(*drop_session, s.node, wide(s.session.epoch));
+      continue;
+    }
+    run(*put_session, s.node, wide(s.session.epoch), wide(s.session.join_nonce), wide(s.session.net_nonce),
+        wide(s.next_counter));
+    if (!s.holes_changed) continue;
+    for (const Hole& hole : s.holes)
+      run(*add_hole, s.node, wide(s.session.epoch), wide(hole.first), wide(hole.last));
+  }
+  for (const JoinRow& join : changes.joins) {
+    const Use use(*add_join);
+    add_join->bind(1, join.node);
+    add_join->bind(2, wide(join.join_nonce));
+    add_join->bind(3, wide(join.epoch));
+    add_join->bind(4, join.accept.data(), static_cast<int>(join.accept.size()));
+    add_join->exec();
+    run(*put_join, join.node, wide(join.address), wide(join.epoch + 1));
+  }
+  for (const StateRow& state : changes.states) run(*put_state, state.node, state.state);
+  for (const EventRow& event : changes.events) write_event(event);
+  for (const SinkRow& sink : changes.sinks) run(*put_sink, sink.name, sink.cursor, sink.lost);
 }
 
 Result<std::unique_ptr<Store>> Store::open(const DatabaseConfig& config) {
@@ -317,13 +537,13 @@ Store::~Store() {
   if (lock_fd >= 0) ::close(lock_fd);
 }
 
-CommitOutcome Store::commit(const std::vector<FrameRow>& batch) {
+CommitOutcome Store::commit(const std::vector<FrameRow>& batch, const Changes& changes) {
   State& s = *state_;
   CommitOutcome outcome;
   s.new_runs.clear();
   s.new_registers.clear();
   s.devices.clear();
-  s.last.clear();
+  s.new_last.clear();
   const auto run = [](SQLite::Statement& statement) {
     const Use use(statement);
     statement.exec();
@@ -331,6 +551,7 @@ CommitOutcome Store::commit(const std::vector<FrameRow>& batch) {
   try {
     run(*s.begin);
     s.write(batch, outcome);
+    s.write(changes);
     run(*s.commit);
   } catch (const SQLite::Exception& error) {
     outcome = {};
@@ -346,7 +567,84 @@ CommitOutcome Store::commit(const std::vector<FrameRow>& batch) {
   if (s.runs.size() > kRunCache) s.runs.clear();
   s.runs.merge(s.new_runs);
   s.registers.merge(s.new_registers);
+  for (const auto& [key, value] : s.new_last) s.last[key] = value;
   return outcome;
+}
+
+bool Store::changed_outside() {
+  try {
+    const Use use(*state_->get_data_version);
+    if (!state_->get_data_version->executeStep()) return false;
+    const std::int64_t version = state_->get_data_version->getColumn(0).getInt64();
+    if (version == state_->data_version) return false;
+    state_->data_version = version;
+    state_->last.clear();
+    return true;
+  } catch (const SQLite::Exception&) {
+    return false;  // the next commit will say what is wrong
+  }
+}
+
+Result<std::vector<NodeRow>> Store::nodes() {
+  std::vector<NodeRow> out;
+  try {
+    std::unordered_map<std::int64_t, std::size_t> place;
+    SQLite::Statement nodes(
+        state_->db,
+        "SELECT id, eui, coalesce(address, 0), state, join_until_ns, next_epoch, sealed_key "
+        "FROM nodes ORDER BY id");
+    while (nodes.executeStep()) {
+      NodeRow n;
+      n.id = nodes.getColumn(0).getInt64();
+      n.eui = as_unsigned(nodes.getColumn(1).getInt64());
+      n.address = nodes.getColumn(2).getUInt();
+      n.state = nodes.getColumn(3).getInt();
+      n.join_until_ns = nodes.getColumn(4).getInt64();
+      n.next_epoch = nodes.getColumn(5).getUInt();
+      const SQLite::Column key = nodes.getColumn(6);
+      const auto* bytes = static_cast<const std::uint8_t*>(key.getBlob());
+      n.sealed_key.assign(bytes, bytes + key.getBytes());
+      place[n.id] = out.size();
+      out.push_back(std::move(n));
+    }
+    SQLite::Statement sessions(state_->db,
+                               "SELECT node, epoch, join_nonce, net_nonce, next_counter FROM sessions "
+                               "ORDER BY node, epoch");
+    while (sessions.executeStep()) {
+      SessionRow s;
+      s.node = sessions.getColumn(0).getInt64();
+      s.session = {sessions.getColumn(1).getUInt(), sessions.getColumn(2).getUInt(),
+                   sessions.getColumn(3).getUInt()};
+      s.next_counter = sessions.getColumn(4).getUInt();
+      if (const auto it = place.find(s.node); it != place.end()) out[it->second].sessions.push_back(s);
+    }
+    SQLite::Statement holes(state_->db,
+                            "SELECT node, epoch, first, last FROM holes ORDER BY node, epoch, first");
+    while (holes.executeStep()) {
+      const auto it = place.find(holes.getColumn(0).getInt64());
+      if (it == place.end()) continue;
+      for (SessionRow& s : out[it->second].sessions) {
+        if (s.session.epoch == holes.getColumn(1).getUInt())
+          s.holes.push_back({holes.getColumn(2).getUInt(), holes.getColumn(3).getUInt()});
+      }
+    }
+    SQLite::Statement joins(state_->db,
+                            "SELECT node, join_nonce, epoch, accept FROM joins ORDER BY node, epoch");
+    while (joins.executeStep()) {
+      const auto it = place.find(joins.getColumn(0).getInt64());
+      if (it == place.end()) continue;
+      const SQLite::Column accept = joins.getColumn(3);
+      const auto* bytes = static_cast<const std::uint8_t*>(accept.getBlob());
+      out[it->second].joins.push_back({joins.getColumn(0).getInt64(),
+                                       joins.getColumn(1).getUInt(),
+                                       joins.getColumn(2).getUInt(),
+                                       out[it->second].address,
+                                       {bytes, bytes + accept.getBytes()}});
+    }
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<NodeRow>>::failure(error.what());
+  }
+  return out;
 }
 
 void Store::checkpoint() {
@@ -360,6 +658,7 @@ void Store::checkpoint() {
 struct StoreReader::State {
   explicit State(const std::string& file) : db(file, SQLite::OPEN_READONLY, 2000) {}
   SQLite::Database db;
+  std::optional<SQLite::Statement> deliveries;
   std::mutex mutex;
 };
 
@@ -408,8 +707,8 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
         "SELECT f.id, r.receiver, r.run, f.sequence, f.device, f.payload_status, f.profile, f.direction, "
         "f.received_ns, f.time_ns, f.sample_index, f.payload, f.snr_db, f.ebn0_db, f.carrier_offset_hz, "
         "f.clock_offset_ppm, f.delay_spread_s, f.residual_db, f.corrected_bits, f.list_used, "
-        "r.sample_rate_hz, "
-        "r.time_source FROM frames f JOIN runs r ON r.id = f.run_id" +
+        "r.sample_rate_hz, r.time_source, f.epoch, f.counter, f.late, f.copies FROM frames f JOIN runs r ON "
+        "r.id = f.run_id" +
             page_sql(page, "f.id", "f.device", "f.time_ns"));
     bind_page(s, page);
     while (s.executeStep()) {
@@ -421,7 +720,7 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
       r.run = as_unsigned(s.getColumn(i++).getInt64());
       r.sequence = as_unsigned(s.getColumn(i++).getInt64());
       if (const SQLite::Column device = s.getColumn(i++); !device.isNull()) f.device = device_of(device);
-      f.row.payload_status = static_cast<ngwire::ReadingError>(s.getColumn(i++).getInt());
+      f.row.payload_status = static_cast<PayloadStatus>(s.getColumn(i++).getInt());
       r.profile = s.getColumn(i++).getString();
       r.direction = s.getColumn(i++).getInt() == 0 ? ngwire::Direction::up : ngwire::Direction::down;
       f.row.received_ns = s.getColumn(i++).getInt64();
@@ -440,6 +739,15 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
       r.metrics.list_used = s.getColumn(i++).getUInt();
       r.sample_rate_hz = s.getColumn(i++).getDouble();
       r.time_source = s.getColumn(i++).getString();
+      if (const SQLite::Column epoch = s.getColumn(i++); !epoch.isNull() && f.device) {
+        LinkMark link;
+        link.address = *f.device;
+        link.epoch = epoch.getUInt();
+        link.counter = s.getColumn(i++).getUInt();
+        link.late = s.getColumn(i++).getInt() != 0;
+        f.row.link = link;
+        f.copies = s.getColumn(i++).getInt64();
+      }
       out.push_back(std::move(f));
     }
   } catch (const SQLite::Exception& error) {
@@ -454,18 +762,114 @@ Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
   try {
     SQLite::Statement s(
         state_->db,
-        "SELECT v.id, v.frame_id, v.device, v.counter, v.time_ns, g.obis, g.unit, v.mantissa, g.exponent "
-        "FROM readings v JOIN registers g ON g.id = v.register" +
+        "SELECT v.id, v.frame_id, v.device, v.counter, v.time_ns, g.obis, g.unit, v.mantissa, g.exponent, "
+        "v.base FROM readings v JOIN registers g ON g.id = v.register" +
             page_sql(page, "v.id", "v.device", "v.time_ns"));
     bind_page(s, page);
     while (s.executeStep()) {
       out.push_back({s.getColumn(0).getInt64(), s.getColumn(1).getInt64(), device_of(s.getColumn(2)),
                      static_cast<std::uint16_t>(s.getColumn(3).getInt()), s.getColumn(4).getInt64(),
                      s.getColumn(5).getString(), s.getColumn(6).getString(), s.getColumn(7).getInt64(),
-                     s.getColumn(8).getInt()});
+                     s.getColumn(8).getInt(), s.getColumn(9).getInt64()});
     }
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<StoredReading>>::failure(error.what());
+  }
+  return out;
+}
+
+Result<std::vector<StoredEvent>> StoreReader::events(const Page& page) {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<StoredEvent> out;
+  try {
+    SQLite::Statement s(state_->db,
+                        "SELECT e.id, e.time_ns, e.device, e.node, e.kind, e.detail FROM events e" +
+                            page_sql(page, "e.id", "e.device", "e.time_ns"));
+    bind_page(s, page);
+    while (s.executeStep()) {
+      StoredEvent e;
+      e.id = s.getColumn(0).getInt64();
+      e.row.time_ns = s.getColumn(1).getInt64();
+      if (const SQLite::Column device = s.getColumn(2); !device.isNull()) e.row.device = device_of(device);
+      if (const SQLite::Column node = s.getColumn(3); !node.isNull()) e.row.node = node.getInt64();
+      e.row.kind = s.getColumn(4).getString();
+      e.row.detail = s.getColumn(5).getString();
+      out.push_back(std::move(e));
+    }
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<StoredEvent>>::failure(error.what());
+  }
+  return out;
+}
+
+Result<std::vector<Delivery>> StoreReader::deliveries(std::int64_t cursor, std::int64_t limit) {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<Delivery> out;
+  try {
+    auto& s = state_->deliveries;
+    if (!s) {
+      s.emplace(
+          state_->db,
+          "SELECT v.id, v.frame_id, v.device, coalesce(f.epoch, 0), coalesce(f.counter, v.counter), "
+          "f.received_ns, f.time_ns, f.late, f.copies, coalesce(f.best_snr_db, f.snr_db), g.obis, g.unit, "
+          "v.mantissa, g.exponent, v.base FROM readings v JOIN frames f ON f.id = v.frame_id "
+          "JOIN registers g ON g.id = v.register WHERE v.id > ?1 ORDER BY v.id LIMIT ?2");
+    }
+    const Use use(*s);
+    bind_all(*s, cursor, limit);
+    std::int64_t rows = 0;
+    while (s->executeStep()) {
+      ++rows;
+      const std::int64_t frame = s->getColumn(1).getInt64();
+      if (out.empty() || out.back().frame != frame) {
+        Delivery d;
+        d.frame = frame;
+        d.device = device_of(s->getColumn(2));
+        d.epoch = s->getColumn(3).getUInt();
+        d.counter = s->getColumn(4).getUInt();
+        d.received_ns = s->getColumn(5).getInt64();
+        d.time_ns = s->getColumn(6).getInt64();
+        d.late = s->getColumn(7).getInt() != 0;
+        d.copies = s->getColumn(8).getInt64();
+        d.snr_db = s->getColumn(9).getDouble();
+        out.push_back(std::move(d));
+      }
+      StoredReading v;
+      v.id = s->getColumn(0).getInt64();
+      v.obis = s->getColumn(10).getString();
+      v.unit = s->getColumn(11).getString();
+      v.mantissa = s->getColumn(12).getInt64();
+      v.exponent = s->getColumn(13).getInt();
+      v.base = s->getColumn(14).getInt64();
+      out.back().cursor = v.id;
+      out.back().values.push_back(std::move(v));
+    }
+    // The last frame may go on behind the limit; it comes with the next call.
+    if (rows == limit && out.size() > 1) out.pop_back();
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<Delivery>>::failure(error.what());
+  }
+  return out;
+}
+
+Result<std::int64_t> StoreReader::newest_reading() {
+  const std::lock_guard lock(state_->mutex);
+  try {
+    return state_->db.execAndGet("SELECT coalesce(max(id), 0) FROM readings").getInt64();
+  } catch (const SQLite::Exception& error) {
+    return Result<std::int64_t>::failure(error.what());
+  }
+}
+
+Result<std::vector<SinkRow>> StoreReader::sinks() {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<SinkRow> out;
+  try {
+    SQLite::Statement s(state_->db, "SELECT name, cursor, lost FROM sinks ORDER BY name");
+    while (s.executeStep())
+      out.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(), s.getColumn(2).getInt64()});
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<SinkRow>>::failure(error.what());
   }
   return out;
 }
@@ -483,8 +887,8 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
                             page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
     bind_page(s, by_address);
     SQLite::Statement last(state_->db,
-                           "SELECT l.frame_id, l.time_ns, g.obis, g.unit, l.mantissa, g.exponent FROM "
-                           "last_readings l JOIN registers "
+                           "SELECT l.frame_id, l.time_ns, g.obis, g.unit, l.mantissa, g.exponent, l.base "
+                           "FROM last_readings l JOIN registers "
                            "g ON g.id = l.register WHERE l.device = ? ORDER BY l.register");
     while (s.executeStep()) {
       StoredDevice d;
@@ -503,7 +907,8 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
       while (last.executeStep()) {
         d.last.push_back({0, last.getColumn(0).getInt64(), d.device, 0, last.getColumn(1).getInt64(),
                           last.getColumn(2).getString(), last.getColumn(3).getString(),
-                          last.getColumn(4).getInt64(), last.getColumn(5).getInt()});
+                          last.getColumn(4).getInt64(), last.getColumn(5).getInt(),
+                          last.getColumn(6).getInt64()});
       }
       out.push_back(std::move(d));
     }

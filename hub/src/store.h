@@ -8,27 +8,130 @@
 #include <vector>
 
 #include "config.h"
+#include "ngwire/link/link_frame.h"
 #include "ngwire/link/reading_codec.h"
 #include "ngwire/wire/frame_record.h"
 #include "ngwire/wire/result.h"
 
 namespace ngplc::hub {
 
-/// One record with what the hub made of it.
+/// What a payload turned out to be. The first values are those of ngwire::ReadingError.
+enum class PayloadStatus : std::uint8_t {
+  ok = 0,
+  empty,
+  other_type,
+  version,
+  size,
+  set,
+  padding,
+  relay,   ///< carried other frames
+  answer,  ///< to a command
+  content  ///< authentic, but its content makes no sense
+};
+PayloadStatus status_of(ngwire::ReadingError error);
+const char* to_string(PayloadStatus status);
+
+/// A frame whose tag was checked.
+struct LinkMark {
+  std::int64_t node = 0;  ///< nodes.id
+  std::uint32_t address = 0;
+  std::uint32_t epoch = 0;
+  std::uint32_t counter = 0;
+  bool late = false;  ///< a newer frame of the device came before
+  bool copy = false;  ///< this counter was taken before
+};
+
+/// One frame with what the hub made of it.
 struct FrameRow {
   ngwire::FrameRecord record;
+  std::uint8_t part = 0;         ///< 1 and up: carried inside a relay frame of the same record
   std::int64_t received_ns = 0;  ///< Unix time at the hub
   std::int64_t time_ns = 0;      ///< capture time of the frame, or received_ns when that is unknown
-  ngwire::ReadingError payload_status = ngwire::ReadingError::none;
+  PayloadStatus payload_status = PayloadStatus::ok;
   std::optional<ngwire::Reading> reading;
+  std::optional<LinkMark> link;
+
+  /// Order in which the device sent its frames, whatever the clocks say.
+  std::int64_t rank() const;
+};
+
+/// One line of the journal.
+struct EventRow {
+  std::int64_t time_ns = 0;
+  std::optional<std::uint32_t> device;  ///< address
+  std::optional<std::int64_t> node;
+  std::string kind;
+  std::string detail;
+};
+
+/// A counter range, both ends in it.
+struct Hole {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
+struct SessionRow {
+  std::int64_t node = 0;
+  ngwire::SessionParameters session;
+  std::uint32_t next_counter = 0;
+  bool gone = false;           ///< to be deleted
+  bool holes_changed = false;  ///< `holes` replaces those stored
+  std::vector<Hole> holes;
+};
+
+struct JoinRow {
+  std::int64_t node = 0;
+  std::uint32_t join_nonce = 0;
+  std::uint32_t epoch = 0;
+  std::uint32_t address = 0;
+  ngwire::Bytes accept;
+};
+
+struct StateRow {
+  std::int64_t node = 0;
+  int state = 0;
+};
+
+/// How far a sink has come.
+struct SinkRow {
+  std::string name;
+  std::int64_t cursor = 0;  ///< readings.id of the last value delivered
+  std::int64_t lost = 0;    ///< values given up because the sink was too far behind
+};
+
+/// What goes into the same transaction as the frames.
+struct Changes {
+  std::vector<SessionRow> sessions;
+  std::vector<JoinRow> joins;
+  std::vector<StateRow> states;
+  std::vector<EventRow> events;
+  std::vector<SinkRow> sinks;
+
+  bool empty() const {
+    return sessions.empty() && joins.empty() && states.empty() && events.empty() && sinks.empty();
+  }
+};
+
+/// A device of the registry as the link needs it.
+struct NodeRow {
+  std::int64_t id = 0;
+  ngwire::Eui eui = 0;
+  std::uint32_t address = 0;  ///< 0: none yet
+  int state = 0;
+  std::int64_t join_until_ns = 0;
+  std::uint32_t next_epoch = 1;
+  ngwire::Bytes sealed_key;
+  std::vector<SessionRow> sessions;  ///< by epoch
+  std::vector<JoinRow> joins;
 };
 
 /// What became of a batch. When `error` is not empty nothing of the batch was stored.
 struct CommitOutcome {
   std::string error;
-  std::string reason;      ///< of the error: "full", "io", "busy", "readonly", "corrupt" or "other"
-  std::size_t stored = 0;  ///< new frames
-  std::size_t duplicates = 0;
+  std::string reason;          ///< of the error: "full", "io", "busy", "readonly", "corrupt" or "other"
+  std::size_t stored = 0;      ///< new frames
+  std::size_t duplicates = 0;  ///< records that were stored before
+  std::size_t copies = 0;      ///< the same frame over another way
   std::size_t readings = 0;
 };
 
@@ -43,9 +146,15 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// One durable transaction for the whole batch: frames (each (receiver, run, sequence) once), readings,
-  /// devices.
-  CommitOutcome commit(const std::vector<FrameRow>& batch);
+  /// One durable transaction for the whole batch: frames (each (receiver, run, sequence, part) and each
+  /// (device, epoch, counter) once), readings, devices, and `changes`.
+  CommitOutcome commit(const std::vector<FrameRow>& batch, const Changes& changes = {});
+
+  /// Somebody else has written to the database since the last call, or it is the first.
+  bool changed_outside();
+
+  /// The registry. Fails with one line.
+  ngwire::Result<std::vector<NodeRow>> nodes();
 
   /// Folds the write-ahead log into the file. Called at the end.
   void checkpoint();
@@ -68,6 +177,7 @@ struct StoredFrame {
   std::int64_t id = 0;
   FrameRow row;
   std::optional<std::uint32_t> device;
+  std::int64_t copies = 1;
 };
 
 struct StoredReading {
@@ -80,6 +190,27 @@ struct StoredReading {
   std::string unit;
   std::int64_t mantissa = 0;
   int exponent = 0;
+  std::int64_t base = 0;  ///< base + mantissa never falls
+};
+
+struct StoredEvent {
+  std::int64_t id = 0;
+  EventRow row;
+};
+
+/// A reading with what sinks say about it.
+struct Delivery {
+  std::int64_t frame = 0;   ///< frames.id
+  std::int64_t cursor = 0;  ///< readings.id of its last value
+  std::int64_t received_ns = 0;
+  std::uint32_t device = 0;
+  std::uint32_t epoch = 0;  ///< 0: in the clear
+  std::uint32_t counter = 0;
+  std::int64_t time_ns = 0;
+  bool late = false;
+  std::int64_t copies = 1;
+  double snr_db = 0;
+  std::vector<StoredReading> values;
 };
 
 struct StoredDevice {
@@ -106,6 +237,12 @@ class StoreReader {
 
   ngwire::Result<std::vector<StoredFrame>> frames(const Page& page);
   ngwire::Result<std::vector<StoredReading>> readings(const Page& page);
+  ngwire::Result<std::vector<StoredEvent>> events(const Page& page);
+  /// Frames with their readings after readings.id `cursor`, in order; about `limit` values, whole frames.
+  ngwire::Result<std::vector<Delivery>> deliveries(std::int64_t cursor, std::int64_t limit);
+  /// readings.id of the newest value, 0 without any.
+  ngwire::Result<std::int64_t> newest_reading();
+  ngwire::Result<std::vector<SinkRow>> sinks();
   /// By address, ascending; the cursor is the last address seen.
   ngwire::Result<std::vector<StoredDevice>> devices(const Page& page);
 

@@ -22,10 +22,10 @@ class ApiTest : public ::testing::Test {
     Ingest ingest(*store_, metrics_);
     std::vector<FrameRow> rows;
     for (std::uint64_t i = 0; i < 25; ++i)
-      rows.push_back(ingest.examine(make_record(1, i, 0xabc0 + static_cast<std::uint32_t>(i % 2)), 1));
+      ingest.examine(make_record(1, i, 0xabc0 + static_cast<std::uint32_t>(i % 2)), 1, rows);
     auto opaque = make_record(1, 99, 1);
-    opaque.payload = {0x21, 1, 2};
-    rows.push_back(ingest.examine(opaque, 1));
+    opaque.payload = {0x91, 1, 2};
+    ingest.examine(opaque, 1, rows);
     ASSERT_TRUE(ingest.commit(rows));
     HttpConfig http;
     http.listen = "127.0.0.1:0";
@@ -76,12 +76,31 @@ TEST_F(ApiTest, ListsWithCursorAndFilter) {
   EXPECT_EQ(get("/api/v1/frames?since=9000000000000")["frames"].size(), 0U);
 }
 
+TEST_F(ApiTest, CsvAndEvents) {
+  const auto csv = client_->Get("/api/v1/readings.csv?device=abc1&limit=2");
+  ASSERT_TRUE(csv);
+  EXPECT_EQ(csv->body,
+            "id,device,counter,time_ms,obis,value,unit,total\r\n"
+            "3,0000abc1,1,1763667000005,1-0:1.8.0,1000001,Wh,1000001\r\n"
+            "4,0000abc1,1,1763667000005,1-0:32.7.0,230.1,V,230.1\r\n");
+  EXPECT_EQ(csv->get_header_value("Next-Cursor"), "4");
+  EXPECT_EQ(client_->Get("/api/v1/readings.csv?limit=0")->status, 400);
+  Changes changes;
+  changes.events = {{5'000'000, 0xabcU, std::nullopt, "reset", "from 5 to 0"}};
+  ASSERT_EQ(store_->commit({}, changes).error, "");
+  const json events = get("/api/v1/events?order=desc")["events"];
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0]["device"], "00000abc");
+  EXPECT_EQ(events[0]["kind"], "reset");
+  EXPECT_TRUE(events[0]["node"].is_null());
+}
+
 TEST_F(ApiTest, BadQueriesGet400AndAJsonError) {
   for (const char* query :
        {"limit=0", "limit=1001", "limit=x", "limit=", "cursor=-1", "cursor=1.5", "since=abc", "since=-1",
         "since=99999999999999999999", "device=xyz", "device=123456789", "device=", "order=up", "frobnicate=1",
         "limit=1&limit=2", "device=1%27%20OR%201%3D1"}) {
-    for (const char* list : {"frames", "readings", "devices"}) {
+    for (const char* list : {"frames", "readings", "events", "devices"}) {
       EXPECT_TRUE(get(std::string("/api/v1/") + list + "?" + query, 400).contains("error")) << query;
     }
   }

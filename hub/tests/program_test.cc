@@ -73,6 +73,45 @@ TEST_F(Program, UnusableDatabaseIsExitCode1) {
   EXPECT_NE(refused({}, 1).find("in use by another hub"), std::string::npos);
 }
 
+TEST_F(Program, RegistryOnTheCommandLine) {
+  const auto run = [&](std::vector<std::string> words, int code) {
+    auto all =
+        std::vector<std::string>{"--config", dir_.file("hub.toml"), "--database", dir_.file("hub.sqlite")};
+    all.insert(all.end(), words.begin(), words.end());
+    HubProcess program(all, dir_.file("out" + std::to_string(++runs_)));
+    EXPECT_EQ(program.wait(), code) << program.log();
+    return program.log();
+  };
+  std::ofstream(dir_.file("hub.toml"))
+      << "[link]\nkey_file = \"" << dir_.file("linkkey") << "\"\n[feed]\nendpoint = \"ipc://"
+      << dir_.file("feed") << "\"\n[http]\nlisten = \"127.0.0.1:0\"\n";
+  std::ofstream(dir_.file("devices.csv"))
+      << "eui,key,gtin,serial\n00000000000000a1,00112233445566778899aabbccddeeff,04650067291901,17500142\n";
+  EXPECT_NE(run({"device", "list"}, 1).find("unable to open"), std::string::npos) << "no database yet";
+  EXPECT_NE(run({"--linkkey", dir_.file("linkkey")}, 0).size(), 1U);
+  HubProcess hub({"--config", dir_.file("hub.toml"), "--database", dir_.file("hub.sqlite")},
+                 dir_.file("log"));
+  ASSERT_TRUE(hub.says("ready")) << hub.log();
+  EXPECT_EQ(run({"device", "import", dir_.file("devices.csv")}, 0), "{\"devices\":1,\"added\":1}\n");
+  EXPECT_NE(
+      run({"device", "claim", "(01)04650067291901(21)17500142", "cellar"}, 0).find("\"state\":\"claimed\""),
+      std::string::npos);
+  EXPECT_NE(run({"device", "join", "00000000000000a1", "10"}, 0).find("\"state\":\"joining\""),
+            std::string::npos);
+  EXPECT_NE(run({"device", "suspend", "00000000000000a1"}, 1).find("cannot go from joining"),
+            std::string::npos);
+  EXPECT_NE(run({"device", "list"}, 0).find("\"name\":\"cellar\""), std::string::npos);
+  EXPECT_NE(run({"device", "join", "a1", "10"}, 2).find("16 hexadecimal"), std::string::npos);
+  EXPECT_NE(run({"device", "dance"}, 2).find("'dance'"), std::string::npos);
+  EXPECT_EQ(hub.kill(SIGTERM), 0);
+  for (int i = 1; i <= runs_; ++i) {
+    std::ifstream file(dir_.file("out" + std::to_string(i)));
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(text.find("0011223344"), std::string::npos);
+  }
+  EXPECT_EQ(hub.log().find("0011223344"), std::string::npos);
+}
+
 TEST_F(Program, MakesAKey) {
   HubProcess first({"--keygen", dir_.file("key")}, dir_.file("log"));
   EXPECT_EQ(first.wait(), 0);

@@ -24,7 +24,8 @@ class StoreTest : public ::testing::Test {
     r.received_ns = 1'000'000'000;
     r.time_ns = ngwire::frame_time_ns(r.record);
     ngwire::Reading reading;
-    r.payload_status = ngwire::decode_reading(r.record.payload.data(), r.record.payload.size(), reading);
+    r.payload_status =
+        status_of(ngwire::decode_reading(r.record.payload.data(), r.record.payload.size(), reading));
     r.reading = reading;
     return r;
   }

@@ -36,15 +36,56 @@ constexpr std::array<RegisterSpec, 19> kSet3 = {{
     {"0-0:97.97.0", "", 0, 1, false},
 }};
 
+// Sets that fill the sealed content of a class: 5, 17 and 49 bytes.
+constexpr std::array<RegisterSpec, 1> kSet4 = {{
+    {"1-0:1.8.0", "Wh", 0, 4, false},
+}};
+constexpr std::array<RegisterSpec, 5> kSet5 = {{
+    {"1-0:1.8.0", "Wh", 0, 5, false},
+    {"1-0:32.7.0", "V", -1, 2, false},
+    {"1-0:31.7.0", "A", -2, 2, false},
+    {"1-0:16.7.0", "W", 0, 3, true},
+    {"0-0:1.0.0", "s", 0, 4, false},
+}};
+constexpr std::array<RegisterSpec, 16> kSet6 = {{
+    {"1-0:1.8.0", "Wh", 0, 5, false},
+    {"1-0:2.8.0", "Wh", 0, 5, false},
+    {"1-0:3.8.0", "varh", 0, 5, false},
+    {"1-0:4.8.0", "varh", 0, 5, false},
+    {"1-0:32.7.0", "V", -1, 2, false},
+    {"1-0:52.7.0", "V", -1, 2, false},
+    {"1-0:72.7.0", "V", -1, 2, false},
+    {"1-0:31.7.0", "A", -2, 2, false},
+    {"1-0:51.7.0", "A", -2, 2, false},
+    {"1-0:71.7.0", "A", -2, 2, false},
+    {"1-0:16.7.0", "W", 0, 3, true},
+    {"1-0:14.7.0", "Hz", -2, 2, false},
+    {"1-0:13.7.0", "", -3, 2, true},
+    {"0-0:96.7.21", "", 0, 2, false},
+    {"0-0:97.97.0", "", 0, 1, false},
+    {"0-0:1.0.0", "s", 0, 4, false},
+}};
+
 template <std::size_t N>
 constexpr std::size_t bytes_of(const std::array<RegisterSpec, N>& set) {
-  std::size_t sum = kHeaderBytes;
+  std::size_t sum = 0;
   for (const RegisterSpec& spec : set) sum += spec.bytes;
   return sum;
 }
-static_assert(bytes_of(kSet1) == 16);
-static_assert(bytes_of(kSet2) == 32);
-static_assert(bytes_of(kSet3) == 64);
+static_assert(kHeaderBytes + bytes_of(kSet1) == 16);
+static_assert(kHeaderBytes + bytes_of(kSet2) == 32);
+static_assert(kHeaderBytes + bytes_of(kSet3) == 64);
+// In a sealed frame: one byte for the set, then the registers.
+static_assert(1 + bytes_of(kSet4) == 5);
+static_assert(1 + bytes_of(kSet5) == 17);
+static_assert(1 + bytes_of(kSet6) <= 49);
+
+template <std::size_t N>
+ReadingSet make_set(std::uint8_t id, const std::array<RegisterSpec, N>& set) {
+  const std::size_t plain = kHeaderBytes + bytes_of(set);
+  const std::uint8_t payload = plain <= 16 ? 16 : plain <= 32 ? 32 : 64;
+  return {id, payload, static_cast<std::uint8_t>(bytes_of(set)), set.data(), set.size()};
+}
 
 bool is_class(std::size_t size) { return size == 16 || size == 32 || size == 64; }
 
@@ -78,9 +119,8 @@ std::uint8_t frame_type_nibble(const std::uint8_t* payload, std::size_t size) {
 }
 
 const std::vector<ReadingSet>& reading_sets() {
-  static const std::vector<ReadingSet> sets = {{1, 16, kSet1.data(), kSet1.size()},
-                                               {2, 32, kSet2.data(), kSet2.size()},
-                                               {3, 64, kSet3.data(), kSet3.size()}};
+  static const std::vector<ReadingSet> sets = {make_set(1, kSet1), make_set(2, kSet2), make_set(3, kSet3),
+                                               make_set(4, kSet4), make_set(5, kSet5), make_set(6, kSet6)};
   return sets;
 }
 
@@ -130,25 +170,37 @@ ReadingError decode_reading(const std::uint8_t* payload, std::size_t size, Readi
     return ReadingError::other_type;
   if ((payload[0] & 15U) != kVersion) return ReadingError::version;
   if (!is_class(size)) return ReadingError::size;
-  const ReadingSet* set = find_reading_set(payload[7]);
-  if (set == nullptr) return ReadingError::set;
-  if (size < set->payload_bytes) return ReadingError::size;
-  for (std::size_t i = set->payload_bytes; i < size; ++i) {
-    if (payload[i] != 0) return ReadingError::padding;
-  }
   Reading out;
+  // The set and its registers lie in a row, as in a sealed frame.
+  if (const ReadingError error = decode_reading_content(payload + 7, size - 7, out);
+      error != ReadingError::none)
+    return error;
   for (std::size_t i = 1; i <= 4; ++i) out.device = out.device << 8U | payload[i];
   out.counter = static_cast<std::uint16_t>(payload[5] << 8U | payload[6]);
-  out.set = set->id;
-  out.values.reserve(set->count);
-  const std::uint8_t* at = payload + kHeaderBytes;
+  reading = std::move(out);
+  return ReadingError::none;
+}
+
+ReadingError decode_reading_content(const std::uint8_t* content, std::size_t size, Reading& reading) {
+  if (size == 0) return ReadingError::empty;
+  const ReadingSet* set = find_reading_set(content[0]);
+  if (set == nullptr) return ReadingError::set;
+  const std::size_t used = 1U + set->bytes;
+  if (size < used) return ReadingError::size;
+  for (std::size_t i = used; i < size; ++i) {
+    if (content[i] != 0) return ReadingError::padding;
+  }
+  std::vector<RegisterValue> values;
+  values.reserve(set->count);
+  const std::uint8_t* at = content + 1;
   for (std::size_t i = 0; i < set->count; ++i) {
     const RegisterSpec& spec = set->registers[i];
     const std::int64_t mantissa = read_value(at, spec);
     at += spec.bytes;
-    if (mantissa != missing_mantissa(spec)) out.values.push_back({&spec, mantissa});
+    if (mantissa != missing_mantissa(spec)) values.push_back({&spec, mantissa});
   }
-  reading = std::move(out);
+  reading.set = set->id;
+  reading.values = std::move(values);
   return ReadingError::none;
 }
 
@@ -160,15 +212,26 @@ std::string encode_reading(const Reading& reading, std::size_t payload_bytes,
     return "reading set " + std::to_string(set->id) + " does not fit a payload of " +
            std::to_string(payload_bytes) + " bytes";
   }
+  std::vector<std::uint8_t> content;
+  if (std::string wrong = encode_reading_content(reading, content); !wrong.empty()) return wrong;
   std::vector<std::uint8_t> out(payload_bytes, 0);
   out[0] = static_cast<std::uint8_t>(static_cast<unsigned>(FrameType::plain_reading) << 4U | kVersion);
   for (std::size_t i = 0; i < 4; ++i)
     out[1 + i] = static_cast<std::uint8_t>(reading.device >> (24U - 8U * i));
   out[5] = static_cast<std::uint8_t>(reading.counter >> 8U);
   out[6] = static_cast<std::uint8_t>(reading.counter);
-  out[7] = set->id;
+  std::copy(content.begin(), content.end(), out.begin() + 7);
+  payload = std::move(out);
+  return "";
+}
+
+std::string encode_reading_content(const Reading& reading, std::vector<std::uint8_t>& content) {
+  const ReadingSet* set = find_reading_set(reading.set);
+  if (set == nullptr) return "reading set " + std::to_string(reading.set) + " is unknown";
+  std::vector<std::uint8_t> out(1U + set->bytes, 0);
+  out[0] = set->id;
   std::size_t used = 0;
-  std::uint8_t* at = out.data() + kHeaderBytes;
+  std::uint8_t* at = out.data() + 1;
   for (std::size_t i = 0; i < set->count; ++i) {
     const RegisterSpec& spec = set->registers[i];
     std::int64_t mantissa = missing_mantissa(spec);
@@ -189,9 +252,17 @@ std::string encode_reading(const Reading& reading, std::size_t payload_bytes,
     at += spec.bytes;
   }
   if (used != reading.values.size()) return "a register is not in reading set " + std::to_string(set->id);
-  payload = std::move(out);
+  content = std::move(out);
   return "";
 }
+
+bool is_cumulative(const RegisterSpec& spec) {
+  // A-B:C.D.E with D = 8: time integral since the start of counting.
+  const std::size_t first = spec.obis.find('.');
+  return first != std::string_view::npos && spec.obis.substr(first, 3) == ".8.";
+}
+
+std::int64_t register_modulus(const RegisterSpec& spec) { return highest(spec) + 1; }
 
 std::string decimal_string(std::int64_t mantissa, int exponent) {
   exponent = std::clamp(exponent, -18, 18);

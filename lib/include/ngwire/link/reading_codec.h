@@ -14,7 +14,7 @@ namespace ngwire {
 /// values are reserved.
 enum class FrameType : std::uint8_t {
   plain_reading = 1,  ///< this codec: readings in the clear, for commissioning and tests
-  secured = 2,        ///< slot for the secured link frame; this codec refuses it
+  secured = 2,        ///< link_frame.h; this codec refuses it
 };
 
 /// Frame type nibble of a payload (0 for an empty one).
@@ -29,16 +29,17 @@ struct RegisterSpec {
   bool is_signed;         ///< two's complement
 };
 
-/// A list of registers that travel together, filling one payload class exactly.
+/// A list of registers that travel together.
 struct ReadingSet {
   std::uint8_t id;             ///< on air
-  std::uint8_t payload_bytes;  ///< smallest class that carries it: 16, 32 or 64
+  std::uint8_t payload_bytes;  ///< smallest class that carries it in the clear: 16, 32 or 64
+  std::uint8_t bytes;          ///< of all its registers
   const RegisterSpec* registers;
   std::size_t count;
 };
 
-/// The sets known: 1 (16 bytes: energy, voltage, status), 2 (32 bytes: one phase), 3 (64 bytes: three
-/// phases).
+/// The sets known. In the clear 1 fills 16 bytes (energy, voltage, status), 2 fills 32 (one phase), 3 fills
+/// 64 (three phases); sealed, 4 fills 16 (energy), 5 fills 32 (one phase), 6 goes into 64 (three phases).
 const std::vector<ReadingSet>& reading_sets();
 /// The set of that id, or nullptr.
 const ReadingSet* find_reading_set(std::uint8_t id);
@@ -74,6 +75,17 @@ ReadingError decode_reading(const std::uint8_t* payload, std::size_t size, Readi
 /// fit, or a value is foreign to the set, repeated or too large.
 std::string encode_reading(const Reading& reading, std::size_t payload_bytes,
                            std::vector<std::uint8_t>& payload);
+
+/// Content of a sealed reading: set (1), its registers, zeros. Sets `set` and `values` of `reading`, on any
+/// error nothing.
+ReadingError decode_reading_content(const std::uint8_t* content, std::size_t size, Reading& reading);
+/// Without padding. Returns text as encode_reading() does.
+std::string encode_reading_content(const Reading& reading, std::vector<std::uint8_t>& content);
+
+/// Counts up for ever, so that only differences matter (OBIS D = 8).
+bool is_cumulative(const RegisterSpec& spec);
+/// A cumulative register counts modulo this number: 256^bytes - 1, because all ones mean "no value".
+std::int64_t register_modulus(const RegisterSpec& spec);
 
 /// Exact decimal text of mantissa * 10^exponent, exponent -18..18: (1234567, -2) is "12345.67", (-5, -1) is
 /// "-0.5", (12, 3) is "12000".

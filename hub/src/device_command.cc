@@ -1,0 +1,126 @@
+#include "device_command.h"
+
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "ngwire/wire/frame_record.h"
+#include "registry.h"
+
+namespace ngplc::hub {
+namespace {
+
+using ngwire::Result;
+using Arguments = std::vector<std::string>;
+
+void print(const NodeInfo& n) {
+  nlohmann::ordered_json out;
+  out["eui"] = ngwire::to_hex(n.eui);
+  out["device"] =
+      n.address ? nlohmann::ordered_json(ngwire::to_hex(std::uint64_t{*n.address}).substr(8)) : nullptr;
+  out["state"] = to_string(n.state);
+  out["name"] = n.name;
+  out["model"] = n.model;
+  out["gtin"] = n.gtin;
+  out["serial"] = n.serial;
+  out["time_zone"] = n.time_zone;
+  out["verify_by"] = n.verify_by;
+  out["tenant"] = n.tenant;
+  out["groups"] = n.groups;
+  out["missing"] = n.missing;
+  std::printf("%s\n", out.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+template <class Number>
+bool parse(const std::string& text, Number& number, int base) {
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number, base);
+  return !text.empty() && parsed.ec == std::errc() && parsed.ptr == end;
+}
+
+std::string import_manifest(Registry& registry, const HubConfig& config, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return path + ": cannot be read";
+  const auto entries = parse_manifest(text);
+  if (!entries) return path + ": " + entries.error();
+  const auto vault = KeyVault::open(config.link.key_file);
+  if (!vault) return vault.error();
+  const auto added = registry.import(entries.value(), vault.value());
+  if (!added) return added.error();
+  std::printf("{\"devices\":%zu,\"added\":%zu}\n", entries->size(), added.value());
+  return "";
+}
+
+}  // namespace
+
+const char kDeviceUsage[] =
+    "  device list                        every device of the registry, one JSON object a line\n"
+    "  device import FILE                 a manifest, CSV or JSON; needs link.key_file\n"
+    "  device claim CODE [NAME]           by the code on its label, typed or scanned\n"
+    "  device join EUI MINUTES            let it join within that time\n"
+    "  device suspend|resume|retire EUI\n"
+    "  device tenant|group EUI NAME       an empty tenant takes it out\n"
+    "  device exchange EUI OBIS END START the meter behind it was exchanged; indices as integers of the "
+    "register\n";
+
+std::string run_device_command(const Arguments& arguments, const HubConfig& config, bool& usage) {
+  usage = false;
+  const auto wrong = [&usage](const std::string& what) {
+    usage = true;
+    return "device: " + what + ", see --help";
+  };
+  if (arguments.empty()) return wrong("expected what to do");
+  const std::string& what = arguments[0];
+  const std::size_t count = arguments.size() - 1;
+  const bool by_eui = what == "join" || what == "suspend" || what == "resume" || what == "retire" ||
+                      what == "tenant" || what == "group" || what == "exchange";
+  ngwire::Eui eui = 0;
+  if (by_eui && (count < 1 || arguments[1].size() != 16 || !parse(arguments[1], eui, 16)))
+    return wrong(what + ": expected an EUI of 16 hexadecimal digits");
+  auto registry = Registry::open(config.database.file);
+  if (!registry) return registry.error();
+  Registry& r = *registry.value();
+  if (what == "import" && count == 1) return import_manifest(r, config, arguments[1]);
+  if (what == "list" && count == 0) {
+    const auto nodes = r.list();
+    if (!nodes) return nodes.error();
+    for (const NodeInfo& node : nodes.value()) print(node);
+    return "";
+  }
+  auto done = Result<NodeInfo>::failure("");
+  if (what == "claim" && (count == 1 || count == 2)) {
+    const auto code = parse_claim_code(arguments[1]);
+    if (!code) return code.error();
+    done = r.claim(code.value(), count == 2 ? arguments[2] : "");
+  } else if (what == "join" && count == 2) {
+    std::int64_t minutes = 0;
+    if (!parse(arguments[2], minutes, 10)) return wrong("join: expected minutes");
+    done = r.open_join(eui, minutes);
+  } else if (what == "suspend" && count == 1) {
+    done = r.set_state(eui, NodeState::suspended);
+  } else if (what == "resume" && count == 1) {
+    done = r.set_state(eui, NodeState::active);
+  } else if (what == "retire" && count == 1) {
+    done = r.set_state(eui, NodeState::retired);
+  } else if (what == "tenant" && count == 2) {
+    done = r.set_tenant(eui, arguments[2]);
+  } else if (what == "group" && count == 2) {
+    done = r.add_to_group(eui, arguments[2]);
+  } else if (what == "exchange" && count == 4) {
+    std::int64_t end = 0;
+    std::int64_t start = 0;
+    if (!parse(arguments[3], end, 10) || !parse(arguments[4], start, 10))
+      return wrong("exchange: expected two integers");
+    done = r.exchange(eui, arguments[2], end, start);
+  } else {
+    return wrong("'" + what + "' with " + std::to_string(count) + " arguments");
+  }
+  if (!done) return done.error();
+  print(done.value());
+  return "";
+}
+
+}  // namespace ngplc::hub

@@ -1,0 +1,325 @@
+// Sinks against the real servers: everything arrives once and in order, whoever is killed meanwhile.
+#include "sink.h"
+
+#include <libpq-fe.h>
+#include <mqtt/async_client.h>
+#include <nats/nats.h>
+
+#include <nlohmann/json.hpp>
+#include <zmq_addon.hpp>
+
+#include "delivery_text.h"
+#include "ingest.h"
+#include "server_process.h"
+
+namespace {
+
+using namespace ngplc::hub;
+using namespace ngplc::hub::test;
+using nlohmann::json;
+
+class SinkTest : public ::testing::Test {
+ protected:
+  SinkTest() {
+    config_.name = "h1";
+    config_.database.file = dir_.file("hub.sqlite");
+    store_ = std::move(Store::open(config_.database).value());
+    ingest_ = std::make_unique<Ingest>(*store_, metrics_, nullptr, PlainPolicy::yes, &board_);
+  }
+  ~SinkTest() override { stop(); }
+  // `count` frames of 7 devices, a second apart, each with two values.
+  void fill(std::uint64_t count) {
+    std::vector<FrameRow> rows;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      ++sequence_;
+      auto record = make_record(1, sequence_, static_cast<std::uint32_t>(1 + sequence_ % 7));
+      record.sample_index = 192'000 * sequence_;
+      ingest_->examine(std::move(record), unix_now_ns(), rows);
+      if (rows.size() == 500 || i + 1 == count) {
+        ASSERT_TRUE(ingest_->commit(rows));
+        rows.clear();
+      }
+    }
+  }
+  void start() {
+    runners_ = make_sinks(config_, board_, metrics_);
+    for (auto& runner : runners_) ASSERT_EQ(runner->start(), "");
+  }
+  void stop() {
+    runners_.clear();
+    if (ingest_) ingest_->commit({});
+  }
+  bool drained(int seconds = 30) {
+    return eventually([this] { return runners_[0]->cursor() == static_cast<std::int64_t>(2 * sequence_); },
+                      seconds);
+  }
+  bool counted(const std::string& line) const {
+    return metrics_.text().find(line + "\n") != std::string::npos;
+  }
+
+  TempDir dir_;
+  HubConfig config_;
+  Metrics metrics_;
+  CursorBoard board_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Ingest> ingest_;
+  std::vector<std::unique_ptr<SinkRunner>> runners_;
+  std::uint64_t sequence_ = 0;
+};
+
+std::string ask(const std::string& url, const std::string& sql) {
+  PGconn* connection = PQconnectdb(url.c_str());
+  PGresult* result = PQexec(connection, sql.c_str());
+  std::string out = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0
+                        ? PQgetvalue(result, 0, 0)
+                        : PQerrorMessage(connection);
+  PQclear(result);
+  PQfinish(connection);
+  return out;
+}
+
+TEST_F(SinkTest, PostgresHoldsExactlyTheSameSetAfterItsOwnDeathAndOurs) {
+  if (!PostgresServer::is_installed()) GTEST_SKIP() << "package postgresql is not installed";
+  PostgresServer server;
+  ASSERT_TRUE(server.ready());
+  config_.postgres.url = server.url();
+  fill(2000);
+  start();
+  ASSERT_TRUE(drained());
+  stop();
+  EXPECT_EQ(ask(server.url(), "SELECT count(*) FROM ngplc_readings"), "4000");
+  EXPECT_EQ(ask(server.url(), "SELECT value FROM ngplc_readings WHERE register = '1-0:32.7.0' LIMIT 1"),
+            "230.1");
+  // Killed in the middle of a backlog, with a cursor that was never written down.
+  start();
+  fill(3000);
+  server.kill(SIGKILL);
+  fill(3000);
+  EXPECT_TRUE(eventually([&] { return counted("ngplc_hub_sink_up{sink=\"postgres\"} 0"); }));
+  server.start();
+  ASSERT_TRUE(server.ready());
+  ASSERT_TRUE(drained());
+  runners_.clear();  // the cursor on the board is thrown away
+  board_.take();
+  start();
+  ASSERT_TRUE(drained());
+  EXPECT_EQ(ask(server.url(), "SELECT count(*) FROM ngplc_readings"), std::to_string(2 * sequence_));
+  EXPECT_EQ(
+      ask(server.url(), "SELECT count(DISTINCT value) FROM ngplc_readings WHERE register = '1-0:1.8.0'"),
+      std::to_string(sequence_));
+}
+
+TEST_F(SinkTest, ASinkTooFarBehindLosesTheOldestAndSaysSo) {
+  config_.zeromq.endpoint = "ipc://" + dir_.file("pub");
+  config_.outbox.max_values = 1000;
+  fill(1500);
+  start();
+  ASSERT_TRUE(drained());
+  stop();
+  EXPECT_TRUE(counted("ngplc_hub_sink_lost_total{sink=\"zeromq\"} 2000"));
+  const auto reader = StoreReader::open(config_.database.file);
+  ASSERT_EQ(reader.value()->sinks()->size(), 1U);
+  EXPECT_EQ(reader.value()->sinks()->at(0).lost, 2000);
+  EXPECT_EQ(reader.value()->sinks()->at(0).cursor, 3000);
+}
+
+TEST_F(SinkTest, OneDeadSinkDoesNotStopAnother) {
+  config_.zeromq.endpoint = "ipc://" + dir_.file("pub");
+  config_.influx.url = "http://127.0.0.1:" + std::to_string(free_port());
+  config_.nats.url = "nats://127.0.0.1:" + std::to_string(free_port());
+  config_.mqtt.url = "tcp://127.0.0.1:" + std::to_string(free_port());
+  config_.postgres.url = "host=127.0.0.1 port=" + std::to_string(free_port());
+  fill(100);
+  start();
+  for (const char* sink : {"influx", "nats", "mqtt", "postgres"})
+    EXPECT_TRUE(eventually([&] {
+      return counted(std::string("ngplc_hub_sink_up{sink=\"") + sink + "\"} 0");
+    })) << sink;
+  EXPECT_TRUE(eventually([&] { return counted("ngplc_hub_sink_values_total{sink=\"zeromq\"} 200"); }));
+}
+
+TEST_F(SinkTest, ZeromqShowsReadings) {
+  config_.zeromq.endpoint = "ipc://" + dir_.file("pub");
+  start();
+  zmq::context_t context;
+  zmq::socket_t watcher(context, zmq::socket_type::sub);
+  watcher.set(zmq::sockopt::subscribe, "reading.00000003");
+  watcher.set(zmq::sockopt::rcvtimeo, 100);
+  watcher.connect(config_.zeromq.endpoint);
+  std::vector<zmq::message_t> parts;
+  ASSERT_TRUE(eventually([&] {
+    fill(7);
+    parts.clear();
+    return zmq::recv_multipart(watcher, std::back_inserter(parts)).has_value();
+  }));
+  const json body = json::parse(parts[1].to_string());
+  EXPECT_EQ(body["dev"], "00000003");
+  EXPECT_EQ(body["values"][1]["v"], "230.1");
+}
+
+TEST_F(SinkTest, InfluxHoldsExactlyTheSameSet) {
+  if (!is_installed("/usr/bin/influxd")) GTEST_SKIP() << "package influxdb is not installed";
+  const int port = free_port();
+  const std::string data = dir_.file("influx");
+  std::ofstream(dir_.file("influx.conf"))
+      << "reporting-disabled = true\nbind-address = \"127.0.0.1:0\"\n[meta]\ndir = \"" << data
+      << "/meta\"\n[data]\ndir = \"" << data << "/data\"\nwal-dir = \"" << data
+      << "/wal\"\n[http]\nbind-address = \"127.0.0.1:" << port << "\"\nlog-enabled = false\n";
+  ServerProcess server({"/usr/bin/influxd", "-config", dir_.file("influx.conf")}, dir_.file("influx.log"));
+  httplib::Client client("127.0.0.1", port);
+  ASSERT_TRUE(eventually([&] { return client.Get("/ping"); }, 30));
+  ASSERT_TRUE(client.Post("/query", httplib::Params{{"q", "CREATE DATABASE ngplc"}}));
+  config_.influx.url = "http://127.0.0.1:" + std::to_string(port);
+  fill(2000);
+  start();
+  ASSERT_TRUE(drained());
+  server.kill(SIGKILL);
+  fill(2000);
+  EXPECT_TRUE(eventually([&] { return counted("ngplc_hub_sink_up{sink=\"influx\"} 0"); }));
+  server.start();
+  ASSERT_TRUE(drained(60));
+  runners_.clear();
+  board_.take();  // everything once more
+  start();
+  ASSERT_TRUE(drained(60));
+  const auto answer = client.Get("/query?db=ngplc&q=SELECT%20count(value)%20FROM%20meter");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(json::parse(answer->body)["results"][0]["series"][0]["values"][0][1], 2 * sequence_)
+      << answer->body;
+}
+
+TEST_F(SinkTest, JetStreamHoldsExactlyTheSameSet) {
+  if (!is_installed("/usr/sbin/nats-server")) GTEST_SKIP() << "package nats-server is not installed";
+  const int port = free_port();
+  ServerProcess server({"/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", std::to_string(port), "-js", "-sd",
+                        dir_.file("nats")},
+                       dir_.file("nats.log"));
+  ASSERT_TRUE(eventually([&] { return accepts(port); }, 30));
+  config_.nats.url = "nats://127.0.0.1:" + std::to_string(port);
+  fill(2000);
+  start();
+  ASSERT_TRUE(drained());
+  server.kill(SIGKILL);
+  fill(2000);
+  EXPECT_TRUE(eventually([&] { return counted("ngplc_hub_sink_up{sink=\"nats\"} 0"); }));
+  server.start();
+  ASSERT_TRUE(drained(60));
+  runners_.clear();
+  board_.take();  // everything once more: JetStream knows the message ids for two minutes
+  start();
+  ASSERT_TRUE(drained(60));
+  natsConnection* connection = nullptr;
+  jsCtx* js = nullptr;
+  jsStreamInfo* info = nullptr;
+  ASSERT_EQ(natsConnection_ConnectTo(&connection, config_.nats.url.c_str()), NATS_OK);
+  ASSERT_EQ(natsConnection_JetStream(&js, connection, nullptr), NATS_OK);
+  ASSERT_EQ(js_GetStreamInfo(&info, js, "PLC", nullptr, nullptr), NATS_OK);
+  EXPECT_EQ(info->State.Msgs, sequence_);
+  jsStreamInfo_Destroy(info);
+  // In order for each device.
+  natsSubscription* subscription = nullptr;
+  ASSERT_EQ(js_SubscribeSync(&subscription, js, "plc.h1.>", nullptr, nullptr, nullptr), NATS_OK);
+  std::map<std::string, std::int64_t> last;
+  for (std::uint64_t i = 0; i < sequence_; ++i) {
+    natsMsg* message = nullptr;
+    ASSERT_EQ(natsSubscription_NextMsg(&message, subscription, 5000), NATS_OK) << i;
+    const json body = json::parse(
+        std::string(natsMsg_GetData(message), natsMsg_GetData(message) + natsMsg_GetDataLength(message)));
+    natsMsg_Ack(message, nullptr);
+    natsMsg_Destroy(message);
+    auto& before = last[body["dev"]];
+    EXPECT_LT(before, body["seq"].get<std::int64_t>());
+    before = body["seq"];
+  }
+  natsSubscription_Destroy(subscription);
+  jsCtx_Destroy(js);
+  natsConnection_Destroy(connection);
+}
+
+TEST_F(SinkTest, MqttAppearsInHomeAssistantAndLosesNothing) {
+  if (!is_installed("/usr/sbin/mosquitto")) GTEST_SKIP() << "package mosquitto is not installed";
+  const int port = free_port();
+  std::ofstream(dir_.file("mosquitto.conf"))
+      << "listener " << port << " 127.0.0.1\nallow_anonymous true\n"
+      << "max_queued_messages 0\nmax_inflight_messages 500\npersistence false\n";
+  ServerProcess server({"/usr/sbin/mosquitto", "-c", dir_.file("mosquitto.conf")},
+                       dir_.file("mosquitto.log"));
+  ASSERT_TRUE(eventually([&] { return accepts(port); }));
+  const std::string url = "tcp://127.0.0.1:" + std::to_string(port);
+  std::mutex mutex;
+  std::map<std::string, std::string> retained;
+  std::set<std::int64_t> seen;
+  mqtt::async_client watcher(url, "watcher", mqtt::create_options(MQTTVERSION_5));
+  watcher.set_message_callback([&](const mqtt::const_message_ptr& message) {
+    const std::lock_guard lock(mutex);
+    const std::string topic = message->get_topic();
+    if (topic.size() > 8 && topic.compare(topic.size() - 8, 8, "/reading") == 0) {
+      seen.insert(json::parse(message->to_string())["seq"].get<std::int64_t>());
+    } else {
+      retained[topic] = message->to_string();
+    }
+  });
+  mqtt::connect_options options;
+  options.set_mqtt_version(MQTTVERSION_5);
+  const auto watch = [&] {
+    watcher.connect(options)->wait();
+    watcher.subscribe("plc/#", 1)->wait();
+    watcher.subscribe("homeassistant/#", 1)->wait();
+  };
+  watch();
+  config_.mqtt.url = url;
+  config_.mqtt.in_flight = 400;
+  fill(1000);
+  start();
+  ASSERT_TRUE(drained());
+  server.kill(SIGKILL);
+  fill(1000);
+  EXPECT_TRUE(eventually([&] { return counted("ngplc_hub_sink_up{sink=\"mqtt\"} 0"); }));
+  // The watcher is there before the hub comes back, or the broker would have nobody to give it to.
+  runners_.clear();
+  board_.take();
+  server.start();
+  ASSERT_TRUE(eventually([&] { return accepts(port); }));
+  watch();
+  start();
+  ASSERT_TRUE(drained(60));
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return seen.size() == sequence_;
+  }));
+  runners_.clear();
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return retained["plc/h1/status"] == "offline";
+  }));
+  watcher.disconnect()->wait();
+  EXPECT_EQ(json::parse(retained["plc/h1/00000003/state"])["1-0:32.7.0"], "230.1");
+  const json config = json::parse(retained["homeassistant/device/ngplc_h1_00000003/config"]);
+  EXPECT_EQ(config["state_topic"], "plc/h1/00000003/state");
+  EXPECT_EQ(config["components"]["1-0_1_8_0"]["device_class"], "energy");
+  EXPECT_EQ(config["components"]["1-0_1_8_0"]["state_class"], "total_increasing");
+  EXPECT_EQ(config["components"]["1-0_1_8_0"]["unit_of_measurement"], "Wh");
+}
+
+TEST(DeliveryText, EscapesAndKeepsDecimals) {
+  Delivery d;
+  d.device = 0x2a;
+  d.counter = 7;
+  d.time_ns = 1'763'667'000'123'456'789;
+  StoredReading v;
+  v.obis = "1-0:1.8.0";
+  v.unit = "kWh";
+  v.mantissa = 1'234'567;
+  v.exponent = -2;
+  v.base = 100;
+  d.values = {v};
+  EXPECT_EQ(influx_lines(d, "h 1,=x"),
+            "meter,hub=h\\ 1\\,\\=x,dev=0000002a,obis=1-0:1.8.0 value=12345.67,total=12346.67,fcnt=7i "
+            "1763667000123\n");
+  EXPECT_EQ(topic_level("a/b.c #+"), "a_b_c___");
+  const json body = json::parse(delivery_json(d));
+  EXPECT_EQ(body["values"][0]["v"], "12345.67");
+  EXPECT_EQ(body["values"][0]["total"], "12346.67");
+}
+
+}  // namespace

@@ -45,7 +45,9 @@ TEST(Scale, MemoryStartAndQuestions) {
     }
     ASSERT_TRUE(Registry::open(database.file).value()->import(entries, vault.value()).ok());
     SQLite::Database(database.file, SQLite::OPEN_READWRITE, 5000)
-        .exec("UPDATE nodes SET state = 3, address = id + 1000000; INSERT INTO sessions SELECT id, 1, 1, 1, 9 FROM nodes");
+        .exec(
+            "UPDATE nodes SET state = 3, address = id + 1000000; INSERT INTO sessions SELECT id, 1, 1, 1, 9 "
+            "FROM nodes");
     Metrics metrics;
     Ingest ingest(*store.value(), metrics, nullptr, PlainPolicy::yes);
     ngwire::Reading reading;
@@ -68,9 +70,9 @@ TEST(Scale, MemoryStartAndQuestions) {
     store.value()->checkpoint();
   }
   std::ofstream(dir.file("hub.toml")) << "[feed]\nendpoint = \"ipc://" << dir.file("feed")
-                                      << "\"\n[http]\nlisten = \"127.0.0.1:0\"\n[database]\nfile = \"" << database.file
-                                      << "\"\n[link]\nkey_file = \"" << dir.file("key") << "\"\n[zeromq]\nendpoint = \"ipc://"
-                                      << dir.file("pub") << "\"\n";
+                                      << "\"\n[http]\nlisten = \"127.0.0.1:0\"\n[database]\nfile = \""
+                                      << database.file << "\"\n[link]\nkey_file = \"" << dir.file("key")
+                                      << "\"\n[zeromq]\nendpoint = \"ipc://" << dir.file("pub") << "\"\n";
   auto start = Clock::now();
   HubProcess hub({"--config", dir.file("hub.toml")}, dir.file("log"));
   ASSERT_TRUE(hub.says("ready")) << hub.log();
@@ -79,10 +81,13 @@ TEST(Scale, MemoryStartAndQuestions) {
   const int port = std::atoi(log.substr(log.find("http port ") + 10).c_str());
   httplib::Client client("127.0.0.1", port);
   // The sink goes through everything once.
-  EXPECT_TRUE(eventually([&] {
-    const auto metrics = client.Get("/metrics");
-    return metrics && metrics->body.find("ngplc_hub_sink_backlog{sink=\"zeromq\"} 0") != std::string::npos;
-  }, 600));
+  EXPECT_TRUE(eventually(
+      [&] {
+        const auto metrics = client.Get("/metrics");
+        return metrics &&
+               metrics->body.find("ngplc_hub_sink_backlog{sink=\"zeromq\"} 0") != std::string::npos;
+      },
+      600));
   start = Clock::now();
   std::size_t devices = 0;
   std::string cursor;
@@ -101,11 +106,13 @@ TEST(Scale, MemoryStartAndQuestions) {
   EXPECT_LE(resident, 64 * 1024);
   EXPECT_LE(ready_ms, 1000);
   EXPECT_GT(devices, 0U);
-  std::printf("%llu readings: ready after %.0f ms, %lld kB resident, all %zu devices with their %zu registers %.0f ms, "
-              "100 newest readings of one %.1f ms, %ju bytes a reading on disk\n",
-              static_cast<unsigned long long>(readings), ready_ms, static_cast<long long>(resident), devices,
-              std::size_t{19}, devices_ms, newest_ms,
-              static_cast<std::uintmax_t>(std::filesystem::file_size(database.file) / readings));
+  std::printf(
+      "%llu readings: ready after %.0f ms, %lld kB resident, all %zu devices with their %zu registers %.0f "
+      "ms, "
+      "100 newest readings of one %.1f ms, %ju bytes a reading on disk\n",
+      static_cast<unsigned long long>(readings), ready_ms, static_cast<long long>(resident), devices,
+      std::size_t{19}, devices_ms, newest_ms,
+      static_cast<std::uintmax_t>(std::filesystem::file_size(database.file) / readings));
 }
 
 }  // namespace

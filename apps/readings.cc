@@ -143,6 +143,7 @@ std::vector<std::uint8_t> SimulatedMeter::payload(double time_s, int payload_byt
       if (found == known.end()) continue;
       reading.values.push_back({&set.registers[i], mantissa_of(found->second, set.registers[i].exponent)});
     }
+    break;  // the first of its class fills it in the clear
   }
   std::vector<std::uint8_t> bytes;
   const std::string error = ngwire::encode_reading(reading, static_cast<std::size_t>(payload_bytes), bytes);

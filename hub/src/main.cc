@@ -1,6 +1,7 @@
 // ngplc-hub: composes the store, the feed and the HTTP side, and waits for the signal to stop.
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -126,6 +127,9 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   // A file-size limit shows as a write error, which the store handles.
   std::signal(SIGXFSZ, SIG_IGN);
+
+  // One heap for all threads: those of HTTP and the sinks would else keep the largest answer each ever made.
+  mallopt(M_ARENA_MAX, 1);
 
   // Keys live in this process: it leaves no core dump.
   const rlimit no_core{0, 0};

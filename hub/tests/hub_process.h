@@ -75,6 +75,7 @@ class HubProcess {
     status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     return status_;
   }
+  pid_t pid() const { return pid_; }
   std::string log() const {
     std::ifstream file(log_);
     std::stringstream text;

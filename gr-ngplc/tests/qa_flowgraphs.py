@@ -95,6 +95,19 @@ class Flowgraphs(unittest.TestCase):
         self.assertGreaterEqual(counter(text, "frames"), 2)
         self.assertEqual(set(shown_payloads(text)), {PAYLOAD.encode()})
 
+    def test_survey(self):
+        text = run("survey_headless", "--device", f"file:{flow.VECTORS / 'none-gaussian'}")
+        self.assertEqual(counter(text, "samples"), len(flow.Recording(flow.VECTORS / "none-gaussian").samples))
+        self.assertIn("noise_dbfs", text)
+
+    def test_sweep(self):
+        done = subprocess.run([sys.executable, ROOT / "flowgraphs/sweep_receiver.py", "--seconds", "5", "--ebn0", "-6", "10", "--nodes", "20"],
+                              capture_output=True, text=True, timeout=60)
+        rows = re.findall(r"(\d+) of +(\d+) lost", done.stdout)
+        self.assertEqual(len(rows), 2, done.stderr)
+        self.assertEqual(rows[0][0], rows[0][1])
+        self.assertEqual(rows[1][0], "0")
+
     def test_radio_receives_a_recording(self):
         text = run("radio_rx", "--device", f"file:{flow.VECTORS / 'srd868-16'}")
         recording = flow.Recording(flow.VECTORS / "srd868-16")

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <optional>
+#include <utility>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/fec/interleaver.h"
@@ -130,7 +131,7 @@ struct SuccessiveDecoder::Impl {
     std::vector<float> symbols;
     double power;  // under the frame when it was estimated
   };
-  std::deque<Taken> taken;
+  std::vector<Taken> taken;
   struct Budget {
     Allowance of;
     double saved = of.at_most, left = 0;
@@ -141,8 +142,9 @@ struct SuccessiveDecoder::Impl {
     }
   };
   Budget vettings{kVettings}, paths{kPaths};
-  double floor = 0;       // noise power per chip
-  bool strained = false;  // frames that should be gone are not: effort before speed
+  ChipRange unsearched, unestimated;  // changed since candidates, and since estimates, were looked at
+  double floor = 0;                   // noise power per chip
+  bool strained = false;              // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
   std::optional<CollapseDetector> collapse;
   double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
@@ -214,6 +216,11 @@ struct SuccessiveDecoder::Impl {
     noise_weights.report(r);
     return r;
   }
+  void note_changes(ChipBuffer& chips) {
+    const ChipRange changed = chips.take_changed();
+    unsearched.widen(changed);
+    unestimated.widen(changed);
+  }
   void bury(const Candidate& c);
   void set_filter(ChipBuffer& chips, const std::vector<cf32>& taps) {
     chips.set_filter(taps);
@@ -222,7 +229,7 @@ struct SuccessiveDecoder::Impl {
     estimator.set_filter(taps);
   }
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
-  void search(ChipBuffer& chips, std::int64_t searchable);
+  void search(ChipBuffer& chips, std::int64_t searchable, ChipRange changed);
   void vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter);
   bool decode(ChipBuffer& chips, SearchBlock& block, Candidate& c, std::size_t first_effort,
               bool among_others);
@@ -328,6 +335,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
     for (const Candidate& c : block.candidates) s.bury(c);
   s.window.clear();
   s.taken.clear();
+  s.unsearched = s.unestimated = {};
   s.last_report = s.report();
   s.noise_weights.restart();
   s.spectrum_tracker.restart();
@@ -389,12 +397,20 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   counters.strained_steps += strained;
   strained = strained || collapse->collapsed();
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    search(chips, searchable);
+    noise_weights.learn_again(chips);
+    note_changes(chips);
+    const ChipRange changed = pass == 0 ? ChipRange{chips.begin(), chips.end()} : unsearched;
+    unsearched = {};
+    search(chips, searchable, changed);
     queue.clear();
     to_vet.clear();
     for (SearchBlock& block : window)
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
+        // What was found wanting in this step stays so until something is taken out there.
+        if (pass > 0 && !c.waiting && c.vetted_power > 0 && c.evidence < vetting_threshold(c) &&
+            !changed.meets(start(c), length(c)))
+          continue;
         c.waiting = false;
         const double power = power_under(chips, c);
         if (worth_vetting(chips, c)) {
@@ -442,11 +458,12 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   forget(chips, end);
 }
 
-void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable) {
-  noise_weights.learn_again(chips);
+void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable, ChipRange changed) {
   const auto span = static_cast<std::size_t>(detector.span_chips());
   for (SearchBlock& block : window) {
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
+    if (block.searched_power > 0 && !changed.meets(static_cast<double>(block.first), detector.span_chips()))
+      continue;
     const double power = chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span);
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
@@ -625,10 +642,13 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
 
 // An estimate is as good as the interference was weak; what it leaves of its frame is interference in turn.
 void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
+  note_changes(chips);
+  ChipRange changed = std::exchange(unestimated, {});
   const double frames_a_chip =
       static_cast<double>(taken.size()) / static_cast<double>(chips.end() - chips.begin());
   for (Taken& t : taken) {
     const auto length = static_cast<std::size_t>(lengths[static_cast<std::size_t>(t.estimate.sequence)]);
+    if (!changed.meets(t.estimate.timing.chip, static_cast<std::int64_t>(length))) continue;
     const auto first = static_cast<std::int64_t>(t.estimate.timing.chip);
     if (first - FrameReader::kMarginChips < chips.begin()) continue;
     const double power = chips.mean_power(static_cast<double>(first), length);
@@ -654,6 +674,8 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
       estimator.estimate(chips, h, h.chip, turned, t.estimate);
       take_out(chips, t.estimate, turned);
     }
+    note_changes(chips);
+    changed.widen(unestimated);
   }
 }
 
@@ -689,8 +711,9 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
                             : floor + 0.01 * (power - floor);
   }
   chips.discard_before(oldest - 2 * FrameReader::kMarginChips);
-  while (!taken.empty() && taken.front().estimate.timing.chip < static_cast<double>(oldest) - kDuplicateChips)
-    taken.pop_front();
+  taken.erase(taken.begin(), std::find_if(taken.begin(), taken.end(), [&](const Taken& t) {
+    return t.estimate.timing.chip >= static_cast<double>(oldest) - kDuplicateChips;
+  }));
 }
 
 }  // namespace ngdsp

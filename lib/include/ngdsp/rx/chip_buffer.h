@@ -2,9 +2,11 @@
 // for.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "ngdsp/base/fft.h"
@@ -28,6 +30,21 @@ struct LanePosition {
 /// its noise has the power it has on the planes: noise a quarter chip apart correlates by sinc(1/4) = 0.9
 /// (the roll-off lowers that by 1 % at most). A frame on its right time keeps its amplitude as well.
 inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * (1 - mu) * (1 - 0.9)); }
+
+/// Chips `first` up to `last`, that one not included; none where last <= first.
+struct ChipRange {
+  std::int64_t first = 0, last = 0;
+  bool empty() const { return last <= first; }
+  bool meets(double chip, std::int64_t count) const {
+    return chip < static_cast<double>(last) && chip + static_cast<double>(count) > static_cast<double>(first);
+  }
+  /// The least range that holds both.
+  void widen(ChipRange r) {
+    if (r.empty()) return;
+    first = empty() ? r.first : std::min(first, r.first);
+    last = std::max(last, r.last);
+  }
+};
 
 /// Matched-filter output at four samples a chip, kept as four "planes" of one sample a chip: plane k holds
 /// the times n + k/4 chips. A plane is stored in `lanes`, one for each residue of the chip number; with as
@@ -82,6 +99,8 @@ class ChipBuffer {
   void set_filter(const std::vector<cf32>& taps);
   /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow.
   void refresh(std::int64_t first, std::int64_t last);
+  /// What changed since this was asked last: outside of it the powers of any stretch are what they were.
+  ChipRange take_changed() { return std::exchange(changed_, {}); }
 
   /// psi where `chip` of plane k is; chip + n lanes follows n places later. 0 <= chip.
   const float* re(int plane, LanePosition p) const { return at(psi(plane), p).re.data() + index(p); }
@@ -149,6 +168,7 @@ class ChipBuffer {
   RowSums power_[kPlanes], weight_;          // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
   std::int64_t uneven_end_ = 0;  // behind the last chip whose weight is not 1
+  ChipRange changed_;
 };
 
 }  // namespace ngdsp

@@ -294,7 +294,8 @@ void ChipBuffer::weigh_rows(Rows rows) {
     power_[k].refresh_groups(from, to);
   }
   // A stretch is asked for by whole groups, of which half may lie beside it.
-  const auto first = first_row_ + static_cast<std::int64_t>(from), last = first + static_cast<std::int64_t>(count);
+  const auto first = first_row_ + static_cast<std::int64_t>(from),
+             last = first + static_cast<std::int64_t>(count);
   const auto group = static_cast<std::int64_t>(kGroupRows);
   changed_.widen({(first - group) * lanes_, (last + group) * lanes_});
 }

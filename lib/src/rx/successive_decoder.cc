@@ -712,8 +712,8 @@ void SuccessiveDecoder::Impl::forget(ChipBuffer& chips, std::int64_t end) {
   }
   chips.discard_before(oldest - 2 * FrameReader::kMarginChips);
   taken.erase(taken.begin(), std::find_if(taken.begin(), taken.end(), [&](const Taken& t) {
-    return t.estimate.timing.chip >= static_cast<double>(oldest) - kDuplicateChips;
-  }));
+                return t.estimate.timing.chip >= static_cast<double>(oldest) - kDuplicateChips;
+              }));
 }
 
 }  // namespace ngdsp

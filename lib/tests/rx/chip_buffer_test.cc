@@ -46,6 +46,64 @@ TEST(ChipBuffer, EffectivePowerHoldsStillWhileOldChipsAreForgotten) {
   EXPECT_EQ(chips.effective_power(3700, 1500), before);
 }
 
+// The receiver looks again only where this says so: what lies outside must have kept its power to the bit.
+TEST(ChipBuffer, OutsideOfWhatChangedPowersStay) {
+  constexpr std::int64_t kFrom = 4000, kTo = 4100;
+  for (const bool weighted : {false, true}) {
+    ChipBuffer chips = noise(std::vector<double>(30, 1.0));
+    // The first weight that is not 1 touches every chip.
+    if (weighted) chips.set_weights(13000, std::vector<float>{0.5F});
+    const ChipRange all = chips.take_changed();
+    EXPECT_LE(all.first, 0);
+    EXPECT_GE(all.last, 30 * 448);
+    const auto read = [&chips](std::int64_t chip) {
+      const auto t = static_cast<double>(chip) + 0.4;
+      return std::pair(chips.mean_power(t, 900), chips.effective_power(t, 900));
+    };
+    std::vector<std::pair<double, double>> before;
+    for (std::int64_t chip = 0; chip < 12000; chip += 10) before.push_back(read(chip));
+    EXPECT_TRUE(chips.take_changed().empty());
+    if (weighted) {
+      chips.set_weights(kFrom, std::vector<float>(static_cast<std::size_t>(kTo - kFrom), 0.5F));
+    } else {
+      for (std::int64_t chip = kFrom; chip < kTo; ++chip)
+        for (int k = 0; k < ChipBuffer::kPlanes; ++k) *chips.sample_re(k, LanePosition(chip, 7)) += 3;
+      chips.refresh(kFrom, kTo);
+    }
+    const ChipRange changed = chips.take_changed();
+    int kept = 0, moved = 0;
+    for (std::int64_t chip = 0; chip < 12000; chip += 10) {
+      const bool same = read(chip) == before[static_cast<std::size_t>(chip / 10)];
+      if (!changed.meets(static_cast<double>(chip), 900)) {
+        EXPECT_TRUE(same) << chip;
+        ++kept;
+      } else {
+        moved += !same;
+      }
+    }
+    EXPECT_GT(kept, 700);
+    EXPECT_GT(moved, 80);
+    EXPECT_TRUE(chips.take_changed().empty());
+  }
+}
+
+TEST(ChipRange, Meets) {
+  ChipRange r;
+  EXPECT_TRUE(r.empty());
+  EXPECT_FALSE(r.meets(-1e9, 2000000000));
+  r.widen({100, 200});
+  r.widen({});
+  EXPECT_EQ(r.first, 100);
+  EXPECT_EQ(r.last, 200);
+  EXPECT_TRUE(r.meets(199.9, 10));
+  EXPECT_FALSE(r.meets(200, 10));
+  EXPECT_FALSE(r.meets(90, 10));
+  EXPECT_TRUE(r.meets(90.5, 10));
+  r.widen({50, 60});
+  EXPECT_EQ(r.first, 50);
+  EXPECT_EQ(r.last, 200);
+}
+
 TEST(ChipBuffer, PowerOfNothingIsNothing) {
   const ChipBuffer chips(7);
   EXPECT_EQ(chips.effective_power(0, 16384), 0);

@@ -35,8 +35,10 @@ inline double interpolation_gain(double mu) { return 1 / std::sqrt(1 - 2 * mu * 
 struct ChipRange {
   std::int64_t first = 0, last = 0;
   bool empty() const { return last <= first; }
+  /// Whether `count` chips from `chip` on have some in common with these.
   bool meets(double chip, std::int64_t count) const {
-    return chip < static_cast<double>(last) && chip + static_cast<double>(count) > static_cast<double>(first);
+    return !empty() && chip < static_cast<double>(last) &&
+           chip + static_cast<double>(count) > static_cast<double>(first);
   }
   /// The least range that holds both.
   void widen(ChipRange r) {

@@ -21,7 +21,6 @@ FileSource<Sample>::FileSource(ngdsp::SigmfReader reader, bool realtime)
            .hardware = meta.hardware,
            .sample_rate_hz = meta.sample_rate_hz,
            .frequency_hz = meta.frequency_hz(),
-           .gain_db = std::nullopt,
            .time_source = "unknown"};
   if (const auto start = meta.start_time_ns()) {
     sample0_time_ns_ = *start;

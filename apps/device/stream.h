@@ -14,24 +14,24 @@ namespace ngdevice {
 
 /// What is asked of a device. A field that it has no use for is left alone; what it cannot do is an error.
 struct DeviceSettings {
-  std::string device;  ///< kind[:rest], see open.h
+  std::string device{};  ///< kind[:rest], see open.h
   double sample_rate_hz = 0;
-  double frequency_hz = 0;                ///< radio: what zero of its samples stands for
-  std::optional<double> gain_db;          ///< radio: the device's own without
-  std::string antenna;                    ///< radio: the device's own when empty
-  std::string clock_source = "internal";  ///< radio: internal, external, gpsdo, ...
-  std::string time_source = "internal";   ///< radio: internal (the system's clock), external, gpsdo, ...
-  std::optional<std::int64_t> start_ns;   ///< time wanted for sample 0, Unix ns
-  double buffer_s = 4;                    ///< of samples kept for a receiver that is behind, 0.1 to 600 s
+  double frequency_hz = 0;                 ///< radio: what zero of its samples stands for
+  std::optional<double> gain_db{};         ///< radio: the device's own without
+  std::string antenna{};                   ///< radio: the device's own when empty
+  std::string clock_source = "internal";   ///< radio: internal, external, gpsdo, ...
+  std::string time_source = "internal";    ///< radio: internal (the system's clock), external, gpsdo, ...
+  std::optional<std::int64_t> start_ns{};  ///< time wanted for sample 0, Unix ns
+  double buffer_s = 4;                     ///< of samples kept for a receiver that is behind, 0.1 to 600 s
 };
 
 /// What a device turned out to be.
 struct StreamInfo {
-  std::string device;    ///< as the user named it
-  std::string hardware;  ///< as its driver names it
+  std::string device{};    ///< as the user named it
+  std::string hardware{};  ///< as its driver names it
   double sample_rate_hz = 0;
-  std::optional<double> frequency_hz;
-  std::optional<double> gain_db;
+  std::optional<double> frequency_hz{};
+  std::optional<double> gain_db{};
   std::string time_source = "unknown";  ///< of sample0_time_ns(): "system", "gpsdo", "sigmf", ...
 };
 

@@ -1,10 +1,11 @@
-// A sound card made of files (ALSA's file plugin): what is in the file comes out, and what is played is in the file.
+// A sound card made of files (ALSA's file plugin): what is in the file comes out, and what is played is in
+// the file.
 #include "device/alsa_device.h"
 
+#include <alsa/asoundlib.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <alsa/asoundlib.h>
 #include <filesystem>
 #include <fstream>
 
@@ -21,8 +22,10 @@ class AlsaDevice : public ::testing::Test {
     folder_ = name;
     // A card of 192 kS/s and 16 bits that reads and writes files.
     std::ofstream(folder_ / "asoundrc")
-        << "pcm.card { type plug slave { pcm card_file format S16_LE rate 192000 channels " << channels_ << " } }\n"
-        << "pcm.card_file { type file slave.pcm null file " << folder_ / "out" << " infile " << folder_ / "in"
+        << "pcm.card { type plug slave { pcm card_file format S16_LE rate 192000 channels " << channels_
+        << " } }\n"
+        << "pcm.card_file { type file slave.pcm null file " << folder_ / "out"
+        << " infile " << folder_ / "in"
         << " format raw }\n"
         << "pcm.slow { type hw card 9 }\n";
     setenv("ALSA_CONFIG_PATH", ("/usr/share/alsa/alsa.conf:" + (folder_ / "asoundrc").string()).c_str(), 1);

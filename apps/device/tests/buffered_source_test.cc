@@ -26,8 +26,8 @@ TEST(BufferedSource, GivesEverySampleInOrderWithTheDevicesGaps) {
   EXPECT_EQ(source.counters().overruns, 0U);
 }
 
-// The device gives 200 000 samples at once, the buffer holds 20 000: what is read and what is missing are all there
-// were, and what is read stands in its place.
+// The device gives 200 000 samples at once, the buffer holds 20 000: what is read and what is missing are all
+// there were, and what is read stands in its place.
 TEST(BufferedSource, AFullBufferIsAnOverrunAndAGapOfTheRightLength) {
   auto source = buffered({{200'000, 0}, {0, 0}}, {.buffer_s = 20});
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // let it overrun

@@ -83,10 +83,12 @@ TEST_F(FileDevice, AnotherRateOrKindOfSamplesIsRefused) {
   record({{10, 0}});
   DeviceSettings settings;
   settings.sample_rate_hz = 192'000;
-  EXPECT_NE(open_file_source<float>(settings, path()).error().find("core:sample_rate is 10000, expected 192000"),
-            std::string::npos);
+  EXPECT_NE(
+      open_file_source<float>(settings, path()).error().find("core:sample_rate is 10000, expected 192000"),
+      std::string::npos);
   settings.sample_rate_hz = 10'000;
-  EXPECT_NE(open_file_source<ngdsp::cf32>(settings, path()).error().find("expected complex"), std::string::npos);
+  EXPECT_NE(open_file_source<ngdsp::cf32>(settings, path()).error().find("expected complex"),
+            std::string::npos);
   EXPECT_TRUE(open_file_source<float>(settings, path()));
 }
 

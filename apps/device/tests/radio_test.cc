@@ -77,8 +77,8 @@ TEST(RadioSource, AnOverrunIsAGapAsLongAsTheTimesSay) {
 }
 
 TEST(RadioSource, APacketLostWithoutAWordIsAGapToo) {
-  auto radio = std::make_unique<FakeReceiver>(
-      std::deque<FakeReceiver::Step>{kSamples, {RadioEvent::kNone, 400, true}, {RadioEvent::kBad, 400, true}, kSamples});
+  auto radio = std::make_unique<FakeReceiver>(std::deque<FakeReceiver::Step>{
+      kSamples, {RadioEvent::kNone, 400, true}, {RadioEvent::kBad, 400, true}, kSamples});
   const auto source = make_radio_source<float>(std::move(radio), std::nullopt);
   const Followed all = follow(*source);
   EXPECT_EQ(all.gaps, 2U);
@@ -88,11 +88,12 @@ TEST(RadioSource, APacketLostWithoutAWordIsAGapToo) {
 }
 
 TEST(RadioSource, WithoutTimesOrWithOnesThatStepBackTheLengthIsUnknown) {
-  auto radio = std::make_unique<FakeReceiver>(std::deque<FakeReceiver::Step>{{RadioEvent::kNone, 0, false},
-                                                                             {RadioEvent::kOverflow, 5, true},
-                                                                             {RadioEvent::kNone, 0, false},
-                                                                             kSamples,
-                                                                             {RadioEvent::kNone, -700, true}});
+  auto radio =
+      std::make_unique<FakeReceiver>(std::deque<FakeReceiver::Step>{{RadioEvent::kNone, 0, false},
+                                                                    {RadioEvent::kOverflow, 5, true},
+                                                                    {RadioEvent::kNone, 0, false},
+                                                                    kSamples,
+                                                                    {RadioEvent::kNone, -700, true}});
   const auto source = make_radio_source<float>(std::move(radio), std::nullopt);
   const Followed all = follow(*source);
   EXPECT_EQ(all.gaps, 2U);
@@ -141,7 +142,8 @@ class FakeTransmitter : public RadioTransmitter {
 
 TEST(RadioSink, SendsAllSamplesOnceFromItsStartOn) {
   FakeTransmitter::Seen seen;
-  const auto sink = make_radio_sink<float>(std::make_unique<FakeTransmitter>(seen), 1'700'000'001'000'000'000);
+  const auto sink =
+      make_radio_sink<float>(std::make_unique<FakeTransmitter>(seen), 1'700'000'001'000'000'000);
   std::vector<float> samples(1234);
   for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<float>(i);
   EXPECT_FALSE(sink->write(Span<const float>(samples)));

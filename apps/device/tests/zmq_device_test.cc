@@ -84,8 +84,9 @@ TEST_F(ZmqDevice, WhatIsNoMessageOfSamplesIsRefusedAndItsSamplesAreAGap) {
   const std::uint64_t endless = ~std::uint64_t{0};
   std::string other_version = header(10) + items(1);
   other_version[2] = 2;
-  const std::string hostile[] = {"abc",          header(10, 1) + "tags", header(10, endless), std::string(18, 'x'),
-                                 other_version, "\xF0\x5F\x01",         header(10) + "x"};
+  const std::string hostile[] = {
+      "abc",         header(10, 1) + "tags", header(10, endless), std::string(18, 'x'),
+      other_version, "\xF0\x5F\x01",         header(10) + "x"};
   for (const std::string& message : hostile) {
     publish(message);
     EXPECT_EQ(source->read(Span<float>(out))->count, 0U);
@@ -100,7 +101,8 @@ TEST_F(ZmqDevice, WhatIsNoMessageOfSamplesIsRefusedAndItsSamplesAreAGap) {
 }
 
 TEST_F(ZmqDevice, AnEndpointThatIsNoneIsOneLine) {
-  EXPECT_NE(open_zmq_source<float>(settings_, "nonsense").error().find("expected an endpoint"), std::string::npos);
+  EXPECT_NE(open_zmq_source<float>(settings_, "nonsense").error().find("expected an endpoint"),
+            std::string::npos);
   // The address is taken by this test's own publisher.
   const auto taken = open_zmq_sink<float>(settings_, "tcp://256.0.0.1:1");
   EXPECT_FALSE(taken);

@@ -18,7 +18,7 @@ FileSource<Sample>::FileSource(ngdsp::SigmfReader reader, bool realtime)
     : reader_(std::move(reader)), realtime_(realtime) {
   const auto& meta = reader_.meta();
   info_ = {.device = reader_.meta_path(),
-           .hardware = meta.hardware,
+           .hardware = meta.hardware.empty() ? "recording" : meta.hardware,
            .sample_rate_hz = meta.sample_rate_hz,
            .frequency_hz = meta.frequency_hz(),
            .time_source = "unknown"};
@@ -35,13 +35,14 @@ Chunk FileSource<Sample>::begin_capture() {
   const auto& now = reader_.meta().captures[capture_];
   const auto& before = reader_.meta().captures[capture_ - 1];
   ++capture_;
-  Chunk chunk;
-  chunk.gap = true;
+  std::uint64_t missing = 0;
   if (now.global_index && before.global_index) {
     const std::uint64_t length = now.sample_start - before.sample_start;
     if (*now.global_index >= *before.global_index && *now.global_index - *before.global_index >= length)
-      chunk.missing = *now.global_index - *before.global_index - length;
+      missing = *now.global_index - *before.global_index - length;
   }
+  Chunk chunk;
+  mark_gap(chunk, missing);
   return chunk;
 }
 

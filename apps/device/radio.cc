@@ -88,10 +88,8 @@ class RadioSource : public SampleSource<Sample> {
     const auto count = static_cast<std::int64_t>(packet.count);
     if (packet.ticks) {
       if (sample0_time_ns_ == 0) sample0_time_ns_ = ns_of(*packet.ticks, rate_hz());
-      if (next_ && *packet.ticks != *next_) {
-        chunk.gap = true;
-        chunk.missing = *packet.ticks > *next_ ? static_cast<std::uint64_t>(*packet.ticks - *next_) : 0;
-      }
+      if (next_ && *packet.ticks != *next_)
+        mark_gap(chunk, *packet.ticks > *next_ ? static_cast<std::uint64_t>(*packet.ticks - *next_) : 0);
       next_ = *packet.ticks + count;
     } else {
       chunk.gap = lost_;

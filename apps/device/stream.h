@@ -55,6 +55,15 @@ struct Chunk {
   bool ended = false;         ///< nothing will come after these
 };
 
+/// More samples missing than any stream has: what says so is wrong, and the length of the gap unknown.
+inline constexpr std::uint64_t kMostMissing = 1'000'000'000'000'000;
+
+/// Marks a gap before the chunk.
+inline void mark_gap(Chunk& chunk, std::uint64_t missing) {
+  chunk.gap = true;
+  chunk.missing = missing <= kMostMissing ? missing : 0;
+}
+
 /// Sample is float (a line) or cf32 (a band). One thread at a time, counters() from any.
 template <typename Sample>
 class SampleSource {

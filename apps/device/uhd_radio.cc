@@ -57,14 +57,14 @@ void set_time(multi_usrp& usrp, const DeviceSettings& settings) {
 }
 
 void expect(bool good, const std::string& text) {
-  if (!good) throw uhd::value_error(text);
+  if (!good) throw std::runtime_error(text);
 }
 
 Opened open(const DeviceSettings& settings, const std::string& args, bool receive) {
   uhd::log::set_console_level(uhd::log::warning);
   const uhd::device_addr_t address(args);
   if (uhd::device::find(address, uhd::device::USRP).empty())
-    throw uhd::key_error("no such radio; found: " + list_usrps());
+    throw std::runtime_error("no such radio; found: " + list_usrps());
   Opened opened;
   opened.usrp = multi_usrp::make(address);
   multi_usrp& usrp = *opened.usrp;

@@ -107,8 +107,8 @@ class ZmqSource : public SampleSource<Sample> {
           system_time_ns() - samples_to_ns(static_cast<double>(message_.count), info_.sample_rate_hz);
     if (message_.index) {
       const bool behind = expected_ && *message_.index < *expected_;  // the publisher was started again
-      chunk.gap = expected_ && *message_.index != *expected_;
-      chunk.missing = chunk.gap && !behind ? *message_.index - *expected_ : 0;
+      if (expected_ && *message_.index != *expected_)
+        mark_gap(chunk, behind ? 0 : *message_.index - *expected_);
       expected_ = *message_.index + message_.count;
     } else {
       chunk.gap = lost_;

@@ -73,6 +73,10 @@ TEST_F(ZmqDevice, HeadersTellWhatIsMissing) {
   chunk = next();
   EXPECT_TRUE(chunk.gap);
   EXPECT_EQ(chunk.missing, 0U);
+  publish(header(~std::uint64_t{0} - 5) + items(5));  // no stream is that long
+  chunk = next();
+  EXPECT_TRUE(chunk.gap);
+  EXPECT_EQ(chunk.missing, 0U);
   EXPECT_EQ(source->counters().missing_samples, 5U);
 }
 

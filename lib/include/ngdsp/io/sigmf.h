@@ -27,7 +27,7 @@ struct SigmfCapture {
   std::optional<double> frequency_hz;
   std::optional<std::int64_t> datetime_ns;  ///< of sample `sample_start`, since 1970-01-01 UTC
   /// Of sample `sample_start` in the stream that was recorded, where samples of it are missing in the file.
-  std::optional<std::uint64_t> global_index;
+  std::optional<std::uint64_t> global_index{};
 };
 
 /// A remark on a range of samples.

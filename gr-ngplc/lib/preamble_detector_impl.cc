@@ -22,7 +22,9 @@ ngdsp::PreambleDetectorConfig config_of(const ngdsp::Profile& p, double threshol
   for (int q = 0; q < p.sequence_count(); ++q)
     c.sequences.emplace_back(encoder.preamble(q).begin(), encoder.preamble(q).end());
   c.chip_rate_hz = p.chip_rate_hz;
-  c.max_carrier_offset_hz = p.max_clock_ppm * 1e-6 * p.carrier_crystal_hz;
+  // As the receiver: below 0.3 cycles a preamble one bin, where an offset at its edge costs 1.3 dB.
+  const double range_hz = p.max_clock_ppm * 1e-6 * p.carrier_crystal_hz;
+  c.max_carrier_offset_hz = range_hz > 0.3 * p.chip_rate_hz / p.preamble_chips ? range_hz : 0;
   c.threshold = threshold;
   return c;
 }

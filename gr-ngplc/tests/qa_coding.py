@@ -46,7 +46,7 @@ class Coding(unittest.TestCase):
             for made, payload in zip(chips, PAYLOADS):
                 meta = pmt.to_python(pmt.car(made))
                 self.assertEqual(meta["note"], 5)  # what it does not know it keeps
-                golden = ngplc.frame_chips(profile, meta["sequence"], payload)
+                golden = ngplc.frame_chips(profile, meta["sequence"], list(payload))
                 numpy.testing.assert_array_equal(pmt.c32vector_elements(pmt.cdr(made)), golden)
 
     def test_a_sequence_that_is_asked_for(self):
@@ -89,7 +89,7 @@ class Coding(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "max_list is 3"):
             ngplc.polar_decoder("cenelec-a", 3)
         with self.assertRaisesRegex(ValueError, "payload has 3 bytes, expected 16"):
-            ngplc.frame_chips("cenelec-a", 0, bytes(3))
+            ngplc.frame_chips("cenelec-a", 0, [0] * 3)
 
 
 if __name__ == "__main__":

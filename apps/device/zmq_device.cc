@@ -9,6 +9,7 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "sample_message.h"
 #include "shared_counters.h"
 
 namespace ngdevice {
@@ -20,36 +21,8 @@ using ngdsp::Result;
 using ngdsp::Span;
 using ngdsp::Status;
 
-constexpr std::uint16_t kMagic = 0x5FF0;
-constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kHeaderBytes = 19;
 constexpr int kWaitMs = 200;
 constexpr int kHighWater = 1000;  // messages; the buffer behind the source is what bounds memory
-
-/// A message taken apart: items, and the stream's index of the first where a header says it.
-struct Message {
-  const std::uint8_t* items = nullptr;
-  std::size_t count = 0;
-  std::optional<std::uint64_t> index;
-};
-
-std::optional<Message> parse(const zmq::message_t& message, std::size_t item_bytes) {
-  const auto* bytes = static_cast<const std::uint8_t*>(message.data());
-  std::uint16_t magic = 0;
-  if (message.size() >= 3) std::memcpy(&magic, bytes, 2);
-  // Samples look like a header once in 2^24 messages, and are then lost and counted; a header is never
-  // played.
-  if (magic != kMagic || bytes[2] != kVersion) {
-    if (message.size() % item_bytes != 0) return std::nullopt;
-    return Message{bytes, message.size() / item_bytes, std::nullopt};
-  }
-  std::uint64_t index = 0, tags = 0;
-  if (message.size() < kHeaderBytes || (message.size() - kHeaderBytes) % item_bytes != 0) return std::nullopt;
-  std::memcpy(&index, bytes + 3, 8);
-  std::memcpy(&tags, bytes + 11, 8);
-  if (tags != 0) return std::nullopt;
-  return Message{bytes + kHeaderBytes, (message.size() - kHeaderBytes) / item_bytes, index};
-}
 
 template <typename Sample>
 class ZmqSource : public SampleSource<Sample> {
@@ -93,8 +66,8 @@ class ZmqSource : public SampleSource<Sample> {
   /// The next message; false when none came or it is none of samples.
   bool receive(Chunk& chunk) {
     if (!socket_.recv(buffer_)) return false;
-    const auto message = parse(buffer_, sizeof(Sample));
-    message_ = message.value_or(Message{});
+    const auto message = parse_samples({buffer_.data<std::uint8_t>(), buffer_.size()}, sizeof(Sample));
+    message_ = message.value_or(SampleMessage{});
     taken_ = 0;
     if (!message) {
       counters_.change([](StreamCounters& c) { ++c.refused; });
@@ -121,7 +94,7 @@ class ZmqSource : public SampleSource<Sample> {
   zmq::context_t context_;
   zmq::socket_t socket_;
   zmq::message_t buffer_;
-  Message message_;
+  SampleMessage message_;
   std::size_t taken_ = 0;
   std::optional<std::uint64_t> expected_;
   bool lost_ = false;
@@ -149,14 +122,14 @@ class ZmqSink : public SampleSink<Sample> {
       for (std::size_t done = 0; done < in.size();) {
         const std::size_t count = std::min(in.size() - done, kMessageItems);
         wait_until(position_);
-        zmq::message_t message(kHeaderBytes + count * sizeof(Sample));
+        zmq::message_t message(kSampleHeaderBytes + count * sizeof(Sample));
         auto* bytes = static_cast<std::uint8_t*>(message.data());
         const std::uint64_t tags = 0;
-        std::memcpy(bytes, &kMagic, 2);
-        bytes[2] = kVersion;
+        std::memcpy(bytes, &kSampleMagic, 2);
+        bytes[2] = kSampleVersion;
         std::memcpy(bytes + 3, &position_, 8);
         std::memcpy(bytes + 11, &tags, 8);
-        std::memcpy(bytes + kHeaderBytes, static_cast<const void*>(&in[done]), count * sizeof(Sample));
+        std::memcpy(bytes + kSampleHeaderBytes, static_cast<const void*>(&in[done]), count * sizeof(Sample));
         socket_.send(message, zmq::send_flags::none);
         done += count;
         position_ += count;

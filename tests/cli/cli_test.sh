@@ -185,7 +185,7 @@ check "a constant gives nothing" [ ! -s out.txt ]
 
 # Devices: one that is missing, a recording in place of one, samples over a socket.
 expect 1 "does-not-exist" "$ngplc" rx --device file:does-not-exist
-expect 1 "expected 48000" "$ngplc" rx --device file:good --profile cenelec-a-low --sample-rate 48000
+expect 1 "core:sample_rate is 192000, expected 250000" "$ngplc" rx --device file:good --sample-rate 250000
 expect 1 "endpoint" "$ngplc" tx --random 1 --device zmq:nonsense
 expect 1 "hw:77.*(found|without ALSA)" "$ngplc" rx --device alsa:hw:77
 expect 1 "uhd:serial=nobody.*(found|without UHD)" "$ngplc" rx --device uhd:serial=nobody --profile srd868

@@ -75,6 +75,8 @@ Result<std::unique_ptr<SampleSource<Sample>>> open_source(const DeviceSettings& 
   const auto name = parse_device(settings.device);
   if (!name) return Error{name.error()};
   if (auto wrong = check(settings)) return *wrong;
+  if (name->kind == "file" && settings.start_ns)
+    return Error{settings.device + ": a recording has times of its own, expected no --start-at"};
   auto device = open_device<Sample>(settings, *name);
   if (!device) return Error{device.error()};
   DeviceSettings buffered = settings;

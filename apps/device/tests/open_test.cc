@@ -31,6 +31,9 @@ TEST(Open, WhatCannotBeOpenedIsOneLine) {
     EXPECT_EQ(source.error().find('\n'), std::string::npos);
   }
   EXPECT_NE(open_sink<float>(settings("file:x")).error().find("without --device"), std::string::npos);
+  auto timed = settings("file:x");
+  timed.start_ns = 1;
+  EXPECT_NE(open_source<float>(timed).error().find("times of its own"), std::string::npos);
   auto slow = settings("zmq:ipc://x");
   slow.sample_rate_hz = 0;
   EXPECT_NE(open_source<float>(slow).error().find("sample rate is 0"), std::string::npos);

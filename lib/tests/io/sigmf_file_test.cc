@@ -138,7 +138,8 @@ TEST_F(SigmfFile, CapturesBeginWhereSamplesAreMissing) {
     SigmfCapture capture;
     capture.global_index = index;
     writer->begin_capture(capture);
-    if (writer->samples() != 100 || index == 5000) ASSERT_FALSE(writer->write(Span<const float>(samples)));
+    if (writer->samples() == 100 && index != 5000) continue;
+    ASSERT_FALSE(writer->write(Span<const float>(samples)));
   }
   ASSERT_FALSE(writer->close());
   const auto reader = SigmfReader::open(path("r"));

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "commands.h"
+#include "device/open.h"
 #include "gnuradio_check.h"
 #include "ngdsp/base/rng.h"
 #include "ngdsp/channel/noise_level.h"
@@ -102,6 +103,8 @@ std::vector<Check> checks() {
       {"cores", std::to_string(std::thread::hardware_concurrency())},
       {"gnuplot", gnuplot.empty() ? "missing: install gnuplot-nox for --plot" : gnuplot, !gnuplot.empty(),
        false}};
+  for (const ngdevice::DeviceFinding& finding : ngdevice::find_devices())
+    list.push_back({finding.name, finding.found, finding.ok, false});
   for (const GnuradioFinding& finding : check_gnuradio())
     list.push_back({finding.name, finding.found, finding.ok, false});
   for (const Profile& profile : ngdsp::shipped_profiles()) {

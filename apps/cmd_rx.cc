@@ -1,21 +1,22 @@
-// ngplc rx: recordings or raw samples in, frames out.
+// ngplc rx: a device, recordings or raw samples in, frames out.
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "commands.h"
+#include "device/file_device.h"
+#include "device/open.h"
+#include "device/pipe_source.h"
+#include "device_options.h"
 #include "frame_report.h"
 #include "hub_link.h"
-#include "ngdsp/io/raw_reader.h"
 #include "ngdsp/io/sigmf_reader.h"
 #include "ngdsp/rx/receiver.h"
 #include "options.h"
@@ -25,6 +26,7 @@
 namespace ngplc_app {
 namespace {
 
+using ngdevice::SampleSource;
 using ngdsp::cf32;
 using ngdsp::Error;
 using ngdsp::Profile;
@@ -43,7 +45,8 @@ struct RxOptions {
   bool json = false, status = false, realtime = false, check_hash = true;
   SampleFormat stdin_format = SampleFormat::kRi16;
   bool stdin_format_given = false;
-  double stdin_rate_hz = 0;
+  double sample_rate_hz = 0;  ///< of standard input or a device; 0: the profile's
+  double seconds = 0;         ///< of signal, 0: to its end
 };
 
 /// One input: what is known about it before the first sample.
@@ -51,8 +54,8 @@ struct Input {
   std::string name;
   Profile profile;  ///< as it lies in the samples
   SampleFormat format = SampleFormat::kRi16;
-  std::uint64_t samples = 0;        ///< 0: unknown
-  std::vector<std::uint64_t> gaps;  ///< samples at which a new capture begins
+  std::uint64_t samples = 0;  ///< 0: unknown
+  bool live = false;          ///< a device: its counters are shown, its silence is told
   std::vector<TrueFrame> truth;
   bool has_truth = false;
   FrameOrigin origin;
@@ -86,11 +89,12 @@ double full_scale(SampleFormat format) {
 }
 
 void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
-            const std::vector<ReceivedFrame>& frames, std::uint64_t non_finite, double took_s) {
+            const std::vector<ReceivedFrame>& frames, const ngdevice::StreamInfo& stream,
+            const ngdevice::StreamCounters& streamed, double took_s) {
   const double rate_hz = input.profile.sample_rate_hz;
   const double signal_s = static_cast<double>(receiver.counters().samples) / rate_hz;
   auto counters = receiver.counters();
-  counters.nonfinite_samples += non_finite;
+  counters.nonfinite_samples += streamed.nonfinite_samples;
   if (counters.nonfinite_samples > 0) {
     spdlog::warn("{}: {} samples were not finite and were taken as zero", input.name,
                  counters.nonfinite_samples);
@@ -116,6 +120,7 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
                            {"noise", noise_json(receiver.noise_report(), input.profile)},
                            {"counters", counters_json(counters)}};
     if (!std::isfinite(line["noise_dbfs"].get<double>())) line["noise_dbfs"] = nullptr;
+    if (input.live) line["device"] = device_json(stream, streamed);
     if (input.has_truth) {
       line["truth"] = {
           {"expected", match.expected}, {"found", match.found}, {"unexpected", match.unexpected}};
@@ -124,19 +129,47 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
   }
   std::string text = fmt::format("{}: {}, {} frames in {:.1f} s of signal", input.name, input.origin.profile,
                                  frames.size(), signal_s);
-  if (took_s > 0 && !out.options.realtime) text += fmt::format(", {:.0f} x real time", signal_s / took_s);
+  if (took_s > 0) text += fmt::format(", {:.0f} x real time", signal_s / took_s);
   if (input.has_truth)
     text += fmt::format("; truth: {} of {} found, {} others", match.found, match.expected, match.unexpected);
   if (counters.collapses > 0)
     text +=
         fmt::format("; collapsed {} times{}", counters.collapses, receiver.collapsed() ? ", still so" : "");
   if (counters.clipped_samples > 0) text += fmt::format("; {} clipped samples", counters.clipped_samples);
+  if (const auto troubles = device_troubles(streamed); input.live && !troubles.empty())
+    text += "; " + troubles;
   spdlog::info("{}", text);
 }
 
-/// Decodes one input to its end. `Reader` is SigmfReader or RawReader.
-template <typename Sample, typename Reader>
-Status decode(const Input& input, Reader& reader, Output& out) {
+/// Says once that a device gives nothing, and at most every ten seconds that samples are missing.
+class Watch {
+ public:
+  explicit Watch(const Input& input) : input_(input) {}
+  void see(const ngdevice::Chunk& chunk, const ngdevice::StreamCounters& counters) {
+    const auto now = Clock::now();
+    if (chunk.count > 0) {
+      heard_ = now;
+      silence_told_ = false;
+    } else if (!silence_told_ && now - heard_ > std::chrono::seconds(5)) {
+      silence_told_ = true;
+      spdlog::warn("{}: no samples for 5 s", input_.name);
+    }
+    if (chunk.gap && now >= next_gap_told_) {
+      next_gap_told_ = now + std::chrono::seconds(10);
+      spdlog::warn("{}: {}", input_.name, device_troubles(counters));
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const Input& input_;
+  Clock::time_point heard_ = Clock::now(), next_gap_told_{};
+  bool silence_told_ = false;
+};
+
+/// Decodes one input to its end.
+template <typename Sample>
+Status decode(const Input& input, SampleSource<Sample>& source, Output& out) {
   using Clock = std::chrono::steady_clock;
   std::vector<ReceivedFrame> frames;
   Progress progress("receiving", input.samples);
@@ -146,9 +179,12 @@ Status decode(const Input& input, Reader& reader, Output& out) {
   config.max_clock_ppm = out.options.max_clock_ppm;
   config.full_scale = full_scale(input.format);
   config.threads = out.options.threads;
+  FrameOrigin origin = input.origin;
+  origin.time_source = source.info().time_source;
   const auto on_frame = [&](const ReceivedFrame& frame) {
     show(out, progress, input, frame);
-    if (out.hub && !out.hub->send(frame, input.origin)) ++out.unsent;
+    origin.sample0_time_ns = source.sample0_time_ns();
+    if (out.hub && !out.hub->send(frame, origin)) ++out.unsent;
     frames.push_back(frame);
   };
   ngdsp::Receiver::TraceHandler on_trace;
@@ -163,40 +199,33 @@ Status decode(const Input& input, Reader& reader, Output& out) {
                              receiver.error())};
   if (out.hub) out.hub->start_run();
 
-  const auto begin = Clock::now();
+  const double limit =
+      out.options.seconds > 0 ? out.options.seconds * input.profile.sample_rate_hz : HUGE_VAL;
   std::vector<Sample> block(out.options.chunk);
   std::uint64_t at = 0;
-  auto gap = input.gaps.begin();
+  Clock::duration waited{};  // for samples: what is left is what the receiver takes
+  const auto begin = Clock::now();
+  Watch watch(input);
   Status failure;
-  while (!stop_requested) {
-    std::size_t want = block.size();
-    if (gap != input.gaps.end() && at == *gap) {
-      receiver->reset_at(at);
-      ++gap;
-    }
-    if (gap != input.gaps.end()) want = static_cast<std::size_t>(std::min<std::uint64_t>(want, *gap - at));
-    const auto got = reader.read(ngdsp::Span<Sample>(block).first(want));
+  bool more = true;
+  while (more && !stop_requested && static_cast<double>(at) < limit) {
+    const auto asked = Clock::now();
+    const auto got = source.read(ngdsp::Span<Sample>(block));
     if (!got) failure = Error{got.error()};
-    if (!got || *got == 0) break;
-    receiver->process(ngdsp::Span<const Sample>(block.data(), *got));
-    at += *got;
+    if (!got) break;
+    if (input.live || out.options.realtime) waited += Clock::now() - asked;
+    if (input.live) watch.see(*got, source.counters());
+    if (got->gap) receiver->reset_at(at += got->missing);
+    receiver->process(ngdsp::Span<const Sample>(block.data(), got->count));
+    at += got->count;
+    more = !got->ended;
     progress.update(at);
-    if (out.options.realtime) {
-      std::this_thread::sleep_until(
-          begin + std::chrono::duration_cast<Clock::duration>(
-                      std::chrono::duration<double>(static_cast<double>(at) / input.profile.sample_rate_hz)));
-    }
   }
   receiver->flush();
   progress.clear();
-  report(out, input, *receiver, frames, reader.non_finite(),
-         std::chrono::duration<double>(Clock::now() - begin).count());
+  report(out, input, *receiver, frames, source.info(), source.counters(),
+         std::chrono::duration<double>(Clock::now() - begin - waited).count());
   return failure;
-}
-
-template <typename Reader>
-Status decode_any(const Input& input, Reader& reader, Output& out) {
-  return input.profile.real ? decode<float>(input, reader, out) : decode<cf32>(input, reader, out);
 }
 
 /// The profile placed into samples of this kind, or why it does not fit.
@@ -252,15 +281,12 @@ Status receive_file(const std::string& path, Output& out) {
   if (!truth) return Error{truth.error()};
   input.truth = std::move(*truth);
   input.has_truth = !input.truth.empty();
-  for (const auto& capture : meta.captures) {
-    if (capture.sample_start > 0 && capture.sample_start < input.samples)
-      input.gaps.push_back(capture.sample_start);
+  if (input.profile.real) {
+    ngdevice::FileSource<float> source(std::move(*reader), options.realtime);
+    return decode(input, source, out);
   }
-  if (const auto start = meta.start_time_ns()) {
-    input.origin.sample0_time_ns = *start;
-    input.origin.time_source = "sigmf";
-  }
-  return decode_any(input, *reader, out);
+  ngdevice::FileSource<cf32> source(std::move(*reader), options.realtime);
+  return decode(input, source, out);
 }
 
 Status receive_stdin(Output& out) {
@@ -274,14 +300,39 @@ Status receive_stdin(Output& out) {
                  : named->real              ? SampleFormat::kRi16
                                             : SampleFormat::kCi16;
   if (auto error = place(input, *named, options, -1,
-                         options.stdin_rate_hz > 0 ? options.stdin_rate_hz : named->sample_rate_hz))
+                         options.sample_rate_hz > 0 ? options.sample_rate_hz : named->sample_rate_hz))
     return error;
-  input.origin.sample0_time_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                     std::chrono::system_clock::now().time_since_epoch())
-                                     .count();
-  input.origin.time_source = "system";
-  ngdsp::RawReader reader(STDIN_FILENO, input.format, input.name);
-  return decode_any(input, reader, out);
+  const double rate_hz = input.profile.sample_rate_hz;
+  if (input.profile.real) {
+    ngdevice::PipeSource<float> source(STDIN_FILENO, input.format, input.name, rate_hz);
+    return decode(input, source, out);
+  }
+  ngdevice::PipeSource<cf32> source(STDIN_FILENO, input.format, input.name, rate_hz);
+  return decode(input, source, out);
+}
+
+template <typename Sample>
+Status receive_from(const Input& input, const ngdevice::DeviceSettings& settings, Output& out) {
+  auto source = ngdevice::open_source<Sample>(settings);
+  if (!source) return Error{source.error()};
+  spdlog::info("{}: {}", input.name, (*source)->info().hardware);
+  return decode(input, **source, out);
+}
+
+Status receive_device(const po::variables_map& values, Output& out) {
+  const RxOptions& options = out.options;
+  auto named = options.profile ? ngdsp::Result<Profile>(*options.profile) : ngdsp::load_profile("cenelec-a");
+  if (!named) return Error{named.error()};
+  if (options.sample_rate_hz > 0) named->sample_rate_hz = options.sample_rate_hz;
+  const auto settings = device_settings(values, *named);
+  Input input;
+  input.name = settings.device;
+  input.live = true;
+  input.format = named->real ? SampleFormat::kRi16 : SampleFormat::kCi16;  // full scale of what is not float
+  if (auto error =
+          place(input, *named, options, named->real ? -1 : settings.frequency_hz, settings.sample_rate_hz))
+    return error;
+  return named->real ? receive_from<float>(input, settings, out) : receive_from<cf32>(input, settings, out);
 }
 
 po::options_description rx_options() {
@@ -292,7 +343,8 @@ po::options_description rx_options() {
       ("carrier-hz", po::value<double>(), "carrier in the input, Hz (the recording's ngplc:carrier_hz, else the profile's)")
       ("center-hz", po::value<double>(), "frequency of zero in complex input, Hz (the recording's core:frequency, else the profile's)")
       ("datatype", po::value<std::string>(), "of '-': ri16_le ci16_le rf32_le cf32_le cu8 (ri16_le on mains, ci16_le on radio)")
-      ("sample-rate", po::value<double>(), "of '-', samples/s (the profile's)")
+      ("sample-rate", po::value<double>(), "of '-' or --device, samples/s (the profile's)")
+      ("seconds", po::value<double>(), "end after so much signal, s (its end)")
       ("json", "one frame a line as JSON on stdout")
       ("status", "with --json: a last line a file with counters, speed and the comparison with the truth")
       ("trace", po::value<std::string>(), "write one JSON line for every candidate: where it ended and why")
@@ -308,6 +360,7 @@ po::options_description rx_options() {
       ("realtime", "play files at their own speed")
       ("no-hash", "do not check core:sha512");
   // clang-format on
+  add_device_options(options);
   return options;
 }
 
@@ -329,7 +382,9 @@ RxOptions options_of(const po::variables_map& values) {
   o.realtime = values.count("realtime") > 0;
   o.check_hash = values.count("no-hash") == 0;
   if (values.count("sample-rate"))
-    o.stdin_rate_hz = in_range("sample-rate", values["sample-rate"].as<double>(), 100, 1e9, "samples/s");
+    o.sample_rate_hz = in_range("sample-rate", values["sample-rate"].as<double>(), 100, 1e9, "samples/s");
+  if (values.count("seconds"))
+    o.seconds = in_range("seconds", values["seconds"].as<double>(), 0.001, 1e9, "s");
   if (values.count("datatype")) {
     const auto format = ngdsp::parse_sample_format(values["datatype"].as<std::string>());
     if (!format) throw UsageError("--datatype: " + format.error());
@@ -374,15 +429,21 @@ int run_rx(const Arguments& args) {
   hidden.add_options()("input", po::value<std::vector<std::string>>());
   po::positional_options_description positional;
   positional.add("input", -1);
-  const auto parsed =
-      parse_options({"rx", "FILE.sigmf-meta ... | FOLDER | - [options]",
-                     "Decodes recordings, all recordings of a folder, or raw samples on standard input.\n"
-                     "A recording with annotated frames is compared with them."},
-                    rx_options(), hidden, positional, args);
+  const auto parsed = parse_options(
+      {"rx", "--device DEVICE | FILE.sigmf-meta ... | FOLDER | - [options]",
+       "Decodes what a device hears, recordings, all recordings of a folder, or raw samples on\n"
+       "standard input.\n"
+       "A recording with annotated frames is compared with them."},
+      rx_options(), hidden, positional, args);
   if (!parsed) return kDone;
   const auto& values = *parsed;
-  if (!values.count("input"))
-    throw UsageError("no input named, expected FILE.sigmf-meta, a folder, or - for standard input");
+  if (values.count("input") == values.count("device")) {
+    throw UsageError(values.count("input")
+                         ? "either a recording or --device, not both"
+                         : "no input named, expected --device, FILE.sigmf-meta, a folder, or - for "
+                           "standard input");
+  }
+  if (!values.count("device")) refuse_device_options(values);
   RxOptions options = options_of(values);
   if (values.count("profile")) {
     options.profile = option_profile(values["profile"].as<std::string>());
@@ -416,7 +477,15 @@ int run_rx(const Arguments& args) {
   std::signal(SIGTERM, request_stop);
 
   int failed = 0;
-  const auto files = recordings(values["input"].as<std::vector<std::string>>(), failed);
+  std::vector<std::string> files;
+  if (values.count("device")) {
+    if (const auto error = receive_device(values, out)) {
+      spdlog::error("{}", error->text);
+      ++failed;
+    }
+  } else {
+    files = recordings(values["input"].as<std::vector<std::string>>(), failed);
+  }
   for (const std::string& file : files) {
     if (stop_requested) break;
     const auto error = file == "-" ? receive_stdin(out) : receive_file(file, out);

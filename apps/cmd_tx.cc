@@ -1,13 +1,15 @@
-// ngplc tx: payloads become a recording of frames, with the truth beside them as annotations.
+// ngplc tx: payloads become frames on a device, or a recording with the truth beside them as annotations.
 #include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "device_options.h"
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/rng.h"
 #include "ngdsp/io/datetime.h"
@@ -25,6 +27,8 @@ namespace {
 using ngdsp::cf32;
 using ngdsp::Profile;
 using ngdsp::Rng;
+
+volatile std::sig_atomic_t stop_requested = 0;
 
 constexpr double kLevelsDb[] = {0, -3, -6, -9};
 
@@ -167,16 +171,15 @@ std::vector<cf32> chips_of(const ngdsp::FrameEncoder& encoder, const PlannedFram
   return chips;
 }
 
-/// Renders block by block, so that hours fit into little memory.
-template <typename Sample>
-ngdsp::Status render(const TxConfig& c, const Plan& plan, ngdsp::SigmfWriter& writer) {
-  constexpr std::uint64_t kBlock = 1 << 20;
+/// Renders block by block into `write`, so that hours fit into little memory.
+template <typename Sample, typename Write>
+ngdsp::Status render(const TxConfig& c, const Plan& plan, std::uint64_t block_samples, Write write) {
   const ngdsp::FrameEncoder encoder(c.profile);
   const ngdsp::Modulator modulator(c.profile, c.sample_rate_hz);
   Progress progress("transmitting", plan.samples);
   std::vector<Sample> block;
-  for (std::uint64_t at = 0; at < plan.samples; at += kBlock) {
-    const std::uint64_t count = std::min(kBlock, plan.samples - at);
+  for (std::uint64_t at = 0; at < plan.samples && !stop_requested; at += block_samples) {
+    const std::uint64_t count = std::min(block_samples, plan.samples - at);
     block.assign(count, Sample{});
     for (const PlannedFrame& frame : plan.frames) {
       const TrueFrame& t = frame.truth;
@@ -187,10 +190,33 @@ ngdsp::Status render(const TxConfig& c, const Plan& plan, ngdsp::SigmfWriter& wr
                     {start, t.clock_ppm, t.carrier_offset_hz, frame.phase_rad, t.amplitude},
                     ngdsp::Span<Sample>(block));
     }
-    if (auto error = writer.write(ngdsp::Span<const Sample>(block))) return error;
+    if (ngdsp::Status error = write(ngdsp::Span<const Sample>(block))) return error;
     progress.update(at + count);
   }
   return std::nullopt;
+}
+
+/// Plays the plan on a device.
+template <typename Sample>
+ngdsp::Status send(const TxConfig& c, const Plan& plan, const ngdevice::DeviceSettings& settings) {
+  // A twelfth of a second at 192 kS/s: what Ctrl-C waits for.
+  constexpr std::uint64_t kBlock = 1 << 14;
+  auto sink = ngdevice::open_sink<Sample>(settings);
+  if (!sink) return ngdsp::Error{sink.error()};
+  spdlog::info("{}: {}", settings.device, (*sink)->info().hardware);
+  std::signal(SIGINT, [](int) { stop_requested = 1; });
+  std::signal(SIGTERM, [](int) { stop_requested = 1; });
+  auto error =
+      render<Sample>(c, plan, kBlock, [&](ngdsp::Span<const Sample> in) { return (*sink)->write(in); });
+  if (!error) error = (*sink)->drain();
+  const auto counters = (*sink)->counters();
+  const std::string troubles = device_troubles(counters);
+  const std::int64_t start_ns = (*sink)->sample0_time_ns();
+  spdlog::info("{}: {:.1f} s sent from {} on{}{}", settings.device,
+               static_cast<double>(counters.samples) / c.sample_rate_hz,
+               start_ns > 0 ? ngdsp::format_datetime(start_ns) : "an unknown time",
+               troubles.empty() ? "" : "; ", troubles);
+  return error;
 }
 
 /// The payload filled with zeros to the next class.
@@ -277,6 +303,7 @@ po::options_description tx_options() {
       ("seed", po::value<std::uint64_t>()->default_value(1), "seed of everything drawn")
       ("json", "print one object a frame on stdout");
   // clang-format on
+  add_device_options(options);
   return options;
 }
 
@@ -336,12 +363,17 @@ int run_tx(const Arguments& args) {
   po::positional_options_description positional;
   positional.add("out", 1);
   const auto parsed = parse_options(
-      {"tx", "OUT [options]",
-       "Makes the recording OUT.sigmf-meta and OUT.sigmf-data of frames; annotations hold the truth."},
+      {"tx", "OUT | --device DEVICE [options]",
+       "Makes the recording OUT.sigmf-meta and OUT.sigmf-data of frames; annotations hold the truth.\n"
+       "With --device they are sent."},
       tx_options(), hidden, positional, args);
   if (!parsed) return kDone;
   const auto& values = *parsed;
-  if (!values.count("out")) throw UsageError("no recording named, expected OUT");
+  if (values.count("out") == values.count("device")) {
+    throw UsageError(values.count("out") ? "either a recording or --device, not both"
+                                         : "no recording named, expected OUT or --device");
+  }
+  if (!values.count("device")) refuse_device_options(values);
 
   const auto named = option_profile(values["profile"].as<std::string>());
   if (!named) return kFailed;
@@ -379,6 +411,18 @@ int run_tx(const Arguments& args) {
     plan = plan_row(c, std::move(payloads));
   }
 
+  const auto print_frames = [&] {
+    if (!values.count("json")) return;
+    for (const auto& frame : plan.frames) print_frame(frame.truth, c.sample_rate_hz);
+  };
+  if (values.count("device")) {
+    const auto settings = device_settings(values, c.profile);
+    print_frames();
+    const auto error = c.profile.real ? send<float>(c, plan, settings) : send<cf32>(c, plan, settings);
+    if (error) spdlog::error("{}", error->text);
+    return error ? kFailed : kDone;
+  }
+
   ngdsp::SigmfMeta meta;
   meta.format = *format;
   meta.sample_rate_hz = c.sample_rate_hz;
@@ -399,15 +443,15 @@ int run_tx(const Arguments& args) {
     return kFailed;
   }
   for (const auto& frame : plan.frames) writer->annotate(to_annotation(frame.truth));
-  auto error = c.profile.real ? render<float>(c, plan, *writer) : render<cf32>(c, plan, *writer);
+  constexpr std::uint64_t kBlock = 1 << 20;
+  const auto write = [&](const auto& in) { return writer->write(in); };
+  auto error = c.profile.real ? render<float>(c, plan, kBlock, write) : render<cf32>(c, plan, kBlock, write);
   if (!error) error = writer->close();
   if (error) {
     spdlog::error("{}", error->text);
     return kFailed;
   }
-  if (values.count("json")) {
-    for (const auto& frame : plan.frames) print_frame(frame.truth, c.sample_rate_hz);
-  }
+  print_frames();
   if (const auto saturated = writer->defects().saturated) {
     spdlog::warn("{} samples beyond full scale were limited; lower --amplitude-dbfs", saturated);
   }

@@ -14,6 +14,7 @@ using Arguments = std::vector<std::string>;
 int run_tx(const Arguments& args);
 int run_channel(const Arguments& args);
 int run_rx(const Arguments& args);
+int run_record(const Arguments& args);
 int run_sweep(const Arguments& args);
 int run_access(const Arguments& args);
 int run_ura(const Arguments& args);

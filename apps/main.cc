@@ -21,9 +21,10 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"tx", run_tx, "make a recording of frames"},
+    {"tx", run_tx, "make a recording of frames, or send them"},
     {"channel", run_channel, "pass a recording through a line: noise, delay, clock, paths, impulses"},
-    {"rx", run_rx, "decode recordings or raw samples; feed the hub"},
+    {"rx", run_rx, "decode what a device hears, recordings or raw samples; feed the hub"},
+    {"record", run_record, "record what a device hears"},
     {"sweep", run_sweep, "measure packet error rates; false alarms on noise"},
     {"access", run_access, "measure random access: overlapping frames of many nodes"},
     {"ura", run_ura, "unsourced random access: many senders at once, messages lost"},

@@ -33,6 +33,21 @@ std::vector<gr_complex> preamble_taps(const std::string& profile, int sequence, 
   return taps;
 }
 
+std::vector<gr_complex> frame_chips(const std::string& profile, int sequence,
+                                    const std::vector<std::uint8_t>& payload) {
+  constexpr const char* kName = "frame_chips";
+  const auto loaded = ngdsp::load_profile(profile);
+  if (!loaded) refuse(kName, loaded.error());
+  if (sequence < 0 || sequence >= loaded->sequence_count())
+    refuse(kName, "sequence is " + std::to_string(sequence) + ", expected 0 to " +
+                      std::to_string(loaded->sequence_count() - 1));
+  const int expected = loaded->class_of(sequence).payload_bytes;
+  if (static_cast<int>(payload.size()) != expected)
+    refuse(kName,
+           "payload has " + std::to_string(payload.size()) + " bytes, expected " + std::to_string(expected));
+  return ngdsp::FrameEncoder(*loaded).encode(payload, sequence);
+}
+
 std::vector<double> frame_lengths_s(const std::string& profile) {
   const auto loaded = ngdsp::load_profile(profile);
   if (!loaded) refuse("frame_lengths_s", loaded.error());

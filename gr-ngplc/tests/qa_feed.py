@@ -14,6 +14,7 @@ import urllib.request
 
 import flow
 import pmt
+import zmq
 from gnuradio import gr, ngplc
 
 HUB = pathlib.Path(sys.argv.pop()).parents[1] / "hub/ngplc-hub"
@@ -83,7 +84,68 @@ class Feed(unittest.TestCase):
             time.sleep(0.05)
         self.assertEqual(sorted(f["payload"] for f in self.stored(address)), sorted(p for _, p in sent))
 
+    def test_a_mirror_is_watched(self):
+        # Records as the hub would get them, published once the watchers are there.
+        router = zmq.Context.instance().socket(zmq.ROUTER)
+        router.bind(self.endpoint)
+        sent = play(ngplc.frame_feed_sink(self.endpoint, "gr-test", drain_s=0.5))
+        records = set()
+        while router.poll(200):
+            _, kind, body = router.recv_multipart()
+            if kind == b"record":
+                records.add(body)
+        router.close(0)
+        self.assertEqual(len(records), len(sent))
+        mirror = f"ipc://{self.folder.name}/mirror"
+        publisher = zmq.Context.instance().socket(zmq.XPUB)
+        publisher.bind(mirror)
+        source, other = ngplc.frame_feed_source(mirror, "gr-test"), ngplc.frame_feed_source(mirror, "gr")
+        for _ in range(2):
+            publisher.recv()  # a subscription
+        graph = gr.top_block()
+        frames, others = flow.store(graph, source, "frames"), flow.store(graph, other, "frames")
+        graph.start()
+        for body in records:
+            publisher.send_multipart([b"frame.gr-test", body])
+        for _ in range(200):
+            if frames.num_messages() == len(sent):
+                break
+            time.sleep(0.05)
+        graph.stop()
+        graph.wait()
+        publisher.close(0)
+        heard = [(pmt.to_python(pmt.car(m)), bytes(pmt.u8vector_elements(pmt.cdr(m))).hex()) for m in flow.messages(frames)]
+        self.assertEqual(sorted((m["sample_index"], p) for m, p in heard), sorted(sent))
+        self.assertEqual({m["receiver"] for m, _ in heard}, {"gr-test"})
+        for meta, _ in heard:  # sample 0 was at 1 700 000 000.5 s
+            seconds, fraction = meta["rx_time"]
+            self.assertAlmostEqual(seconds - 1_700_000_000 + fraction, 0.5 + meta["sample_index"] / meta["sample_rate_hz"], places=4)
+        self.assertEqual(source.counters(), {"records": len(sent), "bad_records": 0})
+        self.assertEqual(others.num_messages(), 0)
+
+    def test_a_mirror_that_sends_something_else(self):
+        mirror = f"ipc://{self.folder.name}/hostile"
+        socket = zmq.Context.instance().socket(zmq.PUB)
+        socket.bind(mirror)
+        source = ngplc.frame_feed_source(mirror)
+        graph = gr.top_block()
+        frames = flow.store(graph, source, "frames")
+        graph.start()
+        for _ in range(100):
+            for parts in ([b"frame.x", b"nonsense"], [b"frame.x"], [b"frame.x", b"", b"more"], [b"frame.x", bytes(60000)]):
+                socket.send_multipart(parts)
+            if source.counters()["bad_records"] >= 8:
+                break
+            time.sleep(0.05)
+        graph.stop()
+        graph.wait()
+        socket.close(0)
+        self.assertGreaterEqual(source.counters()["bad_records"], 8)
+        self.assertEqual(frames.num_messages(), 0)
+
     def test_refuses_with_a_reason(self):
+        with self.assertRaisesRegex(ValueError, "endpoint \"nowhere\""):
+            ngplc.frame_feed_source("nowhere")
         for wrong, said in [(dict(endpoint="nowhere"), "endpoint"), (dict(receiver_id=""), "receiver"), (dict(drain_s=-1.0), "drain_s"),
                             (dict(curve_server_key="short"), "key")]:
             with self.assertRaisesRegex(ValueError, said):

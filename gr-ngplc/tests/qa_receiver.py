@@ -49,8 +49,7 @@ class Receiver(unittest.TestCase):
         frames, status = flow.receive(0.1 * rng.standard_normal(5 * RATE).astype(numpy.float32))
         self.assertEqual(frames, [])
         self.assertEqual(status[-1]["samples"], 5 * RATE)
-        # Counted for complex samples: twice the variance of real ones.
-        self.assertAlmostEqual(status[-1]["noise_dbfs"], -17, delta=0.5)
+        self.assertAlmostEqual(status[-1]["noise_dbfs"], -20, delta=0.5)
         self.assertEqual([s["event"] for s in status], ["status"] * 5 + ["end"])
 
     def test_not_a_number(self):

@@ -47,7 +47,7 @@ expect 0 "" "$ngplc" --help
 expect 0 "" "$ngplc" --version
 expect 2 "no command" "$ngplc"
 expect 2 "unknown command" "$ngplc" fly
-for command in tx channel rx sweep access ura reach mask survey doctor; do
+for command in tx channel rx record sweep access ura reach mask survey doctor; do
   expect 0 "" "$ngplc" "$command" --help
   check "$command --help names its use" grep -q "Usage: ngplc $command" out.txt
   expect 2 "unrecognised option.*$command --help" "$ngplc" "$command" --no-such-option
@@ -55,6 +55,15 @@ done
 expect 2 "no input" "$ngplc" rx
 expect 2 "nothing to send" "$ngplc" tx a
 expect 2 "no recording" "$ngplc" tx --random 1
+expect 2 "not both" "$ngplc" tx a --device alsa --random 1
+expect 2 "not both" "$ngplc" rx a --device alsa
+expect 2 "no recording" "$ngplc" record --device alsa
+expect 2 "no --device" "$ngplc" record a
+expect 2 "gain-db needs --device" "$ngplc" rx a --gain-db 10
+expect 2 "expected alsa" "$ngplc" rx --device jack
+expect 2 "time has passed" "$ngplc" record a --device alsa --start-at 2020-01-01T00:00:00Z
+expect 2 "buffer-s is 0" "$ngplc" rx --device alsa --buffer-s 0
+expect 2 "expected real samples" "$ngplc" record a --device alsa --datatype ci16_le
 expect 2 "payload-hex.*hexadecimal" "$ngplc" tx a --payload-hex 12x4
 expect 2 "unknown profile" "$ngplc" tx a --random 1 --profile nowhere
 expect 2 "payload-bytes is 17" "$ngplc" tx a --random 1 --payload-bytes 17
@@ -173,6 +182,49 @@ copy full 'del(.global."core:sha512") | .annotations = []'
 head -c 200000 /dev/zero | tr '\0' '\177' >full.sigmf-data
 expect 0 "" "$ngplc" rx full --json
 check "a constant gives nothing" [ ! -s out.txt ]
+
+# Devices: one that is missing, a recording in place of one, samples over a socket.
+expect 1 "does-not-exist" "$ngplc" rx --device file:does-not-exist
+expect 1 "core:sample_rate is 192000, expected 250000" "$ngplc" rx --device file:good --sample-rate 250000
+expect 1 "endpoint" "$ngplc" tx --random 1 --device zmq:nonsense
+expect 1 "hw:77.*(found|without ALSA)" "$ngplc" rx --device alsa:hw:77
+expect 1 "uhd:serial=nobody.*(found|without UHD)" "$ngplc" rx --device uhd:serial=nobody --profile srd868
+expect 0 "" "$ngplc" rx --device file:good --json --status
+check "a recording played as a device gives its frames" jq -es 'length == 4 and (.[-1].device | .overruns == 0 and .missing_samples == 0
+  and .samples > 100000)' out.txt >/dev/null
+expect 0 "" "$ngplc" record copied --device file:good --json
+check "what was recorded is told" jq -e '.samples > 100000 and .saturated == 0 and .peak_dbfs < 0 and .device.gaps == 0' out.txt >/dev/null
+check "a recording is complete" jq -e '(.global."core:sha512" | length) == 128 and .global."ngplc:profile" == "cenelec-a"
+  and .captures[0]."core:global_index" == 0' copied.sigmf-meta >/dev/null
+check "and the same samples" cmp good.sigmf-data copied.sigmf-data
+expect 0 "" "$ngplc" rx copied --json
+check "with the same frames" [ "$(jq -s length out.txt)" = 3 ]
+# Samples missing in the first silence, and a gap through the second frame: the other two come, at their places in the stream.
+"$ngplc" rx good --json >whole.txt 2>/dev/null
+lost=5000
+size=$(stat -c %s good.sigmf-data)
+hole=$(jq -s '.[1].sample_index + 20000' whole.txt)
+{ head -c $((2 * hole)) good.sigmf-data; tail -c $((size - 2 * (hole + lost))) good.sigmf-data; } >holed.sigmf-data
+jq --argjson at "$hole" --argjson lost $lost 'del(.global."core:sha512") | .annotations = [] | .captures = [{"core:sample_start": 0,
+  "core:global_index": 0}, {"core:sample_start": $at, "core:global_index": ($at + $lost)}]' good.sigmf-meta >holed.sigmf-meta
+expect 0 "" "$ngplc" rx holed --json --status
+check "the receiver goes on behind a gap" jq -es --slurpfile whole whole.txt '.[-1].counters.gaps == 1 and
+  (map(select(.payload) | {payload, sample_index})) as $found | $whole | map({payload, sample_index}) as $sent |
+  ($found | index($sent[0])) != null and ($found | index($sent[2])) != null' out.txt >/dev/null
+"$ngplc" rx --device "zmq:ipc://$work/samples" --json --status --seconds 2 >heard.txt 2>heard.err &
+heard=$!
+sleep 0.5
+expect 0 "sent from" "$ngplc" tx --payload-text "over a socket" --gap-s 1.5 --amplitude-dbfs -20 --device "zmq:ipc://$work/samples"
+check "a receiver on a socket ends when its seconds are over" wait $heard
+check "a frame over a socket" jq -es '[.[] | select(.payload)] | length == 1' heard.txt >/dev/null
+check "no sample of it is missing" jq -es '.[-1].device | .missing_samples == 0 and .refused == 0 and .samples >= 384000' heard.txt >/dev/null
+# Stopped by a signal, a recording is finished.
+"$ngplc" record stopped --device file:good 2>stopped.err &
+stopped=$!
+sleep 1
+kill -INT $stopped
+check "a recording that is stopped ends well" wait $stopped
+check "and is finished" jq -e '(.global."core:sha512" | length) == 128' stopped.sigmf-meta >/dev/null
 
 # The hub end: an address that is none, a hub that is not there.
 expect 1 "hub" "$ngplc" rx good --hub nonsense

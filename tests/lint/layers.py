@@ -47,6 +47,10 @@ NEVER = {
     "apps": {"gnuradio"},
     "gr-ngplc": {"uhd", "sound", "sqlite", "http"},
 }
+# Devices are a layer of their own inside the program: only they use drivers, and of the modem they know samples alone.
+DEVICE = "apps/device"
+DEVICE_ROOMS = {"base", "io"}
+DRIVERS = {"uhd", "sound"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 SUFFIXES = {".h", ".hpp", ".cc", ".cpp", ".cxx", ".c"}
@@ -93,8 +97,12 @@ def check_library_file(room, name, quoted, public):
     return None
 
 
-def check_program_file(folder, name, quoted):
+def check_program_file(folder, name, quoted, device):
     target, library = room_of(name, False)
+    if device and (library == "ngwire" or (library == "ngdsp" and target not in DEVICE_ROOMS)):
+        return f"{DEVICE} includes {name}; it may include rooms {', '.join(sorted(DEVICE_ROOMS))}"
+    if folder == "apps" and not device and outside_of(name) in DRIVERS:
+        return f"{folder} includes {name}: drivers are for {DEVICE}"
     if library in NEVER[folder]:
         return f"{folder} includes {name}: {folder} never uses {library}"
     outside = outside_of(name)
@@ -132,7 +140,7 @@ def findings(root):
         for path in files_under(root / folder):
             findings.seen += 1
             for number, name, quoted in includes(path):
-                text = check_program_file(folder, name, quoted)
+                text = check_program_file(folder, name, quoted, path.is_relative_to(root / DEVICE))
                 if text:
                     yield path.relative_to(root), number, text
 
@@ -151,7 +159,8 @@ CASES = [
     ("lib/include/ngdsp/eval/a.h", '"ngdsp/channel/x.h"', None),
     ("hub/src/a.cc", '"ngwire/wire/frame_record.h"', None),
     ("hub/src/b.cc", '<zmq.hpp>', None),
-    ("apps/a.cc", '<uhd/usrp/multi_usrp.hpp>', None),
+    ("apps/device/a.cc", '<uhd/usrp/multi_usrp.hpp>', None),
+    ("apps/device/b.cc", '"ngdsp/io/sigmf_reader.h"', None),
     ("gr-ngplc/lib/a.cc", '<gnuradio/sync_block.h>', None),
     ("gr-ngplc/lib/b.cc", '"ngdsp/rx/receiver.h"', None),
     ("lib/src/waveform/a.cc", '"ngdsp/rx/x.h"', "room waveform includes room rx"),
@@ -186,6 +195,9 @@ CASES = [
     ("hub/src/h.cc", '"../../apps/options.h"', "leaves its folder"),
     ("apps/b.cc", '<gnuradio/block.h>', "apps never uses gnuradio"),
     ("apps/c.cc", '"io/sha512.h"', "looks like a private header"),
+    ("apps/d.cc", '<alsa/asoundlib.h>', "drivers are for apps/device"),
+    ("apps/device/c.cc", '"ngdsp/rx/receiver.h"', "it may include rooms base, io"),
+    ("apps/device/d.cc", '"ngwire/wire/frame_record.h"', "it may include rooms base, io"),
 ]
 
 

@@ -1,10 +1,15 @@
 // Python names of the blocks. By hand and compiled against the headers: what does not fit does not compile.
 #include <gnuradio/ngplc/despreader.h>
 #include <gnuradio/ngplc/frame_feed_sink.h>
+#include <gnuradio/ngplc/frame_feed_source.h>
 #include <gnuradio/ngplc/mains_channel.h>
 #include <gnuradio/ngplc/modulator.h>
 #include <gnuradio/ngplc/node_population.h>
+#include <gnuradio/ngplc/polar_decoder.h>
+#include <gnuradio/ngplc/polar_encoder.h>
+#include <gnuradio/ngplc/preamble_detector.h>
 #include <gnuradio/ngplc/random_access_receiver.h>
+#include <gnuradio/ngplc/spreader.h>
 #include <gnuradio/ngplc/waveform.h>
 #include <pybind11/complex.h>
 #include <pybind11/pybind11.h>
@@ -78,6 +83,34 @@ void bind_despreader(py::module& m, const char* name) {
       .def("missed", &Block::missed, "Frames whose samples were gone.");
 }
 
+template <class T>
+void bind_detector(py::module& m, const char* name) {
+  using Block = gr::ngplc::preamble_detector<T>;
+  block_class<Block, gr::sync_block>(m, name, "Tags `preamble` at the first chip of every preamble found.")
+      .def(py::init(&Block::make), "threshold"_a = 25.0, "profile"_a = "cenelec-a", "sample_rate_hz"_a = 0.0,
+           "carrier_hz"_a = -1.0, "center_hz"_a = -1.0)
+      .def("delay_samples", &Block::delay_samples, "The output is this much later than the input.")
+      .def("detections", &Block::detections, "Tags so far.")
+      .def("noise_detections_per_s", &Block::noise_detections_per_s, "Of white noise alone, by theory.");
+}
+
+void bind_coding(py::module& m) {
+  using Encoder = gr::ngplc::polar_encoder;
+  block_class<Encoder>(m, "polar_encoder", "Payloads to symbols: CRC, polar code, interleaver.")
+      .def(py::init(&Encoder::make), "profile"_a = "cenelec-a")
+      .def("refused", &Encoder::refused, "Messages that were no payload of a class.");
+  using Spreader = gr::ngplc::spreader;
+  block_class<Spreader>(m, "spreader", "Symbols to the chips of a frame.")
+      .def(py::init(&Spreader::make), "profile"_a = "cenelec-a")
+      .def("refused", &Spreader::refused, "Messages that were not the symbols of a frame.");
+  using Decoder = gr::ngplc::polar_decoder;
+  block_class<Decoder>(m, "polar_decoder", "Soft symbols to payloads whose CRC holds.")
+      .def(py::init(&Decoder::make), "profile"_a = "cenelec-a", "max_list"_a = 0)
+      .def("decoded", &Decoder::decoded, "Payloads given.")
+      .def("failed", &Decoder::failed, "Frames whose CRC held on no path.")
+      .def("refused", &Decoder::refused, "Messages that were not the symbols of a frame.");
+}
+
 void bind_feed(py::module& m) {
   using Block = gr::ngplc::frame_feed_sink;
   block_class<Block>(m, "frame_feed_sink", "Frames to the hub, kept until it has committed them.")
@@ -85,6 +118,10 @@ void bind_feed(py::module& m) {
            "spool_directory"_a = "", "mirror_endpoint"_a = "", "time_source"_a = "system", "drain_s"_a = 5.0,
            "curve_server_key"_a = "")
       .def("counters", &Block::counters, "Taken, acknowledged, waiting, and drops by reason.");
+  using Source = gr::ngplc::frame_feed_source;
+  block_class<Source>(m, "frame_feed_source", "Frames that receivers elsewhere heard, from a mirror.")
+      .def(py::init(&Source::make), "endpoint"_a = "tcp://127.0.0.1:7851", "receiver_id"_a = "")
+      .def("counters", &Source::counters, "Records, and messages that hold none.");
 }
 
 }  // namespace
@@ -101,9 +138,14 @@ PYBIND11_MODULE(ngplc_python, m) {
   bind_channel<gr_complex>(m, "mains_channel_c");
   bind_despreader<float>(m, "despreader_f");
   bind_despreader<gr_complex>(m, "despreader_c");
+  bind_detector<float>(m, "preamble_detector_f");
+  bind_detector<gr_complex>(m, "preamble_detector_c");
+  bind_coding(m);
   bind_feed(m);
   m.def("preamble_taps", &gr::ngplc::preamble_taps, "profile"_a, "sequence"_a, "sample_rate_hz"_a = 0.0,
         "Taps of the filter matched to the preamble of a sequence; |y|^2 peaks at its end.");
+  m.def("frame_chips", &gr::ngplc::frame_chips, "profile"_a, "sequence"_a, "payload"_a,
+        "All chips of a frame, as the library's encoder makes them.");
   m.def("frame_lengths_s", &gr::ngplc::frame_lengths_s, "profile"_a,
         "Length of a frame on each sequence, s.");
 }

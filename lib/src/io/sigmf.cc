@@ -187,6 +187,7 @@ Status read_global(const json& global, const Place& place, SigmfMeta& meta) {
   if (Status error = get_string(global, "core:description", place, meta.description)) return error;
   if (Status error = get_string(global, "core:author", place, meta.author)) return error;
   if (Status error = get_string(global, "core:recorder", place, meta.recorder)) return error;
+  if (Status error = get_string(global, "core:hw", place, meta.hardware)) return error;
   if (Status error = get_string(global, "core:license", place, meta.license)) return error;
   meta.ngplc = ngplc_fields(global);
   meta.global_json = global.dump();
@@ -203,6 +204,7 @@ Status read_capture(const json& object, const Place& place, SigmfCapture& captur
   }
   capture.sample_start = *start;
   if (Status error = get_number(object, "core:frequency", place, capture.frequency_hz)) return error;
+  if (Status error = get_count(object, "core:global_index", place, capture.global_index)) return error;
   if (Status error = get_count(object, "core:header_bytes", place, header_bytes)) return error;
   if (header_bytes.value_or(0) != 0) {
     return place.wrong("core:header_bytes", "0: files with headers between the samples are not supported");
@@ -353,6 +355,7 @@ Result<std::string> format_sigmf_meta(const SigmfMeta& meta) {
   put_string(global, "core:description", meta.description);
   put_string(global, "core:author", meta.author);
   put_string(global, "core:recorder", meta.recorder);
+  put_string(global, "core:hw", meta.hardware);
   put_string(global, "core:license", meta.license);
   put_string(global, "core:dataset", meta.dataset);
   global["core:extensions"] = json::array({{{"name", "ngplc"}, {"version", "0.1.0"}, {"optional", true}}});
@@ -366,6 +369,9 @@ Result<std::string> format_sigmf_meta(const SigmfMeta& meta) {
     }
     if (capture.datetime_ns) {
       object["core:datetime"] = format_datetime(*capture.datetime_ns);
+    }
+    if (capture.global_index) {
+      object["core:global_index"] = *capture.global_index;
     }
     captures.push_back(std::move(object));
   }

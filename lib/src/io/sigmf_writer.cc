@@ -162,6 +162,13 @@ Status SigmfWriter::write(Span<const cf32> samples) {
   return impl_->write(samples);
 }
 
+void SigmfWriter::begin_capture(SigmfCapture capture) {
+  auto& captures = impl_->meta.captures;
+  capture.sample_start = impl_->samples;
+  while (!captures.empty() && captures.back().sample_start >= capture.sample_start) captures.pop_back();
+  captures.push_back(capture);
+}
+
 void SigmfWriter::annotate(SigmfAnnotation annotation) {
   impl_->meta.annotations.push_back(std::move(annotation));
 }

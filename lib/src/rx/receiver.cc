@@ -292,7 +292,9 @@ NoiseReport Receiver::noise_report() const { return impl_->decoder.noise_report(
 bool Receiver::collapsed() const { return impl_->decoder.collapsed(); }
 
 double Receiver::noise_dbfs() const {
-  return to_db(std::max(impl_->noise_power * impl_->samples_per_chip, 1e-30));
+  // The front end sees real noise twice, at both sides of zero.
+  const double sides = impl_->config.profile.real ? 2 : 1;
+  return to_db(std::max(impl_->noise_power * impl_->samples_per_chip / sides, 1e-30));
 }
 
 }  // namespace ngdsp

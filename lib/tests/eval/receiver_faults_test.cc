@@ -176,7 +176,7 @@ TEST(ReceiverFaults, BurstsThatAreNoNumbers) {
   expect_unharmed(line, o, 0, 3.4);
   expect_unharmed(line, o, 3.5, 6.5);
   EXPECT_EQ(o.counters.nonfinite_samples, count);
-  EXPECT_NEAR(o.noise_dbfs, 13, 2);
+  EXPECT_NEAR(o.noise_dbfs, 10, 2);
   expect_right_times(line, o);
   expect_accounts(o.counters);
 }

@@ -128,6 +128,31 @@ TEST_F(SigmfFile, SeekReadsFromThere) {
   EXPECT_TRUE(reader->seek(1001));
 }
 
+TEST_F(SigmfFile, CapturesBeginWhereSamplesAreMissing) {
+  SigmfMeta meta = meta_of(SampleFormat::kRi16);
+  meta.hardware = "a sound card";
+  auto writer = SigmfWriter::create(path("r"), meta);
+  ASSERT_TRUE(writer) << writer.error();
+  const std::vector<float> samples(100);
+  for (const std::uint64_t index : {7U, 1000U, 1000U, 5000U}) {  // the third in place of the second
+    SigmfCapture capture;
+    capture.global_index = index;
+    writer->begin_capture(capture);
+    if (writer->samples() == 100 && index != 5000) continue;
+    ASSERT_FALSE(writer->write(Span<const float>(samples)));
+  }
+  ASSERT_FALSE(writer->close());
+  const auto reader = SigmfReader::open(path("r"));
+  ASSERT_TRUE(reader) << reader.error();
+  EXPECT_EQ(reader->meta().hardware, "a sound card");
+  const auto& captures = reader->meta().captures;
+  ASSERT_EQ(captures.size(), 2U);
+  EXPECT_EQ(captures[0].sample_start, 0U);
+  EXPECT_EQ(captures[0].global_index, 7U);
+  EXPECT_EQ(captures[1].sample_start, 100U);
+  EXPECT_EQ(captures[1].global_index, 5000U);
+}
+
 TEST_F(SigmfFile, EmptyRecordingIsARecording) {
   record("r", 0);
   auto reader = SigmfReader::open(path("r"));

@@ -26,6 +26,8 @@ struct SigmfCapture {
   std::uint64_t sample_start = 0;
   std::optional<double> frequency_hz;
   std::optional<std::int64_t> datetime_ns;  ///< of sample `sample_start`, since 1970-01-01 UTC
+  /// Of sample `sample_start` in the stream that was recorded, where samples of it are missing in the file.
+  std::optional<std::uint64_t> global_index{};
 };
 
 /// A remark on a range of samples.
@@ -45,6 +47,7 @@ struct SigmfMeta {
   std::string description;
   std::string author;
   std::string recorder;
+  std::string hardware;
   std::string license;
   std::string dataset;  ///< name of the data file when it is not NAME.sigmf-data
   std::vector<SigmfField> ngplc;

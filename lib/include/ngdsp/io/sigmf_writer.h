@@ -26,6 +26,9 @@ class SigmfWriter {
   /// Appends samples. Errors: real samples for a complex format or the reverse, a full disk.
   Status write(Span<const float> samples);
   Status write(Span<const cf32> samples);
+  /// A run of samples begins with the next one written, `sample_start` being the writer's: after a gap, or,
+  /// before the first sample, in place of the captures of create().
+  void begin_capture(SigmfCapture capture);
   /// Adds an annotation; they are sorted by sample_start at close().
   void annotate(SigmfAnnotation annotation);
   /// Flushes to disk, writes the metadata and gives both files their names. After an error nothing is left

@@ -918,4 +918,48 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
   return out;
 }
 
+Result<std::vector<LastSeen>> StoreReader::last_seen(const Page& page, const std::string& obis) {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<LastSeen> out;
+  Page by_address = page;
+  by_address.newest_first = false;
+  try {
+    SQLite::Statement s(state_->db, "SELECT d.address, d.last_seen_ns FROM devices d" +
+                                        page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
+    bind_page(s, by_address);
+    while (s.executeStep()) {
+      LastSeen& d = out.emplace_back();
+      d.device = device_of(s.getColumn(0));
+      d.last_seen_ns = s.getColumn(1).getInt64();
+    }
+    if (obis.empty()) return out;
+    SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
+    registers.bind(1, obis);
+    SQLite::Statement value(
+        state_->db,
+        "SELECT mantissa, base, time_ns, rank FROM last_readings WHERE device = ? AND register = ?");
+    // A register that was sent in two scalings has two ids: the newer value counts.
+    std::vector<std::int64_t> ranks(out.size(), INT64_MIN);
+    while (registers.executeStep()) {
+      value.bind(2, registers.getColumn(0).getInt64());
+      const std::string unit = registers.getColumn(1).getString();
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const Use use(value);
+        value.bind(1, static_cast<std::int64_t>(out[i].device));
+        if (!value.executeStep() || value.getColumn(3).getInt64() < ranks[i]) continue;
+        ranks[i] = value.getColumn(3).getInt64();
+        out[i].has_value = true;
+        out[i].unit = unit;
+        out[i].exponent = registers.getColumn(2).getInt();
+        out[i].mantissa = value.getColumn(0).getInt64();
+        out[i].base = value.getColumn(1).getInt64();
+        out[i].time_ns = value.getColumn(2).getInt64();
+      }
+    }
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<LastSeen>>::failure(error.what());
+  }
+  return out;
+}
+
 }  // namespace ngplc::hub

@@ -227,6 +227,18 @@ struct StoredDevice {
   std::vector<StoredReading> last;  ///< newest value of each register; id and counter are 0
 };
 
+/// When a device was last heard, and the newest value of one register.
+struct LastSeen {
+  std::uint32_t device = 0;
+  std::int64_t last_seen_ns = 0;
+  bool has_value = false;
+  std::string unit;
+  std::int64_t mantissa = 0;
+  int exponent = 0;
+  std::int64_t base = 0;
+  std::int64_t time_ns = 0;  ///< of the value
+};
+
 /// Read side, on a connection of its own. Thread-safe; readers wait for each other, never for the writer.
 class StoreReader {
  public:
@@ -245,6 +257,8 @@ class StoreReader {
   ngwire::Result<std::vector<SinkRow>> sinks();
   /// By address, ascending; the cursor is the last address seen.
   ngwire::Result<std::vector<StoredDevice>> devices(const Page& page);
+  /// The same devices in short, `page.limit` unbounded. `obis`: the register wanted, empty: none.
+  ngwire::Result<std::vector<LastSeen>> last_seen(const Page& page, const std::string& obis);
 
  private:
   struct State;

@@ -95,6 +95,28 @@ TEST_F(ApiTest, CsvAndEvents) {
   EXPECT_TRUE(events[0]["node"].is_null());
 }
 
+TEST_F(ApiTest, LastSeenOfAllDevicesAtOnce) {
+  const json all = get("/api/v1/last");
+  ASSERT_EQ(all["devices"].size(), 2U);
+  EXPECT_TRUE(all["next_cursor"].is_null());
+  const json slow = get("/api/v1/devices");
+  const json valued = get("/api/v1/last?obis=1-0:32.7.0");
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(all["devices"][i]["device"], slow["devices"][i]["device"]);
+    EXPECT_EQ(all["devices"][i]["last_seen_ms"], slow["devices"][i]["last_seen_ms"]);
+    EXPECT_EQ(valued["devices"][i]["value"], "230.1");
+    EXPECT_EQ(valued["devices"][i]["unit"], "V");
+  }
+  EXPECT_FALSE(get("/api/v1/last?obis=9-9:9.9.9")["devices"][0].contains("value"));
+  const json first = get("/api/v1/last?limit=1");
+  ASSERT_EQ(first["devices"].size(), 1U);
+  const json second = get("/api/v1/last?limit=1&cursor=" + first["next_cursor"].get<std::string>());
+  EXPECT_EQ(second["devices"][0]["device"], "0000abc1");
+  for (const char* bad : {"limit=0", "limit=", "limit=x", "cursor=-1", "since=1e3", "obis=%00", "order=asc",
+                          "limit=1&limit=2"})
+    EXPECT_TRUE(get(std::string("/api/v1/last?") + bad, 400).contains("error")) << bad;
+}
+
 TEST_F(ApiTest, BadQueriesGet400AndAJsonError) {
   for (const char* query :
        {"limit=0", "limit=1001", "limit=x", "limit=", "cursor=-1", "cursor=1.5", "since=abc", "since=-1",

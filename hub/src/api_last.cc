@@ -46,7 +46,8 @@ void add_last_routes(httplib::Server& server, StoreReader& reader) {
       body.push_back('}');
     }
     const bool full = rows->size() == static_cast<std::size_t>(page.limit);
-    fmt::format_to(out, "],\"next_cursor\":{}}}\n", full ? fmt::format("\"{}\"", rows->back().device) : "null");
+    fmt::format_to(out, "],\"next_cursor\":{}}}\n",
+                   full ? fmt::format("\"{}\"", rows->back().device) : "null");
     response.set_content(body.data(), body.size(), "application/json");
   });
 }

@@ -6,16 +6,20 @@
 #include <chrono>
 
 #include "ngwire/link/command.h"
+#include "ngwire/link/link_time.h"
 #include "ngwire/link/relay.h"
 
 namespace ngplc::hub {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kDayNs = 86'400 * kSecondNs;
 // An accept is of use while the device listens for it.
 constexpr std::int64_t kReplyWindowNs = 10 * kSecondNs;
 // Cursors alone are not worth a transaction more often: flash wears.
 constexpr std::int64_t kCursorPeriodNs = 10 * kSecondNs;
+
+constexpr std::string_view kClockObis = "0-0:1.0.0";
 
 bool is_secured(const ngwire::Bytes& payload) {
   return ngwire::frame_type_nibble(payload.data(), payload.size()) ==
@@ -39,6 +43,14 @@ void Ingest::reload() {
   if (const std::size_t closed = gate_.load(nodes.value()); closed > 0)
     spdlog::error("{} of {} devices cannot be opened with this key file; their frames are refused", closed,
                   nodes->size());
+  auto commands = store_.commands(unix_now_ns() - kDayNs);
+  auto groups = store_.groups();
+  if (!commands || !groups) {
+    spdlog::error("commands cannot be read, they stay as they were: {}",
+                  commands ? groups.error() : commands.error());
+    return;
+  }
+  downlink_.load(std::move(commands.value()), std::move(groups.value()), nodes.value());
 }
 
 void Ingest::complain(const char* result, const ngwire::FrameRecord& record) {
@@ -51,7 +63,7 @@ void Ingest::complain(const char* result, const ngwire::FrameRecord& record) {
 }
 
 void Ingest::examine(ngwire::FrameRecord record, std::int64_t received_ns, std::vector<FrameRow>& rows) {
-  if (rows.empty() && !gate_.has_changes() && store_.changed_outside()) reload();
+  if (rows.empty() && may_reload() && store_.changed_outside()) reload();
   const std::int64_t captured = ngwire::frame_time_ns(record);
   examine_one(std::move(record), received_ns, captured != 0 ? captured : received_ns, 0, rows);
 }
@@ -75,6 +87,7 @@ void Ingest::examine_one(ngwire::FrameRecord record, std::int64_t received_ns, s
     if (!verdict.taken()) return complain(verdict.result, record);
     metrics_.count_link(verdict.result);
     row.link = verdict.mark;
+    downlink_.heard(verdict.mark.node, record.receiver, record.profile, received_ns);
     const ngwire::ByteView content{verdict.content.data(), verdict.content.size()};
     std::vector<ngwire::SubFrame> carried;
     if (verdict.kind == ngwire::LinkKind::relay) {
@@ -82,13 +95,17 @@ void Ingest::examine_one(ngwire::FrameRecord record, std::int64_t received_ns, s
       row.payload_status = frames ? PayloadStatus::relay : PayloadStatus::content;
       if (frames) carried = std::move(*frames);
     } else if (verdict.kind == ngwire::LinkKind::answer) {
-      row.payload_status = ngwire::decode_answer(content) ? PayloadStatus::answer : PayloadStatus::content;
+      const auto answer = ngwire::decode_answer(content);
+      row.payload_status = answer ? PayloadStatus::answer : PayloadStatus::content;
+      if (answer && !verdict.mark.copy) downlink_.answered(verdict.mark, *answer, received_ns);
     } else {
       ngwire::Reading reading;
       row.payload_status = status_of(ngwire::decode_reading_content(content.data, content.size, reading));
       if (row.payload_status == PayloadStatus::ok) {
         reading.device = verdict.mark.address;
         reading.counter = static_cast<std::uint16_t>(verdict.mark.counter);
+        if (!verdict.mark.copy && !verdict.mark.late)
+          look_at_clock(reading, verdict.mark, time_ns, received_ns);
         row.reading = std::move(reading);
       }
     }
@@ -118,8 +135,21 @@ void Ingest::examine_one(ngwire::FrameRecord record, std::int64_t received_ns, s
   rows.push_back(std::move(row));
 }
 
+void Ingest::look_at_clock(const ngwire::Reading& reading, const LinkMark& from, std::int64_t time_ns,
+                           std::int64_t now_ns) {
+  for (const ngwire::RegisterValue& value : reading.values) {
+    if (value.spec->obis == kClockObis)
+      downlink_.clock_seen(from, value.mantissa + ngwire::kLinkEpochUnixS, time_ns, now_ns);
+  }
+}
+
+void Ingest::report(const ngwire::TransmitReport& report) { downlink_.reported(report, unix_now_ns()); }
+
 bool Ingest::commit(const std::vector<FrameRow>& rows) {
+  // While the database refuses, nothing new is begun.
+  if (!in_trouble_) downlink_.work(unix_now_ns());
   Changes changes = gate_.changes();
+  downlink_.changes(changes);
   if (board_ != nullptr) {
     // What a failed transaction did not write, the sink says again with its next delivery.
     changes.sinks = board_->take();
@@ -127,6 +157,8 @@ bool Ingest::commit(const std::vector<FrameRow>& rows) {
   const auto release_replies = [this] {
     std::move(replies_.begin(), replies_.end(), std::back_inserter(ready_));
     replies_.clear();
+    auto frames = downlink_.take_frames();
+    std::move(frames.begin(), frames.end(), std::back_inserter(ready_));
   };
   if (rows.empty() && changes.empty()) {
     release_replies();
@@ -148,6 +180,7 @@ bool Ingest::commit(const std::vector<FrameRow>& rows) {
     in_trouble_ = false;
   }
   gate_.committed();
+  downlink_.committed();
   cursors_written_ns_ = unix_now_ns();
   release_replies();
   metrics_.commit_seconds.Observe(
@@ -162,8 +195,13 @@ bool Ingest::commit(const std::vector<FrameRow>& rows) {
 }
 
 void Ingest::idle() {
-  if (!gate_.has_changes() && store_.changed_outside()) reload();
+  if (may_reload() && store_.changed_outside()) reload();
   const std::int64_t now = unix_now_ns();
+  if (!in_trouble_) downlink_.work(now);
+  if (downlink_.has_changes() || gate_.has_changes()) {
+    commit({});
+    return;
+  }
   if (now - cursors_written_ns_ < kCursorPeriodNs && now >= cursors_written_ns_) return;
   cursors_written_ns_ = now;
   commit({});

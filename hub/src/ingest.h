@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cursor_board.h"
+#include "downlink.h"
 #include "link_gate.h"
 #include "metrics.h"
 #include "ngwire/wire/feed_message.h"
@@ -23,19 +24,18 @@ enum class PlainPolicy : std::uint8_t {
   no
 };
 
-/// A frame for the modem that heard the question.
-struct Reply {
-  std::string receiver;
-  ngwire::DownlinkFrame frame;
-};
-
 /// The steps between the feed and the store. Used by one thread.
 class Ingest {
  public:
   /// `vault`: null when there are no secured devices. `board`: where sinks say how far they are, or null.
   Ingest(Store& store, Metrics& metrics, const KeyVault* vault = nullptr,
-         PlainPolicy plain = PlainPolicy::automatic, CursorBoard* board = nullptr)
-      : store_(store), metrics_(metrics), plain_(plain), board_(board), gate_(vault) {}
+         PlainPolicy plain = PlainPolicy::automatic, CursorBoard* board = nullptr, DownlinkRules rules = {})
+      : store_(store),
+        metrics_(metrics),
+        plain_(plain),
+        board_(board),
+        gate_(vault),
+        downlink_(gate_, vault, std::move(rules)) {}
 
   /// Appends what there is to store: the frame, and the frames it carries. Nothing when it is refused; the
   /// reason is counted.
@@ -46,15 +46,21 @@ class Ingest {
   /// logged once; try the same rows again later.
   bool commit(const std::vector<FrameRow>& rows);
 
-  /// Between batches: takes over what others changed in the registry, and writes the cursors of sinks when
-  /// they are old.
+  /// Between batches: takes over what others changed in the registry, sends what is due, and writes the
+  /// cursors of sinks when they are old.
   void idle();
 
-  /// Answers that may go out, now that what they rest on is durable.
+  /// Frames that may go out, now that what they rest on is durable.
   std::vector<Reply> take_replies();
+
+  /// What became of one of them.
+  void report(const ngwire::TransmitReport& report);
 
  private:
   void reload();
+  bool may_reload() const { return !gate_.has_changes() && !downlink_.has_changes(); }
+  void look_at_clock(const ngwire::Reading& reading, const LinkMark& from, std::int64_t time_ns,
+                     std::int64_t now_ns);
   void complain(const char* result, const ngwire::FrameRecord& record);
   void examine_one(ngwire::FrameRecord record, std::int64_t received_ns, std::int64_t time_ns,
                    std::uint8_t part, std::vector<FrameRow>& rows);
@@ -64,6 +70,7 @@ class Ingest {
   PlainPolicy plain_;
   CursorBoard* board_;
   LinkGate gate_;
+  Downlink downlink_;
   std::vector<Reply> replies_;
   std::vector<Reply> ready_;
   std::uint64_t reply_id_ = 0;

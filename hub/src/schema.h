@@ -127,7 +127,8 @@ CREATE TABLE commands(
   arguments BLOB NOT NULL,           -- without the key of a group
   state INTEGER NOT NULL,            -- 0 queued, 1 sent, 2 acknowledged, 3 rejected, 4 expired
   created_ns INTEGER NOT NULL, not_after_ns INTEGER NOT NULL,
-  tries INTEGER NOT NULL DEFAULT 0, sent_ns INTEGER NOT NULL DEFAULT 0,
+  tries INTEGER NOT NULL DEFAULT 0,
+  next_ns INTEGER NOT NULL DEFAULT 0,  -- the next try not before
   result INTEGER, detail INTEGER,    -- of the answer
   request TEXT UNIQUE);              -- the asker's name for it: asked twice it is one command
 CREATE INDEX commands_node ON commands(node);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "command_row.h"
 #include "config.h"
 #include "ngwire/link/link_frame.h"
 #include "ngwire/link/reading_codec.h"
@@ -74,8 +75,9 @@ struct SessionRow {
   std::int64_t node = 0;
   ngwire::SessionParameters session;
   std::uint32_t next_counter = 0;
-  bool gone = false;           ///< to be deleted
-  bool holes_changed = false;  ///< `holes` replaces those stored
+  std::uint32_t next_down = 0;  ///< counter of the next frame to the device
+  bool gone = false;            ///< to be deleted
+  bool holes_changed = false;   ///< `holes` replaces those stored
   std::vector<Hole> holes;
 };
 
@@ -106,9 +108,12 @@ struct Changes {
   std::vector<StateRow> states;
   std::vector<EventRow> events;
   std::vector<SinkRow> sinks;
+  std::vector<CommandRow> commands;  ///< state, tries and answer of those in the table
+  std::vector<GroupRow> groups;      ///< their counters
 
   bool empty() const {
-    return sessions.empty() && joins.empty() && states.empty() && events.empty() && sinks.empty();
+    return sessions.empty() && joins.empty() && states.empty() && events.empty() && sinks.empty() &&
+           commands.empty() && groups.empty();
   }
 };
 
@@ -123,6 +128,7 @@ struct NodeRow {
   ngwire::Bytes sealed_key;
   std::vector<SessionRow> sessions;  ///< by epoch
   std::vector<JoinRow> joins;
+  std::string receiver, profile;  ///< that heard its newest reading; empty: none
 };
 
 /// What became of a batch. When `error` is not empty nothing of the batch was stored.
@@ -155,6 +161,10 @@ class Store {
 
   /// The registry. Fails with one line.
   ngwire::Result<std::vector<NodeRow>> nodes();
+  /// Commands that are open, or expired after `since_ns`: an answer may still come.
+  ngwire::Result<std::vector<CommandRow>> commands(std::int64_t since_ns);
+  /// Groups that have a key.
+  ngwire::Result<std::vector<GroupRow>> groups();
 
   /// Folds the write-ahead log into the file. Called at the end.
   void checkpoint();
@@ -255,6 +265,7 @@ class StoreReader {
   /// readings.id of the newest value, 0 without any.
   ngwire::Result<std::int64_t> newest_reading();
   ngwire::Result<std::vector<SinkRow>> sinks();
+  ngwire::Result<std::vector<CommandRow>> commands(const Page& page);
   /// By address, ascending; the cursor is the last address seen.
   ngwire::Result<std::vector<StoredDevice>> devices(const Page& page);
   /// The same devices in short, `page.limit` unbounded. `obis`: the register wanted, empty: none.

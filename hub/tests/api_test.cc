@@ -112,8 +112,8 @@ TEST_F(ApiTest, LastSeenOfAllDevicesAtOnce) {
   ASSERT_EQ(first["devices"].size(), 1U);
   const json second = get("/api/v1/last?limit=1&cursor=" + first["next_cursor"].get<std::string>());
   EXPECT_EQ(second["devices"][0]["device"], "0000abc1");
-  for (const char* bad : {"limit=0", "limit=", "limit=x", "cursor=-1", "since=1e3", "obis=%00", "order=asc",
-                          "limit=1&limit=2"})
+  for (const char* bad :
+       {"limit=0", "limit=", "limit=x", "cursor=-1", "since=1e3", "obis=%00", "order=asc", "limit=1&limit=2"})
     EXPECT_TRUE(get(std::string("/api/v1/last?") + bad, 400).contains("error")) << bad;
 }
 

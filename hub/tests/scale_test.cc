@@ -124,7 +124,8 @@ TEST(Scale, MemoryStartAndQuestions) {
   std::printf(
       "%llu readings: ready after %.0f ms, %lld kB resident, all %zu devices with their %zu registers %.0f "
       "ms, "
-      "100 newest readings of one %.1f ms, last seen of all %.1f ms, with a value of each %.1f ms, %ju bytes a "
+      "100 newest readings of one %.1f ms, last seen of all %.1f ms, with a value of each %.1f ms, %ju bytes "
+      "a "
       "reading on disk\n",
       static_cast<unsigned long long>(readings), ready_ms, static_cast<long long>(resident), devices,
       std::size_t{19}, devices_ms, newest_ms, last_ms, value_ms,

@@ -2,17 +2,23 @@
 // commit() returned as held.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <set>
 #include <string>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "codec_book.h"
 #include "cursor_board.h"
 #include "downlink.h"
 #include "link_gate.h"
 #include "metrics.h"
 #include "ngwire/wire/feed_message.h"
 #include "ngwire/wire/frame_record.h"
+#include "rollup.h"
 #include "store.h"
 
 namespace ngplc::hub {
@@ -37,6 +43,11 @@ class Ingest {
         gate_(vault),
         downlink_(gate_, vault, std::move(rules)) {}
 
+  /// Reading sets of files, or null. Before the first frame.
+  void use_codecs(const CodecBook* codecs) { codecs_ = codecs; }
+  /// Roll-ups and retention, done between batches, or null.
+  void keep_house(Rollups* rollups) { rollups_ = rollups; }
+
   /// Appends what there is to store: the frame, and the frames it carries. Nothing when it is refused; the
   /// reason is counted.
   void examine(ngwire::FrameRecord record, std::int64_t received_ns, std::vector<FrameRow>& rows);
@@ -58,7 +69,11 @@ class Ingest {
 
  private:
   void reload();
-  bool may_reload() const { return !gate_.has_changes() && !downlink_.has_changes(); }
+  ngwire::ReadingError decode(ngwire::ByteView content, const LinkMark& from, std::int64_t now_ns,
+                              ngwire::Reading& reading);
+  std::int64_t capture_time(const ngwire::FrameRecord& record, std::int64_t received_ns);
+  void watch_clock(std::int64_t now_ns);
+  bool may_reload() const { return !gate_.has_changes() && !downlink_.has_changes() && events_.empty(); }
   void look_at_clock(const ngwire::Reading& reading, const LinkMark& from, std::int64_t time_ns,
                      std::int64_t now_ns);
   void complain(const char* result, const ngwire::FrameRecord& record);
@@ -71,6 +86,14 @@ class Ingest {
   CursorBoard* board_;
   LinkGate gate_;
   Downlink downlink_;
+  const CodecBook* codecs_ = nullptr;
+  Rollups* rollups_ = nullptr;
+  std::unordered_map<std::int64_t, std::string> models_;              // by node
+  std::set<std::tuple<std::int64_t, int, int>> told_codec_;           // node, set, what was wrong
+  std::set<std::pair<std::string, std::uint64_t>> told_ahead_;        // receiver, run
+  std::vector<EventRow> events_;                                      // for the next transaction
+  std::int64_t clock_ns_ = 0;                                         // of the system, at clock_steady_
+  std::chrono::steady_clock::time_point clock_steady_;
   std::vector<Reply> replies_;
   std::vector<Reply> ready_;
   std::uint64_t reply_id_ = 0;

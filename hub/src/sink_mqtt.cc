@@ -2,6 +2,7 @@
 // discovery.
 #include <mqtt/async_client.h>
 
+#include <deque>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -104,7 +105,11 @@ class MqttSink : public Sink {
   }
 
   void publish(const std::string& topic, const std::string& body, bool retained) {
-    if (tokens_.size() >= static_cast<std::size_t>(config_.in_flight)) finish();
+    // A window that slides: the oldest makes room, the others stay under way.
+    if (tokens_.size() >= static_cast<std::size_t>(config_.in_flight)) {
+      if (!tokens_.front()->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "not acknowledged in time");
+      tokens_.pop_front();
+    }
     tokens_.push_back(client_->publish(mqtt::make_message(topic, body, kQos, retained)));
   }
 
@@ -163,7 +168,7 @@ class MqttSink : public Sink {
   MqttConfig config_;
   std::string hub_;
   std::unique_ptr<mqtt::async_client> client_;
-  std::vector<mqtt::delivery_token_ptr> tokens_;
+  std::deque<mqtt::delivery_token_ptr> tokens_;
   std::map<std::uint32_t, std::map<std::string, std::string>> discovered_;  // device -> OBIS -> unit
 };
 

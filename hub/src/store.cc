@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -602,6 +603,8 @@ bool Store::changed_outside() {
   }
 }
 
+SQLite::Database& Store::database() { return state_->db; }
+
 Result<std::vector<NodeRow>> Store::nodes() {
   std::vector<NodeRow> out;
   try {
@@ -609,7 +612,7 @@ Result<std::vector<NodeRow>> Store::nodes() {
     SQLite::Statement nodes(
         state_->db,
         "SELECT id, eui, coalesce(n.address, 0), state, join_until_ns, next_epoch, sealed_key, "
-        "coalesce(d.receiver, ''), coalesce(d.profile, '') "
+        "coalesce(d.receiver, ''), coalesce(d.profile, ''), n.model "
         "FROM nodes n LEFT JOIN devices d ON d.address = n.address ORDER BY id");
     while (nodes.executeStep()) {
       NodeRow n;
@@ -624,6 +627,7 @@ Result<std::vector<NodeRow>> Store::nodes() {
       n.sealed_key.assign(bytes, bytes + key.getBytes());
       n.receiver = nodes.getColumn(7).getString();
       n.profile = nodes.getColumn(8).getString();
+      n.model = nodes.getColumn(9).getString();
       place[n.id] = out.size();
       out.push_back(std::move(n));
     }
@@ -963,6 +967,59 @@ Result<std::vector<CommandRow>> StoreReader::commands(const Page& page) {
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<CommandRow>>::failure(error.what());
   }
+}
+
+Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, const std::string& obis,
+                                                       int level, std::int64_t since_s, std::int64_t until_s,
+                                                       std::int64_t limit) {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<StoredRollup> out;
+  try {
+    SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
+    registers.bind(1, obis);
+    SQLite::Statement rows(state_->db,
+                           "SELECT start_s, count, low, high, sum, first, last FROM rollups WHERE device = ?1 "
+                           "AND register = ?2 AND level = ?3 AND start_s >= ?4 AND start_s < ?5 ORDER BY "
+                           "start_s LIMIT ?6");
+    SQLite::Statement before(state_->db,
+                             "SELECT last FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND "
+                             "start_s < ?4 ORDER BY start_s DESC LIMIT 1");
+    while (registers.executeStep()) {
+      const Use use_rows(rows);
+      const Use use_before(before);
+      for (SQLite::Statement* s : {&rows, &before}) {
+        s->bind(1, static_cast<std::int64_t>(device));
+        s->bind(2, registers.getColumn(0).getInt64());
+        s->bind(3, level);
+        s->bind(4, since_s);
+      }
+      rows.bind(5, until_s);
+      rows.bind(6, limit);
+      std::optional<std::int64_t> last;
+      if (before.executeStep()) last = before.getColumn(0).getInt64();
+      while (rows.executeStep()) {
+        StoredRollup& r = out.emplace_back();
+        r.start_s = rows.getColumn(0).getInt64();
+        r.count = rows.getColumn(1).getInt64();
+        r.low = rows.getColumn(2).getInt64();
+        r.high = rows.getColumn(3).getInt64();
+        r.sum = rows.getColumn(4).getInt64();
+        r.first = rows.getColumn(5).getInt64();
+        r.last = rows.getColumn(6).getInt64();
+        r.before = last.value_or(r.first);
+        r.unit = registers.getColumn(1).getString();
+        r.exponent = registers.getColumn(2).getInt();
+        last = r.last;
+      }
+    }
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<StoredRollup>>::failure(error.what());
+  }
+  // A register that was sent in two scalings has two rows of roll-ups.
+  std::stable_sort(out.begin(), out.end(),
+                   [](const StoredRollup& a, const StoredRollup& b) { return a.start_s < b.start_s; });
+  if (out.size() > static_cast<std::size_t>(limit)) out.resize(static_cast<std::size_t>(limit));
+  return out;
 }
 
 Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {

@@ -14,6 +14,10 @@
 #include "ngwire/wire/frame_record.h"
 #include "ngwire/wire/result.h"
 
+namespace SQLite {
+class Database;
+}
+
 namespace ngplc::hub {
 
 /// What a payload turned out to be. The first values are those of ngwire::ReadingError.
@@ -129,6 +133,7 @@ struct NodeRow {
   std::vector<SessionRow> sessions;  ///< by epoch
   std::vector<JoinRow> joins;
   std::string receiver, profile;  ///< that heard its newest reading; empty: none
+  std::string model;
 };
 
 /// What became of a batch. When `error` is not empty nothing of the batch was stored.
@@ -165,6 +170,9 @@ class Store {
   ngwire::Result<std::vector<CommandRow>> commands(std::int64_t since_ns);
   /// Groups that have a key.
   ngwire::Result<std::vector<GroupRow>> groups();
+
+  /// For parts that write in the same thread, with statements of their own.
+  SQLite::Database& database();
 
   /// Folds the write-ahead log into the file. Called at the end.
   void checkpoint();
@@ -249,6 +257,16 @@ struct LastSeen {
   std::int64_t time_ns = 0;  ///< of the value
 };
 
+/// What the readings of one register came to in an hour, a day or a month.
+struct StoredRollup {
+  std::int64_t start_s = 0;  ///< Unix time
+  std::int64_t count = 0;
+  std::int64_t low = 0, high = 0, sum = 0, first = 0, last = 0;  ///< totals of cumulative registers, sum 0
+  std::int64_t before = 0;  ///< `last` of the roll-up before, or `first` of this one when it is the first
+  int exponent = 0;
+  std::string unit;
+};
+
 /// Read side, on a connection of its own. Thread-safe; readers wait for each other, never for the writer.
 class StoreReader {
  public:
@@ -266,6 +284,11 @@ class StoreReader {
   ngwire::Result<std::int64_t> newest_reading();
   ngwire::Result<std::vector<SinkRow>> sinks();
   ngwire::Result<std::vector<CommandRow>> commands(const Page& page);
+  /// Of one register of one device, begun in [since_s, until_s), oldest first, at most `limit`. `level`: 0
+  /// hour, 1 day, 2 month.
+  ngwire::Result<std::vector<StoredRollup>> rollups(std::uint32_t device, const std::string& obis, int level,
+                                                    std::int64_t since_s, std::int64_t until_s,
+                                                    std::int64_t limit);
   /// By address, ascending; the cursor is the last address seen.
   ngwire::Result<std::vector<StoredDevice>> devices(const Page& page);
   /// The same devices in short, `page.limit` unbounded. `obis`: the register wanted, empty: none.

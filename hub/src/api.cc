@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "api_commands.h"
 #include "api_last.h"
 #include "api_rollups.h"
 #include "delivery_text.h"
@@ -242,6 +243,7 @@ void Api::State::routes() {
   });
   add_last_routes(server, reader);
   add_rollup_routes(server, reader);
+  add_command_routes(server, reader);
   server.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
     if (const std::string trouble = metrics.storage_trouble(); !trouble.empty()) {
       return answer_error(response, 503, "database: " + trouble);

@@ -1,4 +1,4 @@
-// GET /api/v1/rollups and /api/v1/commands.
+// GET /api/v1/rollups: one register of one device by hour, day or month.
 #pragma once
 
 #include <httplib.h>

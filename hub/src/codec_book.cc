@@ -160,8 +160,10 @@ std::string CodecBook::parse(std::string_view text, const std::string& source, C
   try {
     root = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    return source + ":" + std::to_string(error.source().begin.line) + ":" +
-           std::to_string(error.source().begin.column) + ": " + std::string(error.description());
+    std::string what = source + ":" + std::to_string(error.source().begin.line) + ":" +
+                       std::to_string(error.source().begin.column) + ": " + std::string(error.description());
+    std::replace_if(what.begin(), what.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+    return what;
   }
   Reader reader(source);
   Codec codec;

@@ -65,8 +65,7 @@ struct MqttConfig {
   std::string password_file;  ///< its first word
   std::string ca_file;        ///< with ssl://, who may have signed the broker's certificate
   std::string discovery_prefix = "homeassistant";  ///< empty: no discovery
-  /// Messages sent and not yet acknowledged, 1..10000. Not more than the broker takes (mosquitto as
-  /// delivered: 20): what exceeds it waits long.
+  /// Messages sent and not yet acknowledged, 1..10000; never more than the broker says it takes.
   std::int64_t in_flight = 16;
 };
 

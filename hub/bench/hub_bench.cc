@@ -13,6 +13,7 @@
 #include "hub_process.h"
 #include "ingest.h"
 #include "link_node.h"
+#include "rollup.h"
 #include "store.h"
 
 namespace {
@@ -258,6 +259,110 @@ void BM_BareZeroMq(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(done));
 }
 
+// When 5000 devices were last heard (0), and with the newest value of one of their 19 registers (1).
+void BM_LastSeen(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  store.value()->database().exec(
+      "WITH RECURSIVE d(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM d WHERE i < 5000) INSERT INTO devices SELECT "
+      "i, 1, i, 9, 9, 'test-receiver', 'cenelec-a', 1, 1, 1, 1 FROM d;"
+      "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 19) INSERT INTO registers SELECT "
+      "i, '1-0:' || i || '.8.0', 'Wh', 0 FROM r;"
+      "INSERT INTO last_readings SELECT d.address, r.id, 123456789, 1763667000123456789, 77, "
+      "1763667000123456789, 0, 0, 0 FROM devices d, registers r");
+  auto reader = StoreReader::open(config.file);
+  Page page;
+  page.limit = 10'000;
+  for (auto _ : state) {
+    const auto rows = reader.value()->last_seen(page, state.range(0) == 0 ? "" : "1-0:7.8.0");
+    if (!rows || rows->size() != 5000) state.SkipWithError("rows are missing");
+  }
+}
+
+// A month of hours of one register, out of 500 devices with two registers each.
+void BM_RollupMonth(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  store.value()->database().exec(
+      "INSERT INTO registers VALUES(1,'1-0:1.8.0','Wh',0),(2,'1-0:32.7.0','V',-1);"
+      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 743), d(i) AS (SELECT 0 UNION "
+      "ALL SELECT i + 1 FROM d WHERE i < 499) INSERT INTO rollups SELECT d.i, r.id, 0, 3600 * n.i, 4, 1, 9, 20, "
+      "1, 1, 9, 9 FROM d, registers r, n");
+  auto reader = StoreReader::open(config.file);
+  std::uint32_t device = 0;
+  for (auto _ : state) {
+    const auto rows = reader.value()->rollups(++device % 500, "1-0:1.8.0", 0, 0, INT64_MAX, 744);
+    if (!rows || rows->size() != 744) state.SkipWithError("rows are missing");
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
+// Folding readings into hours, days and months: what it costs beside storing them (BM_Store).
+void BM_Fold(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics);
+  Rollups rollups(*store.value(), {}, 2160);
+  std::uint64_t sequence = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    std::vector<FrameRow> rows;
+    for (std::uint64_t i = 0; i < 2500; ++i, ++sequence) {
+      auto record = make_record(1, sequence, static_cast<std::uint32_t>(sequence % 500));
+      record.sample_index = 192'000 * sequence;
+      ingest.examine(std::move(record), unix_now_ns(), rows);
+    }
+    ingest.commit(rows);
+    state.ResumeTiming();
+    if (rollups.fold().value() != 5000) state.SkipWithError("values are missing");
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(sequence));
+}
+
+// Bytes handed to the disk when readings come one by one, as at one a second, each with a commit of its own.
+// Needs a folder on a real disk: TMPDIR.
+void BM_BytesOnDisk(benchmark::State& state) {
+  const auto written = [] {
+    std::ifstream io("/proc/self/io");
+    std::int64_t bytes = 0;
+    for (std::string word; io >> word;) {
+      if (word == "write_bytes:") io >> bytes;
+    }
+    return bytes;
+  };
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics);
+  Rollups rollups(*store.value(), {}, 2160);
+  std::uint64_t sequence = 0;
+  const std::int64_t before = written();
+  for (auto _ : state) {
+    auto record = make_record(1, sequence, static_cast<std::uint32_t>(sequence % 500));
+    record.sample_index = 192'000 * sequence;
+    std::vector<FrameRow> rows;
+    ingest.examine(std::move(record), unix_now_ns(), rows);
+    ingest.commit(rows);
+    if (++sequence % 60 == 0 && !rollups.fold().ok()) state.SkipWithError("not folded");
+  }
+  state.counters["bytes_a_frame"] = static_cast<double>(written() - before) / static_cast<double>(sequence);
+  state.counters["file_bytes_a_frame"] =
+      static_cast<double>(std::filesystem::file_size(config.file)) / static_cast<double>(sequence);
+}
+
+BENCHMARK(BM_LastSeen)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_RollupMonth)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_Fold)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_BytesOnDisk)->Iterations(7200)->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_BareSqlite)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_Store)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_StoreSealed)->Arg(64)->Arg(512)->UseRealTime();

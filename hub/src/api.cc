@@ -12,6 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "api_commands.h"
+#include "api_last.h"
+#include "api_rollups.h"
 #include "delivery_text.h"
 #include "status_page.h"
 
@@ -238,6 +241,9 @@ void Api::State::routes() {
     if (!page) return answer_error(response, 400, page.error());
     answer_list(response, "events", reader.events(page.value()), page.value());
   });
+  add_last_routes(server, reader);
+  add_rollup_routes(server, reader);
+  add_command_routes(server, reader);
   server.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
     if (const std::string trouble = metrics.storage_trouble(); !trouble.empty()) {
       return answer_error(response, 503, "database: " + trouble);

@@ -120,6 +120,12 @@ std::string HubConfig::validate() const {
   if (http.threads < 1 || http.threads > 64) return "http.threads: expected 1 to 64";
   if (link.plain_readings != "auto" && link.plain_readings != "yes" && link.plain_readings != "no")
     return "link.plain_readings: expected auto, yes or no";
+  if (link.time_period_s < 0 || link.time_period_s > 86400) return "link.time_period_s: expected 0 to 86400";
+  for (const auto& [days, field] : {std::pair{retention.readings_d, "retention.readings_d"},
+                                    std::pair{retention.hours_d, "retention.hours_d"},
+                                    std::pair{retention.days_d, "retention.days_d"}}) {
+    if (days < 0 || days > 36500) return std::string(field) + ": expected 0 to 36500";
+  }
   if (outbox.max_values < 1000) return "outbox.max_values: expected 1000 or more";
   if (outbox.max_age_h < 1 || outbox.max_age_h > 87600) return "outbox.max_age_h: expected 1 to 87600";
   if (!mqtt.url.empty() && mqtt.url.rfind("tcp://", 0) != 0 && mqtt.url.rfind("ssl://", 0) != 0)
@@ -150,7 +156,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
   using R = Result<HubConfig>;
   if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
   HubConfig config;
-  const std::array<Entry, 32> entries = {{
+  const std::array<Entry, 37> entries = {{
       {"", "name", text_into(config.name)},
       {"feed", "endpoint", text_into(config.feed.endpoint)},
       {"feed", "batch_records", integer_into(config.feed.batch_records)},
@@ -166,6 +172,11 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"link", "plain_readings", text_into(config.link.plain_readings)},
       {"outbox", "max_values", integer_into(config.outbox.max_values)},
       {"outbox", "max_age_h", integer_into(config.outbox.max_age_h)},
+      {"retention", "readings_d", integer_into(config.retention.readings_d)},
+      {"retention", "hours_d", integer_into(config.retention.hours_d)},
+      {"retention", "days_d", integer_into(config.retention.days_d)},
+      {"codecs", "folder", text_into(config.codecs.folder)},
+      {"link", "time_period_s", integer_into(config.link.time_period_s)},
       {"postgres", "url", text_into(config.postgres.url)},
       {"mqtt", "url", text_into(config.mqtt.url)},
       {"mqtt", "user", text_into(config.mqtt.user)},

@@ -35,12 +35,24 @@ struct LinkConfig {
   std::string key_file;  ///< seals the keys of devices; empty: systemd credential "ngplc-hub.key", if any
   std::string plain_readings = "auto";  ///< readings in the clear: "auto" while no device is registered,
                                         ///< "yes", "no"
+  std::int64_t time_period_s = 3600;  ///< groups are told the time so often, 0: never; 0..86400
 };
 
 /// How far behind a sink may fall before it loses the oldest readings, visibly.
 struct OutboxConfig {
   std::int64_t max_values = 20'000'000;  ///< register values, 1000 or more
   std::int64_t max_age_h = 24 * 90;      ///< hours since they came, 1..87600
+};
+
+/// How long things are kept, in days; 0: for ever. Roll-ups by month are.
+struct RetentionConfig {
+  std::int64_t readings_d = 0;  ///< readings and their frames
+  std::int64_t hours_d = 0;     ///< roll-ups by hour
+  std::int64_t days_d = 0;      ///< roll-ups by day
+};
+
+struct CodecConfig {
+  std::string folder;  ///< of codec files; empty: none
 };
 
 struct PostgresConfig {
@@ -53,8 +65,7 @@ struct MqttConfig {
   std::string password_file;  ///< its first word
   std::string ca_file;        ///< with ssl://, who may have signed the broker's certificate
   std::string discovery_prefix = "homeassistant";  ///< empty: no discovery
-  /// Messages sent and not yet acknowledged, 1..10000. Not more than the broker takes (mosquitto as
-  /// delivered: 20): what exceeds it waits long.
+  /// Messages sent and not yet acknowledged, 1..10000; never more than the broker says it takes.
   std::int64_t in_flight = 16;
 };
 
@@ -87,6 +98,8 @@ struct HubConfig {
   DatabaseConfig database;
   LinkConfig link;
   OutboxConfig outbox;
+  RetentionConfig retention;
+  CodecConfig codecs;
   PostgresConfig postgres;
   MqttConfig mqtt;
   InfluxConfig influx;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "command_desk.h"
 #include "ngwire/wire/frame_record.h"
 #include "registry.h"
 
@@ -54,6 +55,15 @@ std::string import_manifest(Registry& registry, const HubConfig& config, const s
   return "";
 }
 
+template <class Ask>
+std::string print_command(Result<std::unique_ptr<CommandDesk>> desk, Ask ask) {
+  if (!desk) return desk.error();
+  const Result<std::int64_t> id = ask(*desk.value());
+  if (!id) return id.error();
+  std::printf("{\"command\":%lld}\n", static_cast<long long>(id.value()));
+  return "";
+}
+
 }  // namespace
 
 const char kDeviceUsage[] =
@@ -63,6 +73,9 @@ const char kDeviceUsage[] =
     "  device join EUI MINUTES            let it join within that time\n"
     "  device suspend|resume|retire EUI\n"
     "  device tenant|group EUI NAME       an empty tenant takes it out\n"
+    "  device command EUI EXPIRES_S WORDS set_interval SECONDS PHASE | set_levels W0 W3 W6 W9 | send_reading "
+    "SET |\n"
+    "                                     switch_load 0|1 yes | restart yes\n"
     "  device exchange EUI OBIS END START the meter behind it was exchanged; indices as integers of the "
     "register\n";
 
@@ -76,7 +89,7 @@ std::string run_device_command(const Arguments& arguments, const HubConfig& conf
   const std::string& what = arguments[0];
   const std::size_t count = arguments.size() - 1;
   const bool by_eui = what == "join" || what == "suspend" || what == "resume" || what == "retire" ||
-                      what == "tenant" || what == "group" || what == "exchange";
+                      what == "tenant" || what == "group" || what == "exchange" || what == "command";
   ngwire::Eui eui = 0;
   if (by_eui && (count < 1 || arguments[1].size() != 16 || !parse(arguments[1], eui, 16)))
     return wrong(what + ": expected an EUI of 16 hexadecimal digits");
@@ -89,6 +102,20 @@ std::string run_device_command(const Arguments& arguments, const HubConfig& conf
     if (!nodes) return nodes.error();
     for (const NodeInfo& node : nodes.value()) print(node);
     return "";
+  }
+  if (what == "command" && count >= 3) {
+    std::int64_t expires_s = 0;
+    if (!parse(arguments[2], expires_s, 10)) return wrong("command: expected seconds until it expires");
+    Arguments words(arguments.begin() + 3, arguments.end());
+    const bool confirmed = words.back() == "yes";
+    if (confirmed) words.pop_back();
+    auto order = parse_order(words);
+    if (!order) return wrong("command: " + order.error());
+    order->eui = eui;
+    order->expires_s = expires_s;
+    order->confirmed = confirmed;
+    return print_command(CommandDesk::open(config.database.file),
+                         [&](CommandDesk& desk) { return desk.order(order.value()); });
   }
   auto done = Result<NodeInfo>::failure("");
   if (what == "claim" && (count == 1 || count == 2)) {
@@ -120,7 +147,12 @@ std::string run_device_command(const Arguments& arguments, const HubConfig& conf
   }
   if (!done) return done.error();
   print(done.value());
-  return "";
+  // A device that has joined gets the key of its group over the air.
+  if (what != "group" || done->state != NodeState::active) return "";
+  const auto vault = KeyVault::open(config.link.key_file);
+  if (!vault) return vault.error();
+  return print_command(CommandDesk::open(config.database.file),
+                       [&](CommandDesk& desk) { return desk.give_group(eui, arguments[2], vault.value()); });
 }
 
 }  // namespace ngplc::hub

@@ -221,6 +221,7 @@ void FeedServer::handle(const std::string& peer, const zmq::message_t& kind_part
       return;
     }
     metrics_.count_downlink(to_string(report->status));
+    ingest_.report(report.value());
     if (!report_handler_) return;
     std::string receiver;
     {
@@ -327,6 +328,7 @@ void FeedServer::take_turn() {
     commit_batch(false);
   } else {
     ingest_.idle();
+    for (const Reply& reply : ingest_.take_replies()) send_downlink(reply.receiver, reply.frame);
   }
 }
 

@@ -300,6 +300,23 @@ Verdict LinkGate::join(ngwire::ByteView payload, std::int64_t now_ns) {
   return verdict;
 }
 
+std::optional<SealedDown> LinkGate::seal_down(std::int64_t id, LinkKind kind, ngwire::ByteView content) {
+  const auto node =
+      std::find_if(nodes_.begin(), nodes_.end(), [id](const Node& n) { return n.row.id == id; });
+  if (node == nodes_.end() || static_cast<NodeState>(node->row.state) != NodeState::active)
+    return std::nullopt;
+  const auto session = std::find_if(node->sessions.begin(), node->sessions.end(), [&](const Session& s) {
+    return node->current_epoch != 0 && s.row.session.epoch == node->current_epoch;
+  });
+  if (session == node->sessions.end() || session->row.next_down > ngwire::kLastCounter) return std::nullopt;
+  auto payload = seal_link_frame(ccm_, session->keys.down, node->row.eui, kind, node->row.address,
+                                 session->row.session.epoch, session->row.next_down, content);
+  if (!payload) return std::nullopt;
+  ++session->row.next_down;
+  touched_.insert({&*node, session->row.session.epoch});
+  return SealedDown{node->row.address, std::move(*payload)};
+}
+
 Changes LinkGate::changes() const {
   Changes out = journal_;
   for (const auto& [node, epoch] : touched_) {

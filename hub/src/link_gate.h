@@ -35,6 +35,12 @@ struct Verdict {
   bool taken() const { return mark.node != 0; }
 };
 
+/// A frame for a device.
+struct SealedDown {
+  std::uint32_t address = 0;
+  std::vector<std::uint8_t> payload;
+};
+
 /// Keys, sessions and counters of all devices in memory; what changes waits in changes() for the transaction
 /// that holds the frames. Used by one thread.
 class LinkGate {
@@ -48,6 +54,10 @@ class LinkGate {
 
   /// `payload` has the type of a secured frame. `now_ns`: Unix time.
   Verdict examine(ngwire::ByteView payload, std::int64_t now_ns);
+
+  /// Under the session that the device was heard in last, with a counter that changes() makes durable.
+  /// Nothing while it was not heard, is not active, or the session has no counters left.
+  std::optional<SealedDown> seal_down(std::int64_t node, ngwire::LinkKind kind, ngwire::ByteView content);
 
   /// No device is in the registry.
   bool empty() const { return nodes_.empty(); }

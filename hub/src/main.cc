@@ -19,6 +19,7 @@
 #include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
+#include "rollup.h"
 #include "sink.h"
 #include "store.h"
 
@@ -151,7 +152,18 @@ int main(int argc, char** argv) {
   const PlainPolicy plain = config.link.plain_readings == "yes"  ? PlainPolicy::yes
                             : config.link.plain_readings == "no" ? PlainPolicy::no
                                                                  : PlainPolicy::automatic;
-  Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain, &board);
+  CodecBook codecs;
+  if (!config.codecs.folder.empty()) {
+    auto opened = CodecBook::open(config.codecs.folder);
+    if (!opened) return complain(kFailed, opened.error());
+    codecs = std::move(opened.value());
+  }
+  DownlinkRules rules;
+  rules.time_period_ns = config.link.time_period_s * 1'000'000'000;
+  Rollups rollups(*store.value(), config.retention, config.outbox.max_age_h);
+  Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain, &board, rules);
+  ingest.use_codecs(&codecs);
+  ingest.keep_house(&rollups);
   Api api(config.http, *reader.value(), metrics);
   if (const std::string wrong = api.start(); !wrong.empty()) return complain(kFailed, wrong);
   FeedServer feed(config.feed, config.name, ingest, metrics);

@@ -9,7 +9,7 @@ namespace ngplc::hub {
 inline constexpr int kApplicationId = 0x6E504C43;
 
 /// A released step is never edited; a change is a new step.
-inline constexpr std::array<const char*, 2> kMigrations = {R"sql(
+inline constexpr std::array<const char*, 3> kMigrations = {R"sql(
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY,
   receiver TEXT NOT NULL,
@@ -118,6 +118,33 @@ CREATE TABLE sinks(
   name TEXT PRIMARY KEY,
   cursor INTEGER NOT NULL,           -- readings.id of the last value delivered
   lost INTEGER NOT NULL) WITHOUT ROWID;
+)sql",
+                                                           R"sql(
+CREATE TABLE commands(
+  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- its low 16 bits are on air
+  node INTEGER NOT NULL REFERENCES nodes(id),
+  opcode INTEGER NOT NULL,
+  arguments BLOB NOT NULL,           -- without the key of a group
+  state INTEGER NOT NULL,            -- 0 queued, 1 sent, 2 acknowledged, 3 rejected, 4 expired
+  created_ns INTEGER NOT NULL, not_after_ns INTEGER NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  next_ns INTEGER NOT NULL DEFAULT 0,  -- the next try not before
+  result INTEGER, detail INTEGER,    -- of the answer
+  request TEXT UNIQUE);              -- the asker's name for it: asked twice it is one command
+CREATE INDEX commands_node ON commands(node);
+CREATE INDEX commands_open ON commands(state) WHERE state < 2;
+ALTER TABLE sessions ADD COLUMN next_down INTEGER NOT NULL DEFAULT 0;  -- counter of the next frame down
+ALTER TABLE groups ADD COLUMN sealed_key BLOB;                         -- NULL: the group takes no frames
+ALTER TABLE groups ADD COLUMN next_counter INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE rollups(
+  device INTEGER NOT NULL,
+  register INTEGER NOT NULL REFERENCES registers(id),
+  level INTEGER NOT NULL,            -- 0 hour, 1 day, 2 month, in the time zone of the device
+  start_s INTEGER NOT NULL,          -- Unix time
+  count INTEGER NOT NULL,
+  low INTEGER NOT NULL, high INTEGER NOT NULL, sum INTEGER NOT NULL,  -- cumulative: of totals, sum 0
+  first_ns INTEGER NOT NULL, first INTEGER NOT NULL, last_ns INTEGER NOT NULL, last INTEGER NOT NULL,
+  PRIMARY KEY(device, register, level, start_s)) WITHOUT ROWID;
 )sql"};
 
 }  // namespace ngplc::hub

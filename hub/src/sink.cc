@@ -10,7 +10,8 @@
 namespace ngplc::hub {
 namespace {
 
-constexpr std::int64_t kBatchValues = 2000;
+// A transaction or a round of acknowledgements each: larger ones cost memory, smaller ones time.
+constexpr std::int64_t kBatchValues = 8000;
 constexpr std::int64_t kPollMs = 100;
 constexpr std::int64_t kFirstBackoffMs = 250;
 constexpr std::int64_t kLongestBackoffMs = 15'000;

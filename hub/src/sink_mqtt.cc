@@ -2,6 +2,8 @@
 // discovery.
 #include <mqtt/async_client.h>
 
+#include <algorithm>
+#include <deque>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -85,7 +87,13 @@ class MqttSink : public Sink {
       ssl.set_verify(true);
       options.set_ssl(ssl);
     }
-    if (!client_->connect(options)->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "no answer");
+    const mqtt::token_ptr connected = client_->connect(options);
+    if (!connected->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "no answer");
+    // More than the broker takes at a time would wait for seconds in the library.
+    const mqtt::properties said = connected->get_connect_response().get_properties();
+    window_ = static_cast<std::size_t>(config_.in_flight);
+    if (said.contains(mqtt::property::RECEIVE_MAXIMUM))
+      window_ = std::min<std::size_t>(window_, mqtt::get<std::uint16_t>(said, mqtt::property::RECEIVE_MAXIMUM));
     discovered_.clear();
     publish(status_topic(), "online", true);
   }
@@ -104,7 +112,11 @@ class MqttSink : public Sink {
   }
 
   void publish(const std::string& topic, const std::string& body, bool retained) {
-    if (tokens_.size() >= static_cast<std::size_t>(config_.in_flight)) finish();
+    // A window that slides: the oldest makes room, the others stay under way.
+    if (tokens_.size() >= window_) {
+      if (!tokens_.front()->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "not acknowledged in time");
+      tokens_.pop_front();
+    }
     tokens_.push_back(client_->publish(mqtt::make_message(topic, body, kQos, retained)));
   }
 
@@ -163,7 +175,8 @@ class MqttSink : public Sink {
   MqttConfig config_;
   std::string hub_;
   std::unique_ptr<mqtt::async_client> client_;
-  std::vector<mqtt::delivery_token_ptr> tokens_;
+  std::size_t window_ = 1;  // messages under way at most
+  std::deque<mqtt::delivery_token_ptr> tokens_;
   std::map<std::uint32_t, std::map<std::string, std::string>> discovered_;  // device -> OBIS -> unit
 };
 

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -159,8 +160,8 @@ struct Store::State {
   std::int64_t data_version = -1;
   std::optional<SQLite::Statement> begin, commit, rollback, find_run, add_run, add_frame, add_reading,
       find_register, add_register, put_device, find_last, put_last, find_copy, put_copy, add_event,
-      put_session, drop_session, drop_holes, add_hole, add_join, put_join, put_state, put_sink,
-      get_data_version;
+      put_command, put_group, put_session, drop_session, drop_holes, add_hole, add_join, put_join, put_state,
+      put_sink, get_data_version;
   using RunKey = std::pair<std::string, std::uint64_t>;
   // Row numbers that are surely in the file; numbers made by an open transaction wait in the second map.
   std::map<RunKey, std::int64_t> runs, new_runs;
@@ -215,8 +216,9 @@ void Store::State::prepare() {
       "WHERE id = ?1");
   add_event.emplace(db, "INSERT INTO events(time_ns, device, node, kind, detail) VALUES(?,?,?,?,?)");
   put_session.emplace(db,
-                      "INSERT INTO sessions(node, epoch, join_nonce, net_nonce, next_counter) "
-                      "VALUES(?1,?2,?3,?4,?5) ON CONFLICT(node, epoch) DO UPDATE SET next_counter = ?5");
+                      "INSERT INTO sessions(node, epoch, join_nonce, net_nonce, next_counter, next_down) "
+                      "VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT(node, epoch) DO UPDATE SET next_counter = ?5, "
+                      "next_down = ?6");
   drop_session.emplace(db, "DELETE FROM sessions WHERE node = ? AND epoch = ?");
   drop_holes.emplace(db, "DELETE FROM holes WHERE node = ? AND epoch = ?");
   add_hole.emplace(db, "INSERT INTO holes(node, epoch, first, last) VALUES(?,?,?,?)");
@@ -224,6 +226,10 @@ void Store::State::prepare() {
   put_join.emplace(db, "UPDATE nodes SET address = ?2, next_epoch = ?3 WHERE id = ?1");
   put_state.emplace(db, "UPDATE nodes SET state = ?2 WHERE id = ?1");
   put_sink.emplace(db, "INSERT OR REPLACE INTO sinks(name, cursor, lost) VALUES(?,?,?)");
+  put_command.emplace(db,
+                      "UPDATE commands SET state = ?2, tries = ?3, next_ns = ?4, result = ?5, detail = ?6 "
+                      "WHERE id = ?1");
+  put_group.emplace(db, "UPDATE groups SET next_counter = ?2 WHERE id = ?1");
   get_data_version.emplace(db, "PRAGMA data_version");
 }
 
@@ -457,7 +463,7 @@ void Store::State::write(const Changes& changes) {
       continue;
     }
     run(*put_session, s.node, wide(s.session.epoch), wide(s.session.join_nonce), wide(s.session.net_nonce),
-        wide(s.next_counter));
+        wide(s.next_counter), wide(s.next_down));
     if (!s.holes_changed) continue;
     for (const Hole& hole : s.holes)
       run(*add_hole, s.node, wide(s.session.epoch), wide(hole.first), wide(hole.last));
@@ -474,6 +480,18 @@ void Store::State::write(const Changes& changes) {
   for (const StateRow& state : changes.states) run(*put_state, state.node, state.state);
   for (const EventRow& event : changes.events) write_event(event);
   for (const SinkRow& sink : changes.sinks) run(*put_sink, sink.name, sink.cursor, sink.lost);
+  for (const CommandRow& command : changes.commands) {
+    SQLite::Statement& s = *put_command;
+    const Use use(s);
+    s.bind(1, command.id);
+    s.bind(2, static_cast<int>(command.state));
+    s.bind(3, command.tries);
+    s.bind(4, command.next_ns);
+    command.result ? s.bind(5, *command.result) : s.bind(5);
+    command.detail ? s.bind(6, *command.detail) : s.bind(6);
+    s.exec();
+  }
+  for (const GroupRow& group : changes.groups) run(*put_group, group.id, wide(group.next_counter));
 }
 
 Result<std::unique_ptr<Store>> Store::open(const DatabaseConfig& config) {
@@ -585,14 +603,17 @@ bool Store::changed_outside() {
   }
 }
 
+SQLite::Database& Store::database() { return state_->db; }
+
 Result<std::vector<NodeRow>> Store::nodes() {
   std::vector<NodeRow> out;
   try {
     std::unordered_map<std::int64_t, std::size_t> place;
     SQLite::Statement nodes(
         state_->db,
-        "SELECT id, eui, coalesce(address, 0), state, join_until_ns, next_epoch, sealed_key "
-        "FROM nodes ORDER BY id");
+        "SELECT id, eui, coalesce(n.address, 0), state, join_until_ns, next_epoch, sealed_key, "
+        "coalesce(d.receiver, ''), coalesce(d.profile, ''), n.model "
+        "FROM nodes n LEFT JOIN devices d ON d.address = n.address ORDER BY id");
     while (nodes.executeStep()) {
       NodeRow n;
       n.id = nodes.getColumn(0).getInt64();
@@ -604,18 +625,23 @@ Result<std::vector<NodeRow>> Store::nodes() {
       const SQLite::Column key = nodes.getColumn(6);
       const auto* bytes = static_cast<const std::uint8_t*>(key.getBlob());
       n.sealed_key.assign(bytes, bytes + key.getBytes());
+      n.receiver = nodes.getColumn(7).getString();
+      n.profile = nodes.getColumn(8).getString();
+      n.model = nodes.getColumn(9).getString();
       place[n.id] = out.size();
       out.push_back(std::move(n));
     }
-    SQLite::Statement sessions(state_->db,
-                               "SELECT node, epoch, join_nonce, net_nonce, next_counter FROM sessions "
-                               "ORDER BY node, epoch");
+    SQLite::Statement sessions(
+        state_->db,
+        "SELECT node, epoch, join_nonce, net_nonce, next_counter, next_down FROM sessions "
+        "ORDER BY node, epoch");
     while (sessions.executeStep()) {
       SessionRow s;
       s.node = sessions.getColumn(0).getInt64();
       s.session = {sessions.getColumn(1).getUInt(), sessions.getColumn(2).getUInt(),
                    sessions.getColumn(3).getUInt()};
       s.next_counter = sessions.getColumn(4).getUInt();
+      s.next_down = sessions.getColumn(5).getUInt();
       if (const auto it = place.find(s.node); it != place.end()) out[it->second].sessions.push_back(s);
     }
     SQLite::Statement holes(state_->db,
@@ -643,6 +669,63 @@ Result<std::vector<NodeRow>> Store::nodes() {
     }
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<NodeRow>>::failure(error.what());
+  }
+  return out;
+}
+
+namespace {
+
+constexpr char kCommandColumns[] =
+    "SELECT c.id, c.node, c.opcode, c.arguments, c.state, c.created_ns, c.not_after_ns, c.tries, c.next_ns, "
+    "c.result, c.detail, n.address FROM commands c JOIN nodes n ON n.id = c.node";
+
+std::vector<CommandRow> read_commands(SQLite::Statement& s) {
+  std::vector<CommandRow> out;
+  while (s.executeStep()) {
+    CommandRow& c = out.emplace_back();
+    c.id = s.getColumn(0).getInt64();
+    c.node = s.getColumn(1).getInt64();
+    c.opcode = static_cast<std::uint8_t>(s.getColumn(2).getInt());
+    const SQLite::Column arguments = s.getColumn(3);
+    const auto* bytes = static_cast<const std::uint8_t*>(arguments.getBlob());
+    if (bytes != nullptr) c.arguments.assign(bytes, bytes + arguments.getBytes());
+    c.state = static_cast<CommandState>(s.getColumn(4).getInt());
+    c.created_ns = s.getColumn(5).getInt64();
+    c.not_after_ns = s.getColumn(6).getInt64();
+    c.tries = s.getColumn(7).getInt64();
+    c.next_ns = s.getColumn(8).getInt64();
+    if (const SQLite::Column result = s.getColumn(9); !result.isNull()) c.result = result.getInt();
+    if (const SQLite::Column detail = s.getColumn(10); !detail.isNull()) c.detail = detail.getInt();
+    if (const SQLite::Column device = s.getColumn(11); !device.isNull()) c.device = device.getUInt();
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<CommandRow>> Store::commands(std::int64_t since_ns) {
+  try {
+    SQLite::Statement s(state_->db, std::string(kCommandColumns) +
+                                        " WHERE c.state < 2 OR (c.state = 4 AND c.not_after_ns >= ?)");
+    s.bind(1, since_ns);
+    return read_commands(s);
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<CommandRow>>::failure(error.what());
+  }
+}
+
+Result<std::vector<GroupRow>> Store::groups() {
+  std::vector<GroupRow> out;
+  try {
+    SQLite::Statement s(state_->db,
+                        "SELECT id, sealed_key, next_counter FROM groups WHERE sealed_key IS NOT NULL");
+    while (s.executeStep()) {
+      const SQLite::Column key = s.getColumn(1);
+      const auto* bytes = static_cast<const std::uint8_t*>(key.getBlob());
+      out.push_back({s.getColumn(0).getInt64(), {bytes, bytes + key.getBytes()}, s.getColumn(2).getUInt()});
+    }
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<GroupRow>>::failure(error.what());
   }
   return out;
 }
@@ -874,6 +957,71 @@ Result<std::vector<SinkRow>> StoreReader::sinks() {
   return out;
 }
 
+Result<std::vector<CommandRow>> StoreReader::commands(const Page& page) {
+  const std::lock_guard lock(state_->mutex);
+  try {
+    SQLite::Statement s(state_->db,
+                        std::string(kCommandColumns) + page_sql(page, "c.id", "n.address", "c.created_ns"));
+    bind_page(s, page);
+    return read_commands(s);
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<CommandRow>>::failure(error.what());
+  }
+}
+
+Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, const std::string& obis,
+                                                       int level, std::int64_t since_s, std::int64_t until_s,
+                                                       std::int64_t limit) {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<StoredRollup> out;
+  try {
+    SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
+    registers.bind(1, obis);
+    SQLite::Statement rows(state_->db,
+                           "SELECT start_s, count, low, high, sum, first, last FROM rollups WHERE device = ?1 "
+                           "AND register = ?2 AND level = ?3 AND start_s >= ?4 AND start_s < ?5 ORDER BY "
+                           "start_s LIMIT ?6");
+    SQLite::Statement before(state_->db,
+                             "SELECT last FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND "
+                             "start_s < ?4 ORDER BY start_s DESC LIMIT 1");
+    while (registers.executeStep()) {
+      const Use use_rows(rows);
+      const Use use_before(before);
+      for (SQLite::Statement* s : {&rows, &before}) {
+        s->bind(1, static_cast<std::int64_t>(device));
+        s->bind(2, registers.getColumn(0).getInt64());
+        s->bind(3, level);
+        s->bind(4, since_s);
+      }
+      rows.bind(5, until_s);
+      rows.bind(6, limit);
+      std::optional<std::int64_t> last;
+      if (before.executeStep()) last = before.getColumn(0).getInt64();
+      while (rows.executeStep()) {
+        StoredRollup& r = out.emplace_back();
+        r.start_s = rows.getColumn(0).getInt64();
+        r.count = rows.getColumn(1).getInt64();
+        r.low = rows.getColumn(2).getInt64();
+        r.high = rows.getColumn(3).getInt64();
+        r.sum = rows.getColumn(4).getInt64();
+        r.first = rows.getColumn(5).getInt64();
+        r.last = rows.getColumn(6).getInt64();
+        r.before = last.value_or(r.first);
+        r.unit = registers.getColumn(1).getString();
+        r.exponent = registers.getColumn(2).getInt();
+        last = r.last;
+      }
+    }
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<StoredRollup>>::failure(error.what());
+  }
+  // A register that was sent in two scalings has two rows of roll-ups.
+  std::stable_sort(out.begin(), out.end(),
+                   [](const StoredRollup& a, const StoredRollup& b) { return a.start_s < b.start_s; });
+  if (out.size() > static_cast<std::size_t>(limit)) out.resize(static_cast<std::size_t>(limit));
+  return out;
+}
+
 Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
   const std::lock_guard lock(state_->mutex);
   std::vector<StoredDevice> out;
@@ -914,6 +1062,50 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
     }
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<StoredDevice>>::failure(error.what());
+  }
+  return out;
+}
+
+Result<std::vector<LastSeen>> StoreReader::last_seen(const Page& page, const std::string& obis) {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<LastSeen> out;
+  Page by_address = page;
+  by_address.newest_first = false;
+  try {
+    SQLite::Statement s(state_->db, "SELECT d.address, d.last_seen_ns FROM devices d" +
+                                        page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
+    bind_page(s, by_address);
+    while (s.executeStep()) {
+      LastSeen& d = out.emplace_back();
+      d.device = device_of(s.getColumn(0));
+      d.last_seen_ns = s.getColumn(1).getInt64();
+    }
+    if (obis.empty()) return out;
+    SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
+    registers.bind(1, obis);
+    SQLite::Statement value(
+        state_->db,
+        "SELECT mantissa, base, time_ns, rank FROM last_readings WHERE device = ? AND register = ?");
+    // A register that was sent in two scalings has two ids: the newer value counts.
+    std::vector<std::int64_t> ranks(out.size(), INT64_MIN);
+    while (registers.executeStep()) {
+      value.bind(2, registers.getColumn(0).getInt64());
+      const std::string unit = registers.getColumn(1).getString();
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const Use use(value);
+        value.bind(1, static_cast<std::int64_t>(out[i].device));
+        if (!value.executeStep() || value.getColumn(3).getInt64() < ranks[i]) continue;
+        ranks[i] = value.getColumn(3).getInt64();
+        out[i].has_value = true;
+        out[i].unit = unit;
+        out[i].exponent = registers.getColumn(2).getInt();
+        out[i].mantissa = value.getColumn(0).getInt64();
+        out[i].base = value.getColumn(1).getInt64();
+        out[i].time_ns = value.getColumn(2).getInt64();
+      }
+    }
+  } catch (const SQLite::Exception& error) {
+    return Result<std::vector<LastSeen>>::failure(error.what());
   }
   return out;
 }

@@ -7,11 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "command_row.h"
 #include "config.h"
 #include "ngwire/link/link_frame.h"
 #include "ngwire/link/reading_codec.h"
 #include "ngwire/wire/frame_record.h"
 #include "ngwire/wire/result.h"
+
+namespace SQLite {
+class Database;
+}
 
 namespace ngplc::hub {
 
@@ -74,8 +79,9 @@ struct SessionRow {
   std::int64_t node = 0;
   ngwire::SessionParameters session;
   std::uint32_t next_counter = 0;
-  bool gone = false;           ///< to be deleted
-  bool holes_changed = false;  ///< `holes` replaces those stored
+  std::uint32_t next_down = 0;  ///< counter of the next frame to the device
+  bool gone = false;            ///< to be deleted
+  bool holes_changed = false;   ///< `holes` replaces those stored
   std::vector<Hole> holes;
 };
 
@@ -106,9 +112,12 @@ struct Changes {
   std::vector<StateRow> states;
   std::vector<EventRow> events;
   std::vector<SinkRow> sinks;
+  std::vector<CommandRow> commands;  ///< state, tries and answer of those in the table
+  std::vector<GroupRow> groups;      ///< their counters
 
   bool empty() const {
-    return sessions.empty() && joins.empty() && states.empty() && events.empty() && sinks.empty();
+    return sessions.empty() && joins.empty() && states.empty() && events.empty() && sinks.empty() &&
+           commands.empty() && groups.empty();
   }
 };
 
@@ -123,6 +132,8 @@ struct NodeRow {
   ngwire::Bytes sealed_key;
   std::vector<SessionRow> sessions;  ///< by epoch
   std::vector<JoinRow> joins;
+  std::string receiver, profile;  ///< that heard its newest reading; empty: none
+  std::string model;
 };
 
 /// What became of a batch. When `error` is not empty nothing of the batch was stored.
@@ -155,6 +166,13 @@ class Store {
 
   /// The registry. Fails with one line.
   ngwire::Result<std::vector<NodeRow>> nodes();
+  /// Commands that are open, or expired after `since_ns`: an answer may still come.
+  ngwire::Result<std::vector<CommandRow>> commands(std::int64_t since_ns);
+  /// Groups that have a key.
+  ngwire::Result<std::vector<GroupRow>> groups();
+
+  /// For parts that write in the same thread, with statements of their own.
+  SQLite::Database& database();
 
   /// Folds the write-ahead log into the file. Called at the end.
   void checkpoint();
@@ -227,6 +245,28 @@ struct StoredDevice {
   std::vector<StoredReading> last;  ///< newest value of each register; id and counter are 0
 };
 
+/// When a device was last heard, and the newest value of one register.
+struct LastSeen {
+  std::uint32_t device = 0;
+  std::int64_t last_seen_ns = 0;
+  bool has_value = false;
+  std::string unit;
+  std::int64_t mantissa = 0;
+  int exponent = 0;
+  std::int64_t base = 0;
+  std::int64_t time_ns = 0;  ///< of the value
+};
+
+/// What the readings of one register came to in an hour, a day or a month.
+struct StoredRollup {
+  std::int64_t start_s = 0;  ///< Unix time
+  std::int64_t count = 0;
+  std::int64_t low = 0, high = 0, sum = 0, first = 0, last = 0;  ///< totals of cumulative registers, sum 0
+  std::int64_t before = 0;  ///< `last` of the roll-up before, or `first` of this one when it is the first
+  int exponent = 0;
+  std::string unit;
+};
+
 /// Read side, on a connection of its own. Thread-safe; readers wait for each other, never for the writer.
 class StoreReader {
  public:
@@ -243,8 +283,16 @@ class StoreReader {
   /// readings.id of the newest value, 0 without any.
   ngwire::Result<std::int64_t> newest_reading();
   ngwire::Result<std::vector<SinkRow>> sinks();
+  ngwire::Result<std::vector<CommandRow>> commands(const Page& page);
+  /// Of one register of one device, begun in [since_s, until_s), oldest first, at most `limit`. `level`: 0
+  /// hour, 1 day, 2 month.
+  ngwire::Result<std::vector<StoredRollup>> rollups(std::uint32_t device, const std::string& obis, int level,
+                                                    std::int64_t since_s, std::int64_t until_s,
+                                                    std::int64_t limit);
   /// By address, ascending; the cursor is the last address seen.
   ngwire::Result<std::vector<StoredDevice>> devices(const Page& page);
+  /// The same devices in short, `page.limit` unbounded. `obis`: the register wanted, empty: none.
+  ngwire::Result<std::vector<LastSeen>> last_seen(const Page& page, const std::string& obis);
 
  private:
   struct State;

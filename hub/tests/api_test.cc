@@ -4,6 +4,7 @@
 
 #include "hub_process.h"
 #include "ingest.h"
+#include "rollup.h"
 #include "status_page.h"
 
 namespace {
@@ -93,6 +94,45 @@ TEST_F(ApiTest, CsvAndEvents) {
   EXPECT_EQ(events[0]["device"], "00000abc");
   EXPECT_EQ(events[0]["kind"], "reset");
   EXPECT_TRUE(events[0]["node"].is_null());
+}
+
+TEST_F(ApiTest, LastSeenOfAllDevicesAtOnce) {
+  const json all = get("/api/v1/last");
+  ASSERT_EQ(all["devices"].size(), 2U);
+  EXPECT_TRUE(all["next_cursor"].is_null());
+  const json slow = get("/api/v1/devices");
+  const json valued = get("/api/v1/last?obis=1-0:32.7.0");
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(all["devices"][i]["device"], slow["devices"][i]["device"]);
+    EXPECT_EQ(all["devices"][i]["last_seen_ms"], slow["devices"][i]["last_seen_ms"]);
+    EXPECT_EQ(valued["devices"][i]["value"], "230.1");
+    EXPECT_EQ(valued["devices"][i]["unit"], "V");
+  }
+  EXPECT_FALSE(get("/api/v1/last?obis=9-9:9.9.9")["devices"][0].contains("value"));
+  const json first = get("/api/v1/last?limit=1");
+  ASSERT_EQ(first["devices"].size(), 1U);
+  const json second = get("/api/v1/last?limit=1&cursor=" + first["next_cursor"].get<std::string>());
+  EXPECT_EQ(second["devices"][0]["device"], "0000abc1");
+  for (const char* bad :
+       {"limit=0", "limit=", "limit=x", "cursor=-1", "since=1e3", "obis=%00", "order=asc", "limit=1&limit=2"})
+    EXPECT_TRUE(get(std::string("/api/v1/last?") + bad, 400).contains("error")) << bad;
+}
+
+TEST_F(ApiTest, RollupsAndCommands) {
+  Rollups rollups(*store_, {}, 2160);
+  ASSERT_TRUE(rollups.fold().ok());
+  const json hours = get("/api/v1/rollups?device=abc0&obis=1-0:1.8.0&level=hour");
+  ASSERT_EQ(hours["rollups"].size(), 1U);
+  EXPECT_EQ(hours["rollups"][0]["count"], 13);
+  EXPECT_EQ(hours["rollups"][0]["total"], "1000024");
+  EXPECT_EQ(hours["rollups"][0]["used"], "24");
+  EXPECT_EQ(get("/api/v1/rollups?device=abc0&obis=1-0:32.7.0&level=month")["rollups"][0]["low"], "230.1");
+  for (const char* bad : {"", "device=1&obis=1-0:1.8.0", "device=1&obis=1-0:1.8.0&level=week",
+                          "obis=1-0:1.8.0&level=day", "device=x&obis=1&level=day", "device=1&level=day",
+                          "device=1&obis=1&level=day&limit=100000"})
+    get(std::string("/api/v1/rollups?") + bad, 400);
+  EXPECT_EQ(get("/api/v1/commands")["commands"].size(), 0U);
+  get("/api/v1/commands?order=desc", 400);
 }
 
 TEST_F(ApiTest, BadQueriesGet400AndAJsonError) {

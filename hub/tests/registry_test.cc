@@ -235,6 +235,9 @@ TEST(Migration, FromTheFirstVersion) {
   ASSERT_EQ(devices->size(), 1U);
   EXPECT_EQ(devices->at(0).frames, 3);
   EXPECT_EQ(devices->at(0).last.at(0).mantissa, 1'000'001);
+  const auto last = reader.value()->last_seen({}, "1-0:1.8.0");
+  ASSERT_EQ(last->size(), 1U);
+  EXPECT_EQ(last->at(0).mantissa, 1'000'001);
   SQLite::Database db(config.file, SQLite::OPEN_READONLY);
   EXPECT_EQ(db.execAndGet("PRAGMA user_version").getInt(), static_cast<int>(kMigrations.size()));
   EXPECT_EQ(db.execAndGet("PRAGMA integrity_check").getString(), "ok");

@@ -53,6 +53,14 @@ Setter integer_into(std::int64_t& target) {
   };
 }
 
+Setter flag_into(bool& target) {
+  return [&target](const toml::node& node) -> std::string {
+    if (!node.is_boolean()) return std::string("expected true or false, found ") + type_name(node);
+    target = node.as_boolean()->get();
+    return "";
+  };
+}
+
 Setter list_into(std::vector<std::string>& target) {
   return [&target](const toml::node& node) -> std::string {
     if (!node.is_array()) return std::string("expected a list of strings, found ") + type_name(node);
@@ -116,8 +124,18 @@ std::string HubConfig::validate() const {
     if (key != "any" && key.size() != 40)
       return "feed.curve_clients: expected keys of 40 characters (Z85), or [\"any\"]";
   }
-  if (const auto address = parse_host_port(http.listen); !address) return "http.listen: " + address.error();
+  const auto listen = parse_host_port(http.listen);
+  if (!listen) return "http.listen: " + listen.error();
   if (http.threads < 1 || http.threads > 64) return "http.threads: expected 1 to 64";
+  if (http.tls_certificate_file.empty() != http.tls_key_file.empty())
+    return "http.tls_key_file: expected together with http.tls_certificate_file";
+  if (!is_loopback(listen->host) && http.tls_certificate_file.empty() && !http.clear_text)
+    return "http.listen: " + http.listen +
+           " is reachable from outside and needs http.tls_certificate_file, or http.clear_text = true";
+  if (http.connections < 8 || http.connections > 500) return "http.connections: expected 8 to 500";
+  if (http.connections_per_address < 1 || http.connections_per_address > 500)
+    return "http.connections_per_address: expected 1 to 500";
+  if (http.requests_per_s < 1 || http.requests_per_s > 100000) return "http.requests_per_s: expected 1 to 100000";
   if (link.plain_readings != "auto" && link.plain_readings != "yes" && link.plain_readings != "no")
     return "link.plain_readings: expected auto, yes or no";
   if (outbox.max_values < 1000) return "outbox.max_values: expected 1000 or more";
@@ -150,7 +168,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
   using R = Result<HubConfig>;
   if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
   HubConfig config;
-  const std::array<Entry, 32> entries = {{
+  const std::array<Entry, 38> entries = {{
       {"", "name", text_into(config.name)},
       {"feed", "endpoint", text_into(config.feed.endpoint)},
       {"feed", "batch_records", integer_into(config.feed.batch_records)},
@@ -159,6 +177,12 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"feed", "curve_clients", list_into(config.feed.curve_clients)},
       {"http", "listen", text_into(config.http.listen)},
       {"http", "threads", integer_into(config.http.threads)},
+      {"http", "tls_certificate_file", text_into(config.http.tls_certificate_file)},
+      {"http", "tls_key_file", text_into(config.http.tls_key_file)},
+      {"http", "clear_text", flag_into(config.http.clear_text)},
+      {"http", "connections", integer_into(config.http.connections)},
+      {"http", "connections_per_address", integer_into(config.http.connections_per_address)},
+      {"http", "requests_per_s", integer_into(config.http.requests_per_s)},
       {"database", "file", text_into(config.database.file)},
       {"database", "durability", text_into(config.database.durability)},
       {"database", "max_bytes", integer_into(config.database.max_bytes)},

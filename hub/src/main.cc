@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -19,8 +20,10 @@
 #include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
+#include "backup.h"
 #include "sink.h"
 #include "store.h"
+#include "user_command.h"
 
 namespace {
 
@@ -43,6 +46,8 @@ constexpr char kUsage[] =
     "Or, beside a running hub or without one, with --config and --database as above:\n"
     "\n"
     "%s"
+    "%s"
+    "  restore FILE                       take a backup back while no hub runs; the old database is kept\n"
     "\n"
     "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
@@ -67,6 +72,15 @@ int keygen(const std::string& path) {
   return kDone;
 }
 
+std::string run_command(const std::vector<std::string>& words, const HubConfig& config, bool& usage) {
+  if (words[0] == "user" || words[0] == "token") return run_user_command(words, config, usage);
+  if (words[0] == "restore") {
+    usage = words.size() != 2;
+    return usage ? "restore: expected FILE" : restore(words[1], config.database.file);
+  }
+  return run_device_command({words.begin() + 1, words.end()}, config, usage);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -84,12 +98,13 @@ int main(int argc, char** argv) {
   std::array<std::optional<std::string>, kVersion + 1> given;
   for (int code = 0; (code = getopt_long(argc, argv, "", options.data(), nullptr)) != -1;) {
     if (code == '?') return complain(kWrongUsage, "see --help");
-    if (code == kHelp) return std::printf(kUsage, kDeviceUsage) < 0 ? kFailed : kDone;
+    if (code == kHelp) return std::printf(kUsage, kDeviceUsage, kUserUsage) < 0 ? kFailed : kDone;
     if (code == kVersion) return std::puts("ngplc-hub " NGPLC_VERSION) < 0 ? kFailed : kDone;
     given[static_cast<std::size_t>(code)] = optarg;
   }
   const std::vector<std::string> words(argv + optind, argv + argc);
-  if (!words.empty() && words[0] != "device")
+  static constexpr std::array<std::string_view, 4> kCommands = {"device", "user", "token", "restore"};
+  if (!words.empty() && std::find(kCommands.begin(), kCommands.end(), words[0]) == kCommands.end())
     return complain(kWrongUsage, "unexpected argument '" + words[0] + "', see --help");
   if (given[kKeygen]) return keygen(*given[kKeygen]);
   if (given[kLinkKey]) {
@@ -110,7 +125,7 @@ int main(int argc, char** argv) {
   if (const std::string wrong = config.validate(); !wrong.empty()) return complain(kWrongUsage, wrong);
   if (!words.empty()) {
     bool usage = false;
-    const std::string wrong = run_device_command({words.begin() + 1, words.end()}, config, usage);
+    const std::string wrong = run_command(words, config, usage);
     return wrong.empty() ? kDone : complain(usage ? kWrongUsage : kFailed, wrong);
   }
 
@@ -152,17 +167,21 @@ int main(int argc, char** argv) {
                             : config.link.plain_readings == "no" ? PlainPolicy::no
                                                                  : PlainPolicy::automatic;
   Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain, &board);
-  Api api(config.http, *reader.value(), metrics);
+  auto accounts = Accounts::open(config.database.file);
+  if (!accounts) return complain(kFailed, accounts.error());
+  auto registry = Registry::open(config.database.file);
+  if (!registry) return complain(kFailed, registry.error());
+  const auto sinks = make_sinks(config, board, metrics);
+  Api api(config.http, {*reader.value(), metrics, *accounts.value(), *registry.value(), config.database.file,
+                        vault ? &*vault : nullptr, &sinks});
   if (const std::string wrong = api.start(); !wrong.empty()) return complain(kFailed, wrong);
   FeedServer feed(config.feed, config.name, ingest, metrics);
   if (const std::string wrong = feed.start(); !wrong.empty()) return complain(kFailed, wrong);
-  const auto sinks = make_sinks(config, board, metrics);
   for (const auto& sink : sinks) {
     if (const std::string wrong = sink->start(); !wrong.empty()) return complain(kFailed, wrong);
   }
-  if (!is_loopback(parse_host_port(config.http.listen)->host)) {
-    spdlog::warn("http {} is reachable from outside and asks nobody who they are", config.http.listen);
-  }
+  if (!is_loopback(parse_host_port(config.http.listen)->host) && config.http.clear_text)
+    spdlog::warn("http {} is reachable from outside in clear text: passwords can be read on the way", config.http.listen);
   spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), api.port(),
                config.database.file);
 

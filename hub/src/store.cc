@@ -677,11 +677,14 @@ StoreReader::~StoreReader() = default;
 namespace {
 
 // The conditions a page asks for. Column names are ours; values are bound, never pasted.
-std::string page_sql(const Page& page, const char* id, const char* device, const char* time) {
+std::string page_sql(const Page& page, const char* id, const char* device, const char* time,
+                     const char* name = nullptr) {
   std::string sql = " WHERE 1";
   if (page.cursor >= 0) sql += std::string(" AND ") + id + (page.newest_first ? " < ?2" : " > ?2");
   if (page.since_ns != 0) sql += std::string(" AND ") + time + " >= ?3";
   if (page.device) sql += std::string(" AND ") + device + " = ?4";
+  if (page.until_ns != 0) sql += std::string(" AND ") + time + " < ?5";
+  if (!page.name.empty() && name != nullptr) sql += std::string(" AND ") + name + " = ?6";
   return sql + " ORDER BY " + id + (page.newest_first ? " DESC" : "") + " LIMIT ?1";
 }
 
@@ -690,6 +693,8 @@ void bind_page(SQLite::Statement& s, const Page& page) {
   if (page.cursor >= 0) s.bind(2, page.cursor);
   if (page.since_ns != 0) s.bind(3, page.since_ns);
   if (page.device) s.bind(4, static_cast<std::int64_t>(*page.device));
+  if (page.until_ns != 0) s.bind(5, page.until_ns);
+  if (!page.name.empty()) s.bind(6, page.name);
 }
 
 std::uint32_t device_of(const SQLite::Column& column) {
@@ -764,7 +769,7 @@ Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
         state_->db,
         "SELECT v.id, v.frame_id, v.device, v.counter, v.time_ns, g.obis, g.unit, v.mantissa, g.exponent, "
         "v.base FROM readings v JOIN registers g ON g.id = v.register" +
-            page_sql(page, "v.id", "v.device", "v.time_ns"));
+            page_sql(page, "v.id", "v.device", "v.time_ns", "g.obis"));
     bind_page(s, page);
     while (s.executeStep()) {
       out.push_back({s.getColumn(0).getInt64(), s.getColumn(1).getInt64(), device_of(s.getColumn(2)),
@@ -784,7 +789,7 @@ Result<std::vector<StoredEvent>> StoreReader::events(const Page& page) {
   try {
     SQLite::Statement s(state_->db,
                         "SELECT e.id, e.time_ns, e.device, e.node, e.kind, e.detail FROM events e" +
-                            page_sql(page, "e.id", "e.device", "e.time_ns"));
+                            page_sql(page, "e.id", "e.device", "e.time_ns", "e.kind"));
     bind_page(s, page);
     while (s.executeStep()) {
       StoredEvent e;

@@ -169,7 +169,9 @@ struct Page {
   std::int64_t limit = 100;   ///< 1..1000
   std::int64_t cursor = -1;   ///< ids after it (before it when newest first); -1: from the beginning (end)
   std::int64_t since_ns = 0;  ///< only captures at this Unix time or later
+  std::int64_t until_ns = 0;  ///< only captures before this Unix time; 0: all
   std::optional<std::uint32_t> device;
+  std::string name;  ///< of readings the OBIS code, of events the kind; empty: all
   bool newest_first = false;
 };
 

@@ -10,19 +10,20 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <optional>
 #include <zmq.hpp>
 
-#include "api.h"
 #include "config.h"
 #include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
 #include "backup.h"
-#include "sink.h"
+#include "outlets.h"
 #include "store.h"
+#include "supervisor.h"
 #include "user_command.h"
 
 namespace {
@@ -49,7 +50,8 @@ constexpr char kUsage[] =
     "%s"
     "  restore FILE                       take a backup back while no hub runs; the old database is kept\n"
     "\n"
-    "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight.\n"
+    "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight;\n"
+    "SIGHUP reads the file again: log level, HTTP side, sinks.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
 
 int complain(ExitCode code, const std::string& what) {
@@ -70,6 +72,10 @@ int keygen(const std::string& path) {
   if (::close(fd) != 0 || !written) return complain(kFailed, path + ": cannot be written");
   std::printf("%s\n", public_key.data());
   return kDone;
+}
+
+void set_log_level(const LogConfig& log) {
+  spdlog::set_level(spdlog::level::from_str(log.level == "warn" ? "warning" : log.level));
 }
 
 std::string run_command(const std::vector<std::string>& words, const HubConfig& config, bool& usage) {
@@ -112,17 +118,21 @@ int main(int argc, char** argv) {
     return wrong.empty() ? kDone : complain(kFailed, wrong);
   }
 
-  HubConfig config;
-  if (given[kConfig]) {
-    auto loaded = load_config(*given[kConfig]);
-    if (!loaded) return complain(kWrongUsage, loaded.error());
-    config = std::move(loaded.value());
-  }
-  if (given[kFeed]) config.feed.endpoint = *given[kFeed];
-  if (given[kHttp]) config.http.listen = *given[kHttp];
-  if (given[kDatabase]) config.database.file = *given[kDatabase];
-  if (given[kLogLevel]) config.log.level = *given[kLogLevel];
-  if (const std::string wrong = config.validate(); !wrong.empty()) return complain(kWrongUsage, wrong);
+  // What is given here wins over the file, also when the file is read again.
+  const auto configured = [&given]() -> ngwire::Result<HubConfig> {
+    auto loaded = given[kConfig] ? load_config(*given[kConfig]) : ngwire::Result<HubConfig>(HubConfig{});
+    if (!loaded) return loaded;
+    if (given[kFeed]) loaded->feed.endpoint = *given[kFeed];
+    if (given[kHttp]) loaded->http.listen = *given[kHttp];
+    if (given[kDatabase]) loaded->database.file = *given[kDatabase];
+    if (given[kLogLevel]) loaded->log.level = *given[kLogLevel];
+    if (const std::string wrong = loaded->validate(); !wrong.empty())
+      return ngwire::Result<HubConfig>::failure(wrong);
+    return loaded;
+  };
+  const auto first = configured();
+  if (!first) return complain(kWrongUsage, first.error());
+  const HubConfig& config = first.value();
   if (!words.empty()) {
     bool usage = false;
     const std::string wrong = run_command(words, config, usage);
@@ -131,13 +141,14 @@ int main(int argc, char** argv) {
 
   spdlog::set_default_logger(spdlog::stderr_logger_mt("hub"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  spdlog::set_level(spdlog::level::from_str(config.log.level == "warn" ? "warning" : config.log.level));
+  set_log_level(config.log);
 
   // Before any thread starts, so that all of them leave these signals to sigwait below.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   // A file-size limit shows as a write error, which the store handles.
@@ -171,27 +182,43 @@ int main(int argc, char** argv) {
   if (!accounts) return complain(kFailed, accounts.error());
   auto registry = Registry::open(config.database.file);
   if (!registry) return complain(kFailed, registry.error());
-  const auto sinks = make_sinks(config, board, metrics);
-  Api api(config.http, {*reader.value(), metrics, *accounts.value(), *registry.value(), config.database.file,
-                        vault ? &*vault : nullptr, &sinks});
-  if (const std::string wrong = api.start(); !wrong.empty()) return complain(kFailed, wrong);
+  Outlets outlets({*reader.value(), metrics, *accounts.value(), *registry.value(), config.database.file,
+                   vault ? &*vault : nullptr, nullptr},
+                  board);
+  if (const std::string wrong = outlets.open(config); !wrong.empty()) return complain(kFailed, wrong);
   FeedServer feed(config.feed, config.name, ingest, metrics);
   if (const std::string wrong = feed.start(); !wrong.empty()) return complain(kFailed, wrong);
-  for (const auto& sink : sinks) {
-    if (const std::string wrong = sink->start(); !wrong.empty()) return complain(kFailed, wrong);
-  }
   if (!is_loopback(parse_host_port(config.http.listen)->host) && config.http.clear_text)
     spdlog::warn("http {} is reachable from outside in clear text: passwords can be read on the way", config.http.listen);
-  spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), api.port(),
+  spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), outlets.port(),
                config.database.file);
+  Supervisor supervisor;
+  supervisor.ready();
 
-  int signal = 0;
-  sigwait(&signals, &signal);
-  spdlog::info("stopping on signal {}", signal);
-  for (const auto& sink : sinks) sink->stop();
+  for (;;) {
+    const auto period = std::chrono::nanoseconds(supervisor.period()).count();
+    const timespec wait{period / 1'000'000'000, period % 1'000'000'000};
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    supervisor.alive(feed.turns());
+    if (signal == SIGTERM || signal == SIGINT) {
+      spdlog::info("stopping on signal {}", signal);
+      break;
+    }
+    if (signal != SIGHUP) continue;
+    supervisor.reloading();
+    if (const auto changed = configured()) {
+      set_log_level(changed->log);
+      outlets.reopen(changed.value());
+    } else {
+      spdlog::error("configuration not taken, the old one stays: {}", changed.error());
+    }
+    supervisor.ready();
+  }
+  supervisor.stopping();
+  outlets.stop_sinks();
   feed.stop();
   ingest.commit({});  // the last cursors
-  api.stop();
+  outlets.close();
   store.value()->checkpoint();
   spdlog::info("stopped");
   return kDone;

@@ -1,7 +1,9 @@
 #include "accounts.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <pwd.h>
 #include <sodium.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -114,6 +116,11 @@ Role role_of(std::string_view text) {
     if (text == to_string(role)) return role;
   }
   return Role::none;
+}
+
+Caller console_caller() {
+  const passwd* entry = ::getpwuid(::getuid());
+  return {entry != nullptr ? entry->pw_name : std::to_string(::getuid()), "console", Role::admin};
 }
 
 struct Accounts::State {

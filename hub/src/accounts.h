@@ -25,6 +25,9 @@ struct Caller {
   Role role = Role::none;
 };
 
+/// Who sits at the console, by the name the system knows.
+Caller console_caller();
+
 struct UserInfo {
   std::string name;
   Role role = Role::none;

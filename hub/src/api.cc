@@ -16,9 +16,9 @@
 #include "api_query.h"
 #include "backup.h"
 #include "delivery_text.h"
+#include "embedded.h"
 #include "event_stream.h"
 #include "rate_limiter.h"
-#include "status_page.h"
 
 namespace ngplc::hub {
 namespace {
@@ -52,6 +52,13 @@ HttpResponse json_answer(const Json& body, int status = 200) {
   HttpResponse out;
   out.status = status;
   out.body = dump(body) + "\n";
+  return out;
+}
+
+HttpResponse text_answer(const char* type, std::string text) {
+  HttpResponse out;
+  out.content_type = type;
+  out.body = std::move(text);
   return out;
 }
 
@@ -225,6 +232,8 @@ struct Api::State {
   HttpResponse health(const Call& call);
   HttpResponse prometheus(const Call& call);
   HttpResponse page(const Call& call);
+  HttpResponse style(const Call& call);
+  HttpResponse script(const Call& call);
 
   HttpConfig config;
   ApiSources from;
@@ -244,6 +253,8 @@ const std::vector<Api::State::Route>& Api::State::routes() {
       {"POST", "/api/v1/login", Role::none, &S::log_in},
       {"POST", "/api/v1/logout", Role::none, &S::log_out},
       {"GET", "/", Role::none, &S::page},
+      {"GET", "/page.css", Role::none, &S::style},
+      {"GET", "/page.js", Role::none, &S::script},
       {"GET", "/metrics", Role::viewer, &S::prometheus},
       {"GET", "/api/v1/me", Role::viewer, &S::me},
       {"PUT", "/api/v1/me/password", Role::viewer, &S::set_own_password},
@@ -775,11 +786,7 @@ HttpResponse Api::State::backup(const Call& call) {
   return answer;
 }
 
-HttpResponse Api::State::open_api(const Call&) {
-  HttpResponse answer;
-  answer.body = kOpenApi;
-  return answer;
-}
+HttpResponse Api::State::open_api(const Call&) { return text_answer("application/json", kOpenApi); }
 
 HttpResponse Api::State::health(const Call&) {
   if (const std::string trouble = from.metrics.storage_trouble(); !trouble.empty())
@@ -788,22 +795,15 @@ HttpResponse Api::State::health(const Call&) {
 }
 
 HttpResponse Api::State::prometheus(const Call&) {
-  HttpResponse answer;
-  answer.content_type = "text/plain; version=0.0.4";
-  answer.body = from.metrics.text();
-  return answer;
+  return text_answer("text/plain; version=0.0.4", from.metrics.text());
 }
 
-HttpResponse Api::State::page(const Call& call) {
-  HttpResponse answer;
-  answer.content_type = "text/html; charset=utf-8";
-  Page page;
-  page.limit = 1000;
-  const auto devices = from.reader.devices(page);
-  if (!devices) return error(503, "database: " + devices.error());
-  if (call.caller.role < Role::viewer) return error(401, "log in first");
-  answer.body = status_page(devices.value(), from.metrics.storage_trouble());
-  return answer;
+HttpResponse Api::State::page(const Call&) { return text_answer("text/html; charset=utf-8", kPageHtml); }
+
+HttpResponse Api::State::style(const Call&) { return text_answer("text/css; charset=utf-8", kPageStyle); }
+
+HttpResponse Api::State::script(const Call&) {
+  return text_answer("text/javascript; charset=utf-8", kPageScript);
 }
 
 Api::Api(const HttpConfig& config, const ApiSources& sources, const HttpLimits& limits)

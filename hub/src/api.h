@@ -47,7 +47,4 @@ class Api {
   std::unique_ptr<State> state_;
 };
 
-/// The description of the API, OpenAPI 3.0 in JSON. Made from hub/api/openapi.json.
-extern const char kOpenApi[];
-
 }  // namespace ngplc::hub

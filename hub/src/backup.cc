@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "accounts.h"
 #include "schema.h"
 
 namespace ngplc::hub {
@@ -50,9 +52,12 @@ std::string back_up(const std::string& database, const std::string& copy) {
     // All pages in one call: no other connection can restart it by writing in between.
     SQLite::Database to(copy, SQLite::OPEN_READWRITE);
     to.exec("PRAGMA synchronous = FULL");
-    SQLite::Backup backup(to, from);
-    backup.executeStep(-1);
-    if (backup.getRemainingPageCount() != 0) throw SQLite::Exception("pages are missing");
+    {
+      SQLite::Backup backup(to, from);
+      if (backup.executeStep(-1) != SQLITE_DONE) throw SQLite::Exception("the database is busy");
+    }
+    // One file, without a log beside it, wherever it is opened.
+    to.exec("PRAGMA journal_mode = DELETE");
   } catch (const SQLite::Exception& error) {
     ::unlink(copy.c_str());
     return "backup " + copy + ": " + error.what();
@@ -68,8 +73,7 @@ std::string back_up(const std::string& database, const std::string& copy) {
 
 std::string check_backup(const std::string& copy) {
   try {
-    // Not as a whole path: a copy has no log beside it, and none is made by looking at it.
-    SQLite::Database db("file:" + copy + "?immutable=1", SQLite::OPEN_READONLY | SQLite::OPEN_URI);
+    SQLite::Database db(copy, SQLite::OPEN_READONLY);
     const std::string place = "backup " + copy + ": ";
     if (db.execAndGet("PRAGMA application_id").getInt() != kApplicationId) return place + "belongs to another program";
     const int version = db.execAndGet("PRAGMA user_version").getInt();
@@ -102,12 +106,19 @@ std::string restore(const std::string& copy, const std::string& database) {
         old.exec("PRAGMA wal_checkpoint(TRUNCATE)");
         old.exec("PRAGMA journal_mode = DELETE");
       }
+      for (const char* side : {"-wal", "-shm"}) fs::remove(database + side);
       // A second name first, so that at every instant one of both is under `database`.
       fs::remove(kept);
       fs::create_hard_link(database, kept);
     }
     fs::rename(fresh, database);
     sync_folder(database);
+    // The journal is the copy's: it says from here on that it is one.
+    auto accounts = Accounts::open(database);
+    if (!accounts) return accounts.error();
+    const auto line = accounts.value()->begin_change(console_caller(), "restore", copy);
+    if (!line) return line.error();
+    accounts.value()->end_change(line.value(), "");
     return "";
   } catch (const SQLite::Exception& error) {
     fs::remove(fresh);

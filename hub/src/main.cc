@@ -16,11 +16,12 @@
 #include <optional>
 #include <zmq.hpp>
 
+#include "accounts.h"
+#include "backup.h"
 #include "config.h"
 #include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
-#include "backup.h"
 #include "outlets.h"
 #include "store.h"
 #include "supervisor.h"
@@ -84,7 +85,17 @@ std::string run_command(const std::vector<std::string>& words, const HubConfig& 
     usage = words.size() != 2;
     return usage ? "restore: expected FILE" : restore(words[1], config.database.file);
   }
-  return run_device_command({words.begin() + 1, words.end()}, config, usage);
+  const std::vector<std::string> arguments(words.begin() + 1, words.end());
+  if (arguments.empty() || arguments[0] == "list") return run_device_command(arguments, config, usage);
+  auto accounts = Accounts::open(config.database.file);
+  if (!accounts) return accounts.error();
+  std::string detail;
+  for (const std::string& word : arguments) detail += (detail.empty() ? "" : " ") + word;
+  const auto line = accounts.value()->begin_change(console_caller(), "device", detail);
+  if (!line) return line.error();
+  const std::string wrong = run_device_command(arguments, config, usage);
+  accounts.value()->end_change(line.value(), wrong);
+  return wrong;
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "user_command.h"
 
-#include <pwd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -33,12 +32,6 @@ std::string read_password() {
   return password;
 }
 
-// Who sits at the console, for the journal.
-Caller console() {
-  const passwd* entry = ::getpwuid(::getuid());
-  return {entry != nullptr ? entry->pw_name : std::to_string(::getuid()), "console", Role::admin};
-}
-
 void print(const Json& json) { std::printf("%s\n", dump(json).c_str()); }
 
 }  // namespace
@@ -66,7 +59,7 @@ std::string run_user_command(const std::vector<std::string>& a, const HubConfig&
   auto opened = Accounts::open(config.database.file);
   if (!opened) return opened.error();
   Accounts& accounts = *opened.value();
-  const Caller by = console();
+  const Caller by = console_caller();
   if (what == "user list") {
     const auto users = accounts.users();
     if (!users) return users.error();

@@ -52,7 +52,7 @@ CALLS = [
     ("delete", "/api/v1/tokens/2", None, 200), ("delete", "/api/v1/tokens/99", None, 404),
     ("delete", "/api/v1/users/bob", None, 200), ("delete", "/api/v1/users/chief", None, 409),
     ("get", "/api/v1/backup", None, 200), ("get", "/api/v1/openapi.json", None, 200), ("get", "/healthz", None, 200),
-    ("get", "/metrics", None, 200), ("get", "/", None, 200),
+    ("get", "/metrics", None, 200), ("get", "/", None, 200), ("get", "/page.css", None, 200), ("get", "/page.js", None, 200),
 ]
 
 

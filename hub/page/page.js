@@ -5,7 +5,7 @@ const $ = (id) => document.getElementById(id);
 const DAY_MS = 86400000, RATE_S = 300, POINTS = 60, SHOWN = 200;
 const devices = new Map();  // address -> device of the API
 const series = new Map();   // address + OBIS -> the last values, numbers
-const arrivals = [];        // second -> readings, the last five minutes
+const arrivals = [];        // second -> readings, the last five minutes; before the page was opened, by capture time
 const events = [];
 let stream = null, dirty = true;
 
@@ -54,10 +54,14 @@ function remember(reading) {
   if (values.length > POINTS) values.shift();
 }
 
+function count(ms) {
+  const second = Math.floor(ms / 1000), slot = arrivals[second % RATE_S];
+  if (slot?.second === second) ++slot.count; else arrivals[second % RATE_S] = {second, count: 1};
+}
+
 function take(reading) {
   remember(reading);
-  const second = Math.floor(Date.now() / 1000);
-  arrivals[second % RATE_S] = {second, count: (arrivals[second % RATE_S]?.second === second ? arrivals[second % RATE_S].count : 0) + 1};
+  count(Date.now());
   const device = devices.get(reading.device);
   if (device) {
     const old = device.last.find((v) => v.obis === reading.obis);
@@ -179,7 +183,10 @@ async function begin() {
     $("logout").hidden = !me.user;
     $("login").hidden = true;
     document.querySelector("main").hidden = false;
-    for (const reading of (await ask("/api/v1/readings?order=desc&limit=1000")).readings.reverse()) remember(reading);
+    for (const reading of (await ask("/api/v1/readings?order=desc&limit=1000")).readings.reverse()) {
+      remember(reading);
+      if (Math.abs(Date.now() - reading.time_ms) < RATE_S * 1000) count(reading.time_ms);
+    }
     events.splice(0, events.length, ...(await ask("/api/v1/events?order=desc&limit=20")).events);
     drawEvents();
     await refresh();

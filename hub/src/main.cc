@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -144,6 +145,8 @@ int main(int argc, char** argv) {
   const auto first = configured();
   if (!first) return complain(kWrongUsage, first.error());
   const HubConfig& config = first.value();
+  // What the hub writes is its own: the database holds sealed keys and hashes of passwords.
+  umask(0077);
   if (!words.empty()) {
     bool usage = false;
     const std::string wrong = run_command(words, config, usage);

@@ -3,6 +3,10 @@
 
 const $ = (id) => document.getElementById(id);
 const DAY_MS = 86400000, RATE_S = 300, POINTS = 60, SHOWN = 200;
+// What people call the common registers; others show their code.
+const NAMES = {"1-0:1.8.0": "import", "1-0:2.8.0": "export", "1-0:3.8.0": "reactive in", "1-0:4.8.0": "reactive out", "1-0:16.7.0": "power",
+  "1-0:32.7.0": "L1", "1-0:52.7.0": "L2", "1-0:72.7.0": "L3", "1-0:31.7.0": "L1", "1-0:51.7.0": "L2", "1-0:71.7.0": "L3",
+  "1-0:14.7.0": "frequency", "1-0:13.7.0": "power factor"};
 const devices = new Map();  // address -> device of the API
 const series = new Map();   // address + OBIS -> the last values, numbers
 const arrivals = [];        // second -> readings, the last five minutes; before the page was opened, by capture time
@@ -25,10 +29,9 @@ function ago(ms) {
 
 const utc = (ms) => new Date(ms).toISOString().replace("T", " ").slice(0, 19);
 
-function svg(name, attributes, text) {
+function svg(name, attributes) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
   return node;
 }
 
@@ -79,18 +82,19 @@ function drawRate() {
   }
   $("n-rate").textContent = counts.slice(-60).reduce((a, b) => a + b, 0);
   const most = Math.max(1, ...counts);
-  const d = counts.map((c, i) => `${i ? "L" : "M"}${(i * 600 / (RATE_S - 1)).toFixed(1)} ${(85 - c / most * 68).toFixed(1)}`).join("");
-  $("rate").replaceChildren(svg("path", {class: "area", d: d + "L600 85L0 85Z"}), svg("path", {d}), svg("text", {x: 2, y: 11}, `${most} a second`));
+  const d = counts.map((c, i) => `${i ? "L" : "M"}${(i * 600 / (RATE_S - 1)).toFixed(1)} ${(85 - c / most * 80).toFixed(1)}`).join("");
+  $("most").textContent = `at most ${most} in a second`;
+  $("rate").replaceChildren(svg("path", {class: "area", d: d + "L600 85L0 85Z"}), svg("path", {d}));
 }
 
 function drawDevices() {
   const wanted = $("find").value.trim().toLowerCase();
-  const all = [...devices.values()].sort((a, b) => b.last_seen_ms - a.last_seen_ms);
-  const fit = all.filter((d) => !wanted || d.device.includes(wanted) || d.receiver.toLowerCase().includes(wanted) || d.last.some((v) => v.obis.includes(wanted)));
+  const all = [...devices.values()].sort((a, b) => a.device < b.device ? -1 : 1);  // rows stay where they are
+  const fit = all.filter((d) => !wanted || d.device.includes(wanted) || d.receiver.toLowerCase().includes(wanted) || d.last.some((v) => v.obis.includes(wanted) || NAMES[v.obis]?.includes(wanted)));
   $("devices").tBodies[0].replaceChildren(...fit.slice(0, SHOWN).map((d) => {
     const silent = Date.now() - d.last_seen_ms > DAY_MS;
     const values = d.last.map((v) => {
-      const part = element("span", {className: "value"}, element("small", {textContent: v.obis + " "}), `${v.total ?? v.value} ${v.unit}`);
+      const part = element("span", {className: "value"}, element("small", {textContent: (NAMES[v.obis] ?? v.obis) + " ", title: v.obis}), `${v.total ?? v.value} ${v.unit}`);
       const past = series.get(d.device + v.obis);
       if (past && past.length > 1) part.append(spark(past));
       return part;

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Every path of the served OpenAPI description is requested on a running hub, and every answer is validated against its schema.
+"""Every path of the served OpenAPI description is requested on a running hub, and every answer is validated against its schema; promtool reads the
+metrics where it is installed. No answer and no file of the hub, a backup among them, holds a key, password or token in clear.
 
 usage: openapi_test.py NGPLC_HUB
 """
 import http.client
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -161,6 +163,10 @@ def main():
                         failures.append(f"{where}: {error.message}")
                 if method == "get" and answer.status == 200:
                     failures += [f"{where}: shows a secret" for secret in secrets if secret.encode() in text]
+                if name == "/metrics" and shutil.which("promtool"):
+                    checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
+                    if checked.returncode != 0:
+                        failures.append(f"promtool: {checked.stderr.decode()}")
                 if name == "/api/v1/backup":
                     Path(f"{folder}/copy").write_bytes(text)
             # The stream does not end: its first bytes.

@@ -1,8 +1,8 @@
 // hubctl: what an operator asks a hub, over its API.
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <getopt.h>
 #include <httplib.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,7 +63,9 @@ void print(const Json& json) {
   std::printf("%s\n", json.dump(-1, ' ', true, Json::error_handler_t::replace).c_str());
 }
 
-std::string utc(const Json& ms) { return fmt::format("{:%F %T}", fmt::gmtime(ms.get<std::int64_t>() / 1000)); }
+std::string utc(const Json& ms) {
+  return fmt::format("{:%F %T}", fmt::gmtime(ms.get<std::int64_t>() / 1000));
+}
 
 class Hub {
  public:
@@ -96,8 +98,9 @@ class Hub {
     Json json = Json::parse(answer->body, nullptr, false);
     if (json.is_discarded()) json = answer->body;
     if (answer->status >= 300)
-      return R::failure(json.is_object() && json.contains("error") ? json["error"].get<std::string>()
-                                                                   : fmt::format("status {}", answer->status));
+      return R::failure(json.is_object() && json.contains("error")
+                            ? json["error"].get<std::string>()
+                            : fmt::format("status {}", answer->status));
     return json;
   }
 
@@ -143,15 +146,17 @@ int status(Hub& hub, const Options& options) {
                            me.value()["role"].get<std::string>());
   for (const Json& s : sinks.value()["sinks"])
     std::cout << fmt::format("sink      {}: {}, {} values wait, {} lost\n", s["sink"].get<std::string>(),
-                             s["up"] ? "up" : s["trouble"].get<std::string>(), s["backlog"].get<std::int64_t>(),
-                             s["lost"].get<std::int64_t>());
+                             s["up"] ? "up" : s["trouble"].get<std::string>(),
+                             s["backlog"].get<std::int64_t>(), s["lost"].get<std::int64_t>());
   return kDone;
 }
 
 int devices(Hub& hub, const Options& options) {
   const auto all = hub.list("devices");
   if (!all) return complain(kFailed, all.error());
-  if (!options.json) std::cout << fmt::format("{:8}  {:19}  {:>8}  {:>6}  {}\n", "device", "last heard (UTC)", "frames", "SNR dB", "readings");
+  if (!options.json)
+    std::cout << fmt::format("{:8}  {:19}  {:>8}  {:>6}  {}\n", "device", "last heard (UTC)", "frames",
+                             "SNR dB", "readings");
   for (const Json& d : all.value()) {
     if (options.json) {
       print(d);
@@ -161,8 +166,9 @@ int devices(Hub& hub, const Options& options) {
     for (const Json& v : d["last"])
       values += fmt::format("{}{} {} {}", values.empty() ? "" : ", ", v["obis"].get<std::string>(),
                             v.value("total", v["value"].get<std::string>()), v["unit"].get<std::string>());
-    std::cout << fmt::format("{:8}  {:19}  {:>8}  {:>6.1f}  {}\n", d["device"].get<std::string>(), utc(d["last_seen_ms"]),
-                             d["frames"].get<std::int64_t>(), d["snr_db"].get<double>(), values);
+    std::cout << fmt::format("{:8}  {:19}  {:>8}  {:>6.1f}  {}\n", d["device"].get<std::string>(),
+                             utc(d["last_seen_ms"]), d["frames"].get<std::int64_t>(),
+                             d["snr_db"].get<double>(), values);
   }
   return kDone;
 }
@@ -206,7 +212,8 @@ int trace(Hub& hub, const Options& options, const std::string& device) {
         }
         return true;
       });
-  if (status != 200 && status != 0) return complain(kFailed, fmt::format("trace: status {} {}", status, text));
+  if (status != 200 && status != 0)
+    return complain(kFailed, fmt::format("trace: status {} {}", status, text));
   return complain(kFailed, answer ? "the hub ended the stream" : httplib::to_string(answer.error()));
 }
 
@@ -253,7 +260,8 @@ int backup(Hub& hub, const Options& options, const std::string& file) {
   if (options.json) {
     print(Json{{"file", file}, {"bytes", size}});
   } else {
-    std::cout << fmt::format("{}: {} bytes, checked. The keys in it are sealed: keep link.key with it, elsewhere.\n", file, size);
+    std::cout << fmt::format(
+        "{}: {} bytes, checked. The keys in it are sealed: keep link.key with it, elsewhere.\n", file, size);
   }
   return kDone;
 }
@@ -274,16 +282,20 @@ int doctor(Hub& hub, const Options& options) {
   const auto me = hub.ask("GET", "/api/v1/me");
   say("this token may look", me.error());
   if (!me) return kFailed;
-  say("somebody has a password", me.value()["user"] == "" ? "nobody, so only this machine may look; ngplc-hub user add NAME admin" : "", true);
+  say("somebody has a password",
+      me.value()["user"] == "" ? "nobody, so only this machine may look; ngplc-hub user add NAME admin" : "",
+      true);
   const auto devices = hub.list("devices");
   if (!devices) {
     say("devices", devices.error());
   } else {
     const std::int64_t now = std::time(nullptr);
     std::size_t silent = 0;
-    for (const Json& d : devices.value()) silent += now - d["last_seen_ms"].get<std::int64_t>() / 1000 > 86400 ? 1 : 0;
+    for (const Json& d : devices.value())
+      silent += now - d["last_seen_ms"].get<std::int64_t>() / 1000 > 86400 ? 1 : 0;
     say("devices were heard", devices->empty() ? "none yet: is a modem connected? ngplc rx --hub" : "", true);
-    say("every device was heard within a day", silent == 0 ? "" : fmt::format("{} of {} were not", silent, devices->size()), true);
+    say("every device was heard within a day",
+        silent == 0 ? "" : fmt::format("{} of {} were not", silent, devices->size()), true);
   }
   const auto sinks = hub.ask("GET", "/api/v1/sinks");
   if (!sinks) {
@@ -292,7 +304,8 @@ int doctor(Hub& hub, const Options& options) {
     for (const Json& s : sinks.value()["sinks"]) {
       const std::string name = "sink " + s["sink"].get<std::string>();
       say(name + " takes readings", s["up"] ? "" : s["trouble"].get<std::string>());
-      say(name + " lost nothing", s["lost"] == 0 ? "" : fmt::format("{} values", s["lost"].get<std::int64_t>()), true);
+      say(name + " lost nothing",
+          s["lost"] == 0 ? "" : fmt::format("{} values", s["lost"].get<std::int64_t>()), true);
     }
   }
   return well ? kDone : kFailed;
@@ -318,13 +331,15 @@ int run(const std::vector<std::string>& words, const Options& options) {
   }
   Hub hub(options);
   if (!hub.client().is_valid()) return complain(kWrongUsage, "--url: expected http:// or https://HOST:PORT");
-  if (const std::string wrong = hub.use_token(options.token_file); !wrong.empty()) return complain(kFailed, wrong);
+  if (const std::string wrong = hub.use_token(options.token_file); !wrong.empty())
+    return complain(kFailed, wrong);
   if (what == "status" && count == 0) return status(hub, options);
   if (what == "devices" && count == 0) return devices(hub, options);
   if (what == "doctor" && count == 0) return doctor(hub, options);
   if (what == "backup" && count == 1) return backup(hub, options, words[1]);
   if (what == "claim" && (count == 1 || count == 2))
-    return done(hub.ask("POST", "/api/v1/claim", {{"code", words[1]}, {"name", count == 2 ? words[2] : ""}}), options);
+    return done(hub.ask("POST", "/api/v1/claim", {{"code", words[1]}, {"name", count == 2 ? words[2] : ""}}),
+                options);
   if (what == "trace" && count <= 1) {
     if (count == 1 && words[1].find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
       return complain(kWrongUsage, "trace: expected an address of hexadecimal digits");
@@ -332,9 +347,11 @@ int run(const std::vector<std::string>& words, const Options& options) {
   }
   if (what == "replay" && count == 2) {
     if (words[1].find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") != std::string::npos ||
-        words[2].empty() || words[2].size() > 18 || words[2].find_first_not_of("0123456789") != std::string::npos)
+        words[2].empty() || words[2].size() > 18 ||
+        words[2].find_first_not_of("0123456789") != std::string::npos)
       return complain(kWrongUsage, "replay: expected the name of a sink and the id of a reading");
-    return done(hub.ask("POST", "/api/v1/sinks/" + words[1] + "/replay", {{"after", std::stoll(words[2])}}), options);
+    return done(hub.ask("POST", "/api/v1/sinks/" + words[1] + "/replay", {{"after", std::stoll(words[2])}}),
+                options);
   }
   return complain(kWrongUsage, fmt::format("'{}' with {} arguments, see --help", what, count));
 }

@@ -1,4 +1,5 @@
-// What comes over HTTP: the query of a list, the body of a change, a manifest. Each is taken, or one line says what is wrong.
+// What comes over HTTP: the query of a list, the body of a change, a manifest. Each is taken, or one line
+// says what is wrong.
 #include <cstdlib>
 #include <initializer_list>
 
@@ -24,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('&', at), text.size());
     const std::size_t equals = std::min(text.find('=', at), end);
-    query.emplace_back(text.substr(at, equals - at), equals < end ? text.substr(equals + 1, end - equals - 1) : "");
+    query.emplace_back(text.substr(at, equals - at),
+                       equals < end ? text.substr(equals + 1, end - equals - 1) : "");
     at = end + 1;
   }
   if (const auto page = parse_page(query, {"since", "until", "device", "obis", "order"}); !page) {
@@ -39,7 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!body) {
     one_line(body.error());
   } else {
-    if (const auto code = parse_claim_code(body->at("code").get<std::string>()); !code) one_line(code.error());
+    if (const auto code = parse_claim_code(body->at("code").get<std::string>()); !code)
+      one_line(code.error());
     if (body->contains("minutes")) body->at("minutes").get<std::int64_t>();
   }
   if (const auto entries = parse_manifest(text); !entries) one_line(entries.error());

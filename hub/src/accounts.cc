@@ -63,8 +63,8 @@ bool good_text(const std::string& text) {
 
 Hash hash_of(const std::string& secret) {
   Hash hash{};
-  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(secret.data()), secret.size(),
-                     nullptr, 0);
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(secret.data()),
+                     secret.size(), nullptr, 0);
   return hash;
 }
 
@@ -126,8 +126,10 @@ Caller console_caller() {
 struct Accounts::State {
   explicit State(const std::string& file) : db(file, SQLite::OPEN_READWRITE, 5000) {}
 
-  std::int64_t note(const Caller& by, const std::string& action, const std::string& detail, const std::string& outcome) {
-    SQLite::Statement s(db, "INSERT INTO audit(time_ns, user, address, action, detail, outcome) VALUES(?,?,?,?,?,?)");
+  std::int64_t note(const Caller& by, const std::string& action, const std::string& detail,
+                    const std::string& outcome) {
+    SQLite::Statement s(
+        db, "INSERT INTO audit(time_ns, user, address, action, detail, outcome) VALUES(?,?,?,?,?,?)");
     s.bind(1, unix_now_ns());
     s.bind(2, by.user);
     s.bind(3, by.address);
@@ -148,16 +150,15 @@ struct Accounts::State {
     SQLite::Statement s(db, "SELECT id, role, password, generation FROM users WHERE name = ?");
     s.bind(1, name);
     if (!s.executeStep()) return std::nullopt;
-    return User{s.getColumn(0).getInt64(), static_cast<Role>(s.getColumn(1).getInt()), s.getColumn(2).getString(),
-                s.getColumn(3).getInt64()};
+    return User{s.getColumn(0).getInt64(), static_cast<Role>(s.getColumn(1).getInt()),
+                s.getColumn(2).getString(), s.getColumn(3).getInt64()};
   }
-  std::int64_t admins() {
-    return db.execAndGet("SELECT count(*) FROM users WHERE role = 3").getInt64();
-  }
+  std::int64_t admins() { return db.execAndGet("SELECT count(*) FROM users WHERE role = 3").getInt64(); }
 
   // A change with its line in the journal, both or neither. `change` returns what is wrong, or nothing.
   template <class Change>
-  std::string in_journal(const Caller& by, const std::string& action, const std::string& detail, Change change) {
+  std::string in_journal(const Caller& by, const std::string& action, const std::string& detail,
+                         Change change) {
     const std::lock_guard lock(mutex);
     try {
       SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
@@ -187,9 +188,12 @@ Result<std::unique_ptr<Accounts>> Accounts::open(const std::string& file) {
     auto state = std::make_unique<State>(file);
     SQLite::Database& db = state->db;
     SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
-    db.exec("CREATE TABLE IF NOT EXISTS components(name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID");
+    db.exec(
+        "CREATE TABLE IF NOT EXISTS components(name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT "
+        "ROWID");
     const int version =
-        db.execAndGet("SELECT coalesce((SELECT version FROM components WHERE name = 'accounts'), 0)").getInt();
+        db.execAndGet("SELECT coalesce((SELECT version FROM components WHERE name = 'accounts'), 0)")
+            .getInt();
     if (version > static_cast<int>(kSteps.size()))
       return R::failure("database " + file + ": accounts of version " + std::to_string(version) +
                         " are newer than this hub, which knows " + std::to_string(kSteps.size()));
@@ -214,7 +218,8 @@ bool Accounts::unclaimed() {
   }
 }
 
-std::string Accounts::add_user(const Caller& by, const std::string& name, Role role, const std::string& password) {
+std::string Accounts::add_user(const Caller& by, const std::string& name, Role role,
+                               const std::string& password) {
   if (!good_name(name)) return "name: expected 1 to 64 of [A-Za-z0-9._@-]";
   if (role == Role::none) return "role: expected viewer, operator or admin";
   if (password.size() < 10 || password.size() > 512) return kBadPassword;
@@ -260,7 +265,8 @@ std::string Accounts::set_role(const Caller& by, const std::string& name, Role r
   return state_->in_journal(by, "user.role", name + " " + to_string(role), [&]() -> std::string {
     const auto user = state_->find(name);
     if (!user) return "no such user";
-    if (user->role == Role::admin && role != Role::admin && state_->admins() == 1) return "the last admin stays admin";
+    if (user->role == Role::admin && role != Role::admin && state_->admins() == 1)
+      return "the last admin stays admin";
     SQLite::Statement s(state_->db, "UPDATE users SET role = ?, generation = generation + 1 WHERE id = ?");
     s.bind(1, static_cast<int>(role));
     s.bind(2, user->id);
@@ -297,8 +303,8 @@ Result<std::vector<UserInfo>> Accounts::users() {
   return out;
 }
 
-Result<std::string> Accounts::add_token(const Caller& by, const std::string& user, const std::string& name, Role role,
-                                        std::int64_t days) {
+Result<std::string> Accounts::add_token(const Caller& by, const std::string& user, const std::string& name,
+                                        Role role, std::int64_t days) {
   using R = Result<std::string>;
   if (!good_text(name)) return R::failure("name: expected 1 to 64 printable characters");
   if (role == Role::none) return R::failure("role: expected viewer, operator or admin");
@@ -309,8 +315,9 @@ Result<std::string> Accounts::add_token(const Caller& by, const std::string& use
         const auto owner = state_->find(user);
         if (!owner) return "no such user";
         if (role > owner->role) return "role: more than " + user + " has";
-        SQLite::Statement s(state_->db,
-                            "INSERT INTO tokens(user, name, role, hash, created_ns, expires_ns) VALUES(?,?,?,?,?,?)");
+        SQLite::Statement s(
+            state_->db,
+            "INSERT INTO tokens(user, name, role, hash, created_ns, expires_ns) VALUES(?,?,?,?,?,?)");
         const Hash hash = hash_of(secret);
         s.bind(1, owner->id);
         s.bind(2, name);
@@ -336,9 +343,10 @@ Result<std::vector<TokenInfo>> Accounts::tokens() {
   const std::lock_guard lock(state_->mutex);
   std::vector<TokenInfo> out;
   try {
-    SQLite::Statement s(state_->db,
-                        "SELECT t.id, u.name, t.name, min(t.role, u.role), t.created_ns, t.expires_ns FROM tokens t "
-                        "JOIN users u ON u.id = t.user ORDER BY t.id");
+    SQLite::Statement s(
+        state_->db,
+        "SELECT t.id, u.name, t.name, min(t.role, u.role), t.created_ns, t.expires_ns FROM tokens t "
+        "JOIN users u ON u.id = t.user ORDER BY t.id");
     while (s.executeStep())
       out.push_back({s.getColumn(0).getInt64(), s.getColumn(1).getString(), s.getColumn(2).getString(),
                      static_cast<Role>(s.getColumn(3).getInt()), s.getColumn(4).getInt64(),
@@ -391,7 +399,8 @@ Caller Accounts::by_session(const std::string& session) {
   const std::int64_t now = unix_now_ns();
   try {
     const auto user = state_->find(s.user);
-    if (user && user->generation == s.generation && now - s.begun_ns < kSessionNs && now - s.used_ns < kIdleNs) {
+    if (user && user->generation == s.generation && now - s.begun_ns < kSessionNs &&
+        now - s.used_ns < kIdleNs) {
       s.used_ns = now;
       return {s.user, "", user->role};
     }
@@ -419,7 +428,8 @@ Caller Accounts::by_token(const std::string& secret) {
   }
 }
 
-Result<std::int64_t> Accounts::begin_change(const Caller& by, const std::string& action, const std::string& detail) {
+Result<std::int64_t> Accounts::begin_change(const Caller& by, const std::string& action,
+                                            const std::string& detail) {
   const std::lock_guard lock(state_->mutex);
   try {
     return state_->note(by, action, detail, "");
@@ -444,10 +454,10 @@ Result<std::vector<AuditRow>> Accounts::audit(std::int64_t cursor, std::int64_t 
   const std::lock_guard lock(state_->mutex);
   std::vector<AuditRow> out;
   try {
-    SQLite::Statement s(state_->db,
-                        std::string("SELECT id, time_ns, user, address, action, detail, outcome FROM audit WHERE ") +
-                            (newest_first ? "(?1 < 0 OR id < ?1) ORDER BY id DESC" : "id > ?1 ORDER BY id") +
-                            " LIMIT ?2");
+    SQLite::Statement s(
+        state_->db,
+        std::string("SELECT id, time_ns, user, address, action, detail, outcome FROM audit WHERE ") +
+            (newest_first ? "(?1 < 0 OR id < ?1) ORDER BY id DESC" : "id > ?1 ORDER BY id") + " LIMIT ?2");
     s.bind(1, cursor);
     s.bind(2, limit);
     while (s.executeStep())

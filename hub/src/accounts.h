@@ -50,9 +50,10 @@ struct AuditRow {
   std::string user, address, action, detail, outcome;
 };
 
-/// On a connection of its own to the hub's database, with tables and a version of its own (`components`). Thread-safe. Errors are one line.
-/// Passwords are stored as argon2id, tokens and sessions as BLAKE2b of 32 random bytes. Sessions live in memory and end with the hub,
-/// with a change of password or role, after 12 hours, or 30 minutes unused.
+/// On a connection of its own to the hub's database, with tables and a version of its own (`components`).
+/// Thread-safe. Errors are one line. Passwords are stored as argon2id, tokens and sessions as BLAKE2b of 32
+/// random bytes. Sessions live in memory and end with the hub, with a change of password or role, after 12
+/// hours, or 30 minutes unused.
 class Accounts {
  public:
   /// The database must have been opened by a hub of this version before.
@@ -73,22 +74,25 @@ class Accounts {
   std::string remove_user(const Caller& by, const std::string& name);
   ngwire::Result<std::vector<UserInfo>> users();
 
-  /// A token of `user` with at most the user's role. The secret, which is stored nowhere. `days` 0: does not expire.
-  ngwire::Result<std::string> add_token(const Caller& by, const std::string& user, const std::string& name, Role role,
-                                        std::int64_t days);
+  /// A token of `user` with at most the user's role. The secret, which is stored nowhere. `days` 0: does not
+  /// expire.
+  ngwire::Result<std::string> add_token(const Caller& by, const std::string& user, const std::string& name,
+                                        Role role, std::int64_t days);
   std::string remove_token(const Caller& by, std::int64_t id);
   ngwire::Result<std::vector<TokenInfo>> tokens();
 
-  /// A new session's secret. Fails the same way for an unknown name and a wrong password; "busy" while another password is checked, which takes
-  /// 64 MiB.
+  /// A new session's secret. Fails the same way for an unknown name and a wrong password; "busy" while
+  /// another password is checked, which takes 64 MiB.
   ngwire::Result<std::string> log_in(const std::string& name, const std::string& password);
   void log_out(const std::string& session);
   /// User and role behind a session or token; nobody when it is not valid (any more).
   Caller by_session(const std::string& session);
   Caller by_token(const std::string& secret);
 
-  /// A change that is made elsewhere: noted before, its outcome after. Without the note there must be no change.
-  ngwire::Result<std::int64_t> begin_change(const Caller& by, const std::string& action, const std::string& detail);
+  /// A change that is made elsewhere: noted before, its outcome after. Without the note there must be no
+  /// change.
+  ngwire::Result<std::int64_t> begin_change(const Caller& by, const std::string& action,
+                                            const std::string& detail);
   void end_change(std::int64_t id, const std::string& error);
   /// After `cursor` ascending, or below it descending (-1: from the newest).
   ngwire::Result<std::vector<AuditRow>> audit(std::int64_t cursor, std::int64_t limit, bool newest_first);

@@ -92,8 +92,8 @@ HttpResponse list_answer(const char* name, const Result<std::vector<Row>>& rows,
 
 std::string etag_of(const std::string& body) {
   std::array<unsigned char, crypto_generichash_BYTES_MIN> hash{};
-  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(body.data()), body.size(),
-                     nullptr, 0);
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(body.data()),
+                     body.size(), nullptr, 0);
   return "\"" + ngwire::to_hex(hash.data(), hash.size()) + "\"";
 }
 
@@ -159,7 +159,8 @@ class BackupSource : public ByteSource {
 // Counts the streams that run.
 class CountedStream : public ByteSource {
  public:
-  CountedStream(std::unique_ptr<ByteSource> inner, std::atomic<int>& count) : inner_(std::move(inner)), count_(count) {}
+  CountedStream(std::unique_ptr<ByteSource> inner, std::atomic<int>& count)
+      : inner_(std::move(inner)), count_(count) {}
   ~CountedStream() override { --count_; }
   State next(std::string& out) override { return inner_->next(out); }
 
@@ -193,7 +194,8 @@ struct Api::State {
   Caller who(const HttpRequest& request, std::string& session, std::string& wrong);
   // A change of the registry, noted in the audit journal before and after.
   template <class Change>
-  HttpResponse change_node(const Call& call, const std::string& action, const std::string& detail, Change change);
+  HttpResponse change_node(const Call& call, const std::string& action, const std::string& detail,
+                           Change change);
   HttpResponse done(const std::string& wrong, int status = 200);
 
   HttpResponse frames(const Call& call);
@@ -307,17 +309,18 @@ Caller Api::State::who(const HttpRequest& request, std::string& session, std::st
     caller = from.accounts.by_session(session);
     // A page of another origin must not act with this browser's cookie.
     const std::string origin = request.header("origin");
-    if (request.method != "GET" && !origin.empty() && origin != "http://" + host && origin != "https://" + host) {
+    if (request.method != "GET" && !origin.empty() && origin != "http://" + host &&
+        origin != "https://" + host) {
       caller = {};
       wrong = "origin " + origin + " is not this hub";
     }
   } else if (from.accounts.unclaimed()) {
-    // Until somebody has a password: people on this machine look, nobody changes. The name of the host keeps out pages of the internet whose name
-    // leads to this machine.
-    const auto name = parse_host_port(host.find(':', host.rfind(']') == std::string::npos ? 0 : host.rfind(']')) ==
-                                              std::string::npos
-                                          ? host + ":80"
-                                          : host);
+    // Until somebody has a password: people on this machine look, nobody changes. The name of the host keeps
+    // out pages of the internet whose name leads to this machine.
+    const auto name = parse_host_port(
+        host.find(':', host.rfind(']') == std::string::npos ? 0 : host.rfind(']')) == std::string::npos
+            ? host + ":80"
+            : host);
     if (is_loopback(request.address) && name && is_loopback(name->host)) caller.role = Role::viewer;
   }
   caller.address = request.address;
@@ -342,8 +345,9 @@ HttpResponse Api::State::serve(const HttpRequest& request) {
     }
   }
   answer.headers.emplace_back("Cache-Control", "private, no-cache");
-  answer.headers.emplace_back("Content-Security-Policy",
-                              "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'");
+  answer.headers.emplace_back(
+      "Content-Security-Policy",
+      "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'");
   answer.headers.emplace_back("Referrer-Policy", "no-referrer");
   from.metrics.count_http(answer.status);
   return answer;
@@ -378,7 +382,8 @@ HttpResponse Api::State::dispatch(const HttpRequest& request) {
   if (call.caller.role < route->role) {
     if (call.caller.user.empty() && (call.caller.role == Role::none || route->role > Role::viewer)) {
       if (wrong.empty())
-        wrong = from.accounts.unclaimed() ? "nobody has a password yet: ngplc-hub user add NAME admin" : "log in first";
+        wrong = from.accounts.unclaimed() ? "nobody has a password yet: ngplc-hub user add NAME admin"
+                                          : "log in first";
       HttpResponse answer = error(401, wrong);
       answer.headers.emplace_back("WWW-Authenticate", "Bearer");
       return answer;
@@ -428,8 +433,8 @@ HttpResponse Api::State::readings_csv(const Call& call) {
   answer.content_type = "text/csv; charset=utf-8";
   answer.body = "id,device,counter,time_ms,obis,value,unit,total\r\n";
   for (const StoredReading& r : rows.value()) {
-    answer.body += std::to_string(r.id) + "," + device_text(r.device) + "," + std::to_string(r.counter) + "," +
-                   std::to_string(to_ms(r.time_ns)) + "," + r.obis + "," +
+    answer.body += std::to_string(r.id) + "," + device_text(r.device) + "," + std::to_string(r.counter) +
+                   "," + std::to_string(to_ms(r.time_ns)) + "," + r.obis + "," +
                    ngwire::decimal_string(r.mantissa, r.exponent) + "," + r.unit + "," +
                    ngwire::decimal_string(r.base + r.mantissa, r.exponent) + "\r\n";
   }
@@ -503,7 +508,8 @@ HttpResponse Api::State::nodes(const Call& call) {
     last = node.id;
   }
   const bool full = static_cast<std::int64_t>(list.size()) == page->limit;
-  return json_answer(Json{{"nodes", std::move(list)}, {"next_cursor", full ? Json(std::to_string(last)) : Json()}});
+  return json_answer(
+      Json{{"nodes", std::move(list)}, {"next_cursor", full ? Json(std::to_string(last)) : Json()}});
 }
 
 HttpResponse Api::State::node(const Call& call) {
@@ -583,9 +589,9 @@ HttpResponse Api::State::add_to_group(const Call& call) {
 
 HttpResponse Api::State::exchange(const Call& call) {
   const auto eui = parse_eui(call.path.at("eui"));
-  const auto body = parse_body(call.request.body, {{"obis", Type::string},
-                                                   {"end", Type::number_integer},
-                                                   {"start", Type::number_integer}});
+  const auto body =
+      parse_body(call.request.body,
+                 {{"obis", Type::string}, {"end", Type::number_integer}, {"start", Type::number_integer}});
   if (!eui || !body) return error(400, eui ? body.error() : eui.error());
   const auto obis = body->at("obis").get<std::string>();
   const auto end = body->at("end").get<std::int64_t>();
@@ -672,7 +678,8 @@ HttpResponse Api::State::log_in(const Call& call) {
   }
   from.metrics.count_login("ok");
   HttpResponse answer = done("");
-  answer.headers.emplace_back("Set-Cookie", kCookie + session.value() + "; Path=/; HttpOnly; SameSite=Strict" +
+  answer.headers.emplace_back("Set-Cookie", kCookie + session.value() +
+                                                "; Path=/; HttpOnly; SameSite=Strict" +
                                                 (call.request.tls ? "; Secure" : ""));
   return answer;
 }
@@ -680,14 +687,14 @@ HttpResponse Api::State::log_in(const Call& call) {
 HttpResponse Api::State::log_out(const Call& call) {
   from.accounts.log_out(call.session);
   HttpResponse answer = done("");
-  answer.headers.emplace_back("Set-Cookie", std::string(kCookie) + "; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+  answer.headers.emplace_back("Set-Cookie",
+                              std::string(kCookie) + "; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
   return answer;
 }
 
 HttpResponse Api::State::me(const Call& call) {
-  return json_answer(Json{{"user", call.caller.user},
-                          {"role", to_string(call.caller.role)},
-                          {"address", call.caller.address}});
+  return json_answer(Json{
+      {"user", call.caller.user}, {"role", to_string(call.caller.role)}, {"address", call.caller.address}});
 }
 
 // With the old password, so that a borrowed token or screen is not enough; guesses are counted as log-ins.
@@ -720,7 +727,8 @@ HttpResponse Api::State::add_user(const Call& call) {
 }
 
 HttpResponse Api::State::change_user(const Call& call) {
-  const auto body = parse_body(call.request.body, {{"role", Type::string, false}, {"password", Type::string, false}});
+  const auto body =
+      parse_body(call.request.body, {{"role", Type::string, false}, {"password", Type::string, false}});
   if (!body) return error(400, body.error());
   if (body->size() != 1) return error(400, "body: expected either role or password");
   const std::string& user = call.path.at("user");
@@ -763,7 +771,8 @@ HttpResponse Api::State::remove_token(const Call& call) {
 HttpResponse Api::State::audit(const Call& call) {
   const auto page = parse_page(call.request.query, {"order"});
   if (!page) return error(400, page.error());
-  return list_answer("audit", from.accounts.audit(page->cursor, page->limit, page->newest_first), page.value());
+  return list_answer("audit", from.accounts.audit(page->cursor, page->limit, page->newest_first),
+                     page.value());
 }
 
 HttpResponse Api::State::backup(const Call& call) {
@@ -776,13 +785,13 @@ HttpResponse Api::State::backup(const Call& call) {
   HttpResponse answer;
   answer.content_type = "application/vnd.sqlite3";
   answer.headers.emplace_back("Content-Disposition", "attachment; filename=\"ngplc-hub-backup.sqlite\"");
-  answer.source = std::make_unique<BackupSource>(
-      from.database, from.database + ".backup-" + std::to_string(line.value()),
-      [this, id = line.value()](const std::string& wrong) {
-        from.accounts.end_change(id, wrong);
-        backing_up = false;
-        if (!wrong.empty()) spdlog::error("{}", wrong);
-      });
+  answer.source =
+      std::make_unique<BackupSource>(from.database, from.database + ".backup-" + std::to_string(line.value()),
+                                     [this, id = line.value()](const std::string& wrong) {
+                                       from.accounts.end_change(id, wrong);
+                                       backing_up = false;
+                                       if (!wrong.empty()) spdlog::error("{}", wrong);
+                                     });
   return answer;
 }
 

@@ -34,8 +34,8 @@ class Api {
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
-  /// Binds and starts serving. Empty, or one line: the port is in use, a TLS file is not what it should be, reachable from outside while nobody
-  /// has a password.
+  /// Binds and starts serving. Empty, or one line: the port is in use, a TLS file is not what it should be,
+  /// reachable from outside while nobody has a password.
   std::string start();
   /// Finishes the requests under way.
   void stop();

@@ -129,8 +129,8 @@ Json to_json(const TokenInfo& t) {
 }
 
 Json to_json(const AuditRow& a) {
-  return {{"id", a.id},           {"time_ms", to_ms(a.time_ns)}, {"user", a.user},      {"address", a.address},
-          {"action", a.action},   {"detail", a.detail},          {"outcome", a.outcome}};
+  return {{"id", a.id},         {"time_ms", to_ms(a.time_ns)}, {"user", a.user},      {"address", a.address},
+          {"action", a.action}, {"detail", a.detail},          {"outcome", a.outcome}};
 }
 
 }  // namespace ngplc::hub

@@ -99,7 +99,8 @@ Result<json> parse_body(std::string_view text, std::initializer_list<Field> fiel
     }
     const bool text_wanted = field->type == json::value_t::string;
     if (text_wanted ? !value.is_string() : !value.is_number_integer())
-      return R::failure(std::string(field->name) + (text_wanted ? ": expected a string" : ": expected an integer"));
+      return R::failure(std::string(field->name) +
+                        (text_wanted ? ": expected a string" : ": expected an integer"));
     if (text_wanted && value.get_ref<const std::string&>().size() > kMaxText)
       return R::failure(std::string(field->name) + ": longer than 1024 bytes");
     if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))

@@ -16,8 +16,8 @@ namespace ngplc::hub {
 
 using Query = std::vector<std::pair<std::string, std::string>>;
 
-/// The page a list is asked for. `accepted`: parameters beside limit and cursor. Fails with one line that names the parameter; an unknown or
-/// repeated one is wrong.
+/// The page a list is asked for. `accepted`: parameters beside limit and cursor. Fails with one line that
+/// names the parameter; an unknown or repeated one is wrong.
 ngwire::Result<Page> parse_page(const Query& query, std::initializer_list<std::string_view> accepted);
 
 /// One member of a body.

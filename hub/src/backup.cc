@@ -75,7 +75,8 @@ std::string check_backup(const std::string& copy) {
   try {
     SQLite::Database db(copy, SQLite::OPEN_READONLY);
     const std::string place = "backup " + copy + ": ";
-    if (db.execAndGet("PRAGMA application_id").getInt() != kApplicationId) return place + "belongs to another program";
+    if (db.execAndGet("PRAGMA application_id").getInt() != kApplicationId)
+      return place + "belongs to another program";
     const int version = db.execAndGet("PRAGMA user_version").getInt();
     if (version < 1 || version > static_cast<int>(kMigrations.size()))
       return place + "schema version " + std::to_string(version) + ", expected 1 to " +
@@ -101,7 +102,8 @@ std::string restore(const std::string& copy, const std::string& database) {
     if (const std::string wrong = back_up(copy, fresh); !wrong.empty()) return wrong;
     if (fs::exists(database)) {
       {
-        // The log of what a hub that was killed left behind belongs to the old database: fold it in before the file goes.
+        // The log of what a hub that was killed left behind belongs to the old database: fold it in before
+        // the file goes.
         SQLite::Database old(database, SQLite::OPEN_READWRITE, 5000);
         old.exec("PRAGMA wal_checkpoint(TRUNCATE)");
         old.exec("PRAGMA journal_mode = DELETE");

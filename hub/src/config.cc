@@ -136,7 +136,8 @@ std::string HubConfig::validate() const {
   if (http.connections < 8 || http.connections > 500) return "http.connections: expected 8 to 500";
   if (http.connections_per_address < 1 || http.connections_per_address > 500)
     return "http.connections_per_address: expected 1 to 500";
-  if (http.requests_per_s < 1 || http.requests_per_s > 100000) return "http.requests_per_s: expected 1 to 100000";
+  if (http.requests_per_s < 1 || http.requests_per_s > 100000)
+    return "http.requests_per_s: expected 1 to 100000";
   if (link.plain_readings != "auto" && link.plain_readings != "yes" && link.plain_readings != "no")
     return "link.plain_readings: expected auto, yes or no";
   if (outbox.max_values < 1000) return "outbox.max_values: expected 1000 or more";

@@ -20,12 +20,12 @@ struct FeedConfig {
 };
 
 struct HttpConfig {
-  std::string listen = "127.0.0.1:7851";  ///< HOST:PORT, port 0 picks a free one
-  std::int64_t threads = 4;               ///< worker threads, 1..64
-  std::string tls_certificate_file;       ///< PEM, with its chain; empty: no TLS
-  std::string tls_key_file;               ///< PEM, not encrypted, not readable by others
-  bool clear_text = false;                ///< outside without TLS, as behind a proxy that adds it
-  std::int64_t connections = 256;         ///< at a time, 8..500
+  std::string listen = "127.0.0.1:7851";      ///< HOST:PORT, port 0 picks a free one
+  std::int64_t threads = 4;                   ///< worker threads, 1..64
+  std::string tls_certificate_file;           ///< PEM, with its chain; empty: no TLS
+  std::string tls_key_file;                   ///< PEM, not encrypted, not readable by others
+  bool clear_text = false;                    ///< outside without TLS, as behind a proxy that adds it
+  std::int64_t connections = 256;             ///< at a time, 8..500
   std::int64_t connections_per_address = 64;  ///< 1..500
   std::int64_t requests_per_s = 50;           ///< of each address, four times as many at once; 1..100000
 };

@@ -36,7 +36,8 @@ ngwire::Result<EventStream::Position> EventStream::newest(StoreReader& reader) {
 std::optional<EventStream::Position> EventStream::parse(const std::string& id) {
   const std::size_t dash = id.find('-');
   Position at;
-  if (dash == std::string::npos || !parse_integer(std::string_view(id).substr(0, dash), 0, INT64_MAX, at.reading) ||
+  if (dash == std::string::npos ||
+      !parse_integer(std::string_view(id).substr(0, dash), 0, INT64_MAX, at.reading) ||
       !parse_integer(std::string_view(id).substr(dash + 1), 0, INT64_MAX, at.event))
     return std::nullopt;
   return at;
@@ -72,7 +73,8 @@ ByteSource::State EventStream::next(std::string& out) {
     }
   }
   // The first comment tells the client that it is connected.
-  if (out.empty() && (last_sent_ == Clock::time_point::min() || now - last_sent_ >= kHeartbeat)) out = ": alive\n\n";
+  if (out.empty() && (last_sent_ == Clock::time_point::min() || now - last_sent_ >= kHeartbeat))
+    out = ": alive\n\n";
   if (out.empty()) return State::wait;
   last_sent_ = now;
   return State::more;

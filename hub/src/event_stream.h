@@ -12,9 +12,10 @@
 
 namespace ngplc::hub {
 
-/// Events `reading` and `event`, each with the object of the REST answer as data and "R-E" as id: the last reading and event that were sent. A
-/// client that comes back with it (Last-Event-ID) misses nothing. Reads from the store as the client takes: a slow client costs no memory. A comment every 15 s while
-/// nothing comes.
+/// Events `reading` and `event`, each with the object of the REST answer as data and "R-E" as id: the last
+/// reading and event that were sent. A client that comes back with it (Last-Event-ID) misses nothing. Reads
+/// from the store as the client takes: a slow client costs no memory. A comment every 15 s while nothing
+/// comes.
 class EventStream : public ByteSource {
  public:
   struct Position {

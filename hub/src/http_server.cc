@@ -54,7 +54,9 @@ struct BioDeleter {
 };
 using Bio = std::unique_ptr<BIO, BioDeleter>;
 
-Bio bio_of(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+Bio bio_of(const std::string& text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
 
 }  // namespace
 
@@ -150,7 +152,8 @@ struct HttpServer::State {
                             MHD_ConnectionNotificationCode what);
 };
 
-// Before anything is spent on a connection. One refused here is closed without a word: answering would cost more than it may.
+// Before anything is spent on a connection. One refused here is closed without a word: answering would cost
+// more than it may.
 MHD_Result HttpServer::State::on_accept(void* cls, const sockaddr* address, socklen_t) {
   auto& s = *static_cast<State*>(cls);
   const char* reason = nullptr;
@@ -174,7 +177,8 @@ void HttpServer::State::on_connection(void* cls, MHD_Connection* connection, voi
   const std::lock_guard lock(s.mutex);
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
     const MHD_ConnectionInfo* socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const MHD_ConnectionInfo* client = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const MHD_ConnectionInfo* client =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (socket == nullptr || client == nullptr) return;
     Peer peer{socket->connect_fd, address_text(client->client_addr),
               Clock::now() + std::chrono::seconds(s.limits.request_s)};
@@ -186,8 +190,8 @@ void HttpServer::State::on_connection(void* cls, MHD_Connection* connection, voi
   }
 }
 
-// Closes what is too slow and asks streams that waited for more. The library's own timeout counts from the last byte, which a client
-// that sends one byte now and then never reaches.
+// Closes what is too slow and asks streams that waited for more. The library's own timeout counts from the
+// last byte, which a client that sends one byte now and then never reaches.
 void HttpServer::State::tick() {
   std::unique_lock lock(mutex);
   while (!stopping) {
@@ -200,8 +204,8 @@ void HttpServer::State::tick() {
     const auto now = Clock::now();
     for (auto& [connection, peer] : peers) {
       if (now < peer.deadline) continue;
-      // The library sees the end of the stream and closes. It removes the peer before it closes the socket, so the number is not
-      // another's yet.
+      // The library sees the end of the stream and closes. It removes the peer before it closes the socket,
+      // so the number is not another's yet.
       ::shutdown(peer.socket, SHUT_RDWR);
       peer.deadline = Clock::time_point::max();
       refused("slow");
@@ -242,7 +246,8 @@ ssize_t HttpServer::State::give(Sending& sending, char* buffer, std::size_t size
 MHD_Result HttpServer::State::answer(MHD_Connection* connection, HttpResponse&& answer) {
   MHD_Response* response = nullptr;
   // A stream lasts as long as its client wants it.
-  set_deadline(connection, answer.source ? std::chrono::hours(24 * 365) : std::chrono::seconds(limits.answer_s));
+  set_deadline(connection,
+               answer.source ? std::chrono::hours(24 * 365) : std::chrono::seconds(limits.answer_s));
   if (answer.source) {
     auto* sending = new Sending{this, connection, std::move(answer.source), {}, 0, false};
     response = MHD_create_response_from_callback(
@@ -253,14 +258,14 @@ MHD_Result HttpServer::State::answer(MHD_Connection* connection, HttpResponse&& 
         },
         sending, [](void* cls) { delete static_cast<Sending*>(cls); });
   } else {
-    response =
-        MHD_create_response_from_buffer(answer.body.size(), answer.body.data(), MHD_RESPMEM_MUST_COPY);
+    response = MHD_create_response_from_buffer(answer.body.size(), answer.body.data(), MHD_RESPMEM_MUST_COPY);
   }
   if (response == nullptr) return MHD_NO;
   if (!answer.content_type.empty())
     MHD_add_response_header(response, "Content-Type", answer.content_type.c_str());
   MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-  for (const auto& [name, value] : answer.headers) MHD_add_response_header(response, name.c_str(), value.c_str());
+  for (const auto& [name, value] : answer.headers)
+    MHD_add_response_header(response, name.c_str(), value.c_str());
   const MHD_Result queued = MHD_queue_response(connection, static_cast<unsigned>(answer.status), response);
   MHD_destroy_response(response);
   return queued;
@@ -290,7 +295,8 @@ MHD_Result HttpServer::State::take(MHD_Connection* connection, Arriving& arrivin
         [](void* cls, MHD_ValueKind, const char* name, std::size_t name_size, const char* value,
            std::size_t value_size) {
           static_cast<HttpRequest*>(cls)->query.emplace_back(
-              std::string(name, name_size), value == nullptr ? std::string() : std::string(value, value_size));
+              std::string(name, name_size),
+              value == nullptr ? std::string() : std::string(value, value_size));
           return MHD_YES;
         },
         &request);
@@ -341,8 +347,7 @@ std::string HttpServer::start() {
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> free_found(found, freeaddrinfo);
   if (!s.config.tls_certificate_file.empty()) {
     double days = 0;
-    if (const std::string wrong =
-            check_tls_files(s.config.tls_certificate_file, s.config.tls_key_file, days);
+    if (const std::string wrong = check_tls_files(s.config.tls_certificate_file, s.config.tls_key_file, days);
         !wrong.empty())
       return wrong;
     if (!read_text(s.config.tls_certificate_file, s.certificate).empty() ||
@@ -350,8 +355,8 @@ std::string HttpServer::start() {
       return place + "the TLS files cannot be read";
   }
 
-  // Bound here and not by the library, so that a port in use is said in the system's words. Without SO_REUSEPORT a second hub cannot share
-  // the port in silence.
+  // Bound here and not by the library, so that a port in use is said in the system's words. Without
+  // SO_REUSEPORT a second hub cannot share the port in silence.
   const int listening = ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int yes = 1;
   if (listening >= 0) ::setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
@@ -371,7 +376,8 @@ std::string HttpServer::start() {
       {MHD_OPTION_LISTEN_SOCKET, listening, nullptr},
       {MHD_OPTION_THREAD_POOL_SIZE, static_cast<std::intptr_t>(s.config.threads), nullptr},
       // Refusing is on_accept's; the library's own bound is out of the way.
-      {MHD_OPTION_CONNECTION_LIMIT, static_cast<std::intptr_t>(2 * s.config.connections * s.config.threads), nullptr},
+      {MHD_OPTION_CONNECTION_LIMIT, static_cast<std::intptr_t>(2 * s.config.connections * s.config.threads),
+       nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, s.limits.header_bytes, nullptr},
       {MHD_OPTION_CONNECTION_TIMEOUT, s.limits.answer_s, nullptr},
   };
@@ -395,19 +401,20 @@ std::string HttpServer::start() {
   };
   s.daemon = MHD_start_daemon(
       flags, 0, &State::on_accept, &s,
-      [](void* cls, MHD_Connection* connection, const char* url, const char* method, const char*, const char* data,
-         std::size_t* size, void** context) {
-        return static_cast<State*>(cls)->take(connection, *static_cast<State::Arriving*>(*context), url, method,
-                                              data, size);
+      [](void* cls, MHD_Connection* connection, const char* url, const char* method, const char*,
+         const char* data, std::size_t* size, void** context) {
+        return static_cast<State*>(cls)->take(connection, *static_cast<State::Arriving*>(*context), url,
+                                              method, data, size);
       },
       &s, MHD_OPTION_EXTERNAL_LOGGER, static_cast<void (*)(void*, const char*, va_list)>(log), &s,
       MHD_OPTION_ARRAY, options.data(), MHD_OPTION_NOTIFY_CONNECTION, &State::on_connection, &s,
       MHD_OPTION_URI_LOG_CALLBACK,
-      static_cast<void* (*)(void*, const char*, MHD_Connection*)>([](void*, const char* uri, MHD_Connection*) {
-        auto* arriving = new State::Arriving;
-        arriving->raw_nul = std::strstr(uri, "%00") != nullptr;
-        return static_cast<void*>(arriving);
-      }),
+      static_cast<void* (*)(void*, const char*, MHD_Connection*)>(
+          [](void*, const char* uri, MHD_Connection*) {
+            auto* arriving = new State::Arriving;
+            arriving->raw_nul = std::strstr(uri, "%00") != nullptr;
+            return static_cast<void*>(arriving);
+          }),
       nullptr, MHD_OPTION_NOTIFY_COMPLETED,
       static_cast<void (*)(void*, MHD_Connection*, void**, MHD_RequestTerminationCode)>(
           [](void* cls, MHD_Connection* connection, void** context, MHD_RequestTerminationCode) {

@@ -46,10 +46,10 @@ struct HttpResponse {
 
 /// What one client may cost. Times in seconds.
 struct HttpLimits {
-  int request_s = 10;           ///< for a request to arrive, handshake included, and for a kept connection to be used
-  int answer_s = 60;            ///< for an answer to be taken
-  int header_bytes = 16 * 1024; ///< request line and headers; more is refused with 431
-  int body_bytes = 64 * 1024;   ///< more is refused with 413
+  int request_s = 10;  ///< for a request to arrive, handshake included, and for a kept connection to be used
+  int answer_s = 60;   ///< for an answer to be taken
+  int header_bytes = 16 * 1024;  ///< request line and headers; more is refused with 431
+  int body_bytes = 64 * 1024;    ///< more is refused with 413
 };
 
 class HttpServer {
@@ -74,8 +74,8 @@ class HttpServer {
   std::unique_ptr<State> state_;
 };
 
-/// Empty, or what is wrong with the files of http.tls_*: unreadable, no PEM, key of another certificate, key readable by others.
-/// `expires_days`: until the certificate ends, negative when it has.
+/// Empty, or what is wrong with the files of http.tls_*: unreadable, no PEM, key of another certificate, key
+/// readable by others. `expires_days`: until the certificate ends, negative when it has.
 std::string check_tls_files(const std::string& certificate, const std::string& key, double& expires_days);
 
 }  // namespace ngplc::hub

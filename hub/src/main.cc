@@ -203,7 +203,8 @@ int main(int argc, char** argv) {
   FeedServer feed(config.feed, config.name, ingest, metrics);
   if (const std::string wrong = feed.start(); !wrong.empty()) return complain(kFailed, wrong);
   if (!is_loopback(parse_host_port(config.http.listen)->host) && config.http.clear_text)
-    spdlog::warn("http {} is reachable from outside in clear text: passwords can be read on the way", config.http.listen);
+    spdlog::warn("http {} is reachable from outside in clear text: passwords can be read on the way",
+                 config.http.listen);
   spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), outlets.port(),
                config.database.file);
   Supervisor supervisor;

@@ -22,9 +22,11 @@ void Outlets::reopen(const HubConfig& config) {
       config.feed.batch_records != before.feed.batch_records ||
       config.feed.batch_delay_ms != before.feed.batch_delay_ms ||
       config.feed.curve_secret_key_file != before.feed.curve_secret_key_file ||
-      config.feed.curve_clients != before.feed.curve_clients || config.database.file != before.database.file ||
+      config.feed.curve_clients != before.feed.curve_clients ||
+      config.database.file != before.database.file ||
       config.database.durability != before.database.durability ||
-      config.database.max_bytes != before.database.max_bytes || config.link.key_file != before.link.key_file ||
+      config.database.max_bytes != before.database.max_bytes ||
+      config.link.key_file != before.link.key_file ||
       config.link.plain_readings != before.link.plain_readings)
     spdlog::warn("name, feed, database and link stay as they are until the next start");
   HubConfig next = config;

@@ -1,4 +1,5 @@
-// Where readings leave the hub: the HTTP side and the sinks. They can be made anew while frames go on coming in.
+// Where readings leave the hub: the HTTP side and the sinks. They can be made anew while frames go on coming
+// in.
 #pragma once
 
 #include <memory>
@@ -21,7 +22,8 @@ class Outlets {
 
   /// Empty, or one line.
   std::string open(const HubConfig& config);
-  /// Takes over http, sinks and outbox; when it cannot, the configuration before stays, and the log says why. Sections that need a start are named in the log.
+  /// Takes over http, sinks and outbox; when it cannot, the configuration before stays, and the log says why.
+  /// Sections that need a start are named in the log.
   void reopen(const HubConfig& config);
   void stop_sinks();
   void close();

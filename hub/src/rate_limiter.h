@@ -9,8 +9,8 @@
 
 namespace ngplc::hub {
 
-/// `burst` at once, then `per_second`. Thread-safe. Remembers at most 10 000 addresses: beyond them full buckets are forgotten, and when there are
-/// none, all.
+/// `burst` at once, then `per_second`. Thread-safe. Remembers at most 10 000 addresses: beyond them full
+/// buckets are forgotten, and when there are none, all.
 class RateLimiter {
  public:
   using Clock = std::chrono::steady_clock;
@@ -38,7 +38,8 @@ class RateLimiter {
     Clock::time_point at;
   };
   double level(const Bucket& bucket, Clock::time_point now) const {
-    return std::min(burst_, bucket.level + per_second_ * std::chrono::duration<double>(now - bucket.at).count());
+    return std::min(burst_,
+                    bucket.level + per_second_ * std::chrono::duration<double>(now - bucket.at).count());
   }
 
   const double per_second_;

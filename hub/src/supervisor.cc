@@ -7,7 +7,8 @@ namespace ngplc::hub {
 Supervisor::Supervisor() {
   std::uint64_t watchdog_us = 0;
   watched_ = sd_watchdog_enabled(0, &watchdog_us) > 0;
-  // The feed turns once a second, so a third of less than 3 s could miss a turn and is not a period that works.
+  // The feed turns once a second, so a third of less than 3 s could miss a turn and is not a period that
+  // works.
   if (watched_) period_ = std::chrono::milliseconds(watchdog_us / 3000);
 }
 

@@ -15,8 +15,8 @@ class Supervisor {
   void reloading();
   void stopping();
 
-  /// Call at least every period(); `turns` is what rises while the hub works. A ping goes out only when it has risen since the last one, so that a
-  /// hub whose feed hangs is started anew.
+  /// Call at least every period(); `turns` is what rises while the hub works. A ping goes out only when it
+  /// has risen since the last one, so that a hub whose feed hangs is started anew.
   void alive(std::uint64_t turns);
 
   /// A third of the watchdog's time; 1 s without a watchdog.

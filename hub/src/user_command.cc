@@ -51,10 +51,10 @@ std::string run_user_command(const std::vector<std::string>& a, const HubConfig&
   const std::string what = a.size() > 1 ? a[0] + " " + a[1] : a[0];
   const std::size_t count = a.size() - std::min<std::size_t>(2, a.size());
   std::int64_t number = 0;
-  usage = !((what == "user list" || what == "token list") && count == 0) && !(what == "user add" && count == 2) &&
-          !(what == "user password" && count == 1) && !(what == "user role" && count == 2) &&
-          !(what == "user remove" && count == 1) && !(what == "token add" && count == 4) &&
-          !(what == "token remove" && count == 1);
+  usage = !((what == "user list" || what == "token list") && count == 0) &&
+          !(what == "user add" && count == 2) && !(what == "user password" && count == 1) &&
+          !(what == "user role" && count == 2) && !(what == "user remove" && count == 1) &&
+          !(what == "token add" && count == 4) && !(what == "token remove" && count == 1);
   if (usage) return "'" + what + "' with " + std::to_string(count) + " arguments, see --help";
   auto opened = Accounts::open(config.database.file);
   if (!opened) return opened.error();

@@ -28,7 +28,8 @@ class AccountsTest : public ::testing::Test {
 
 TEST_F(AccountsTest, FirstUserIsAnAdminAndTheLastAdminStays) {
   EXPECT_TRUE(accounts_->unclaimed());
-  EXPECT_EQ(accounts_->add_user(kConsole, "ann", Role::viewer, "0123456789"), "role: the first user is an admin");
+  EXPECT_EQ(accounts_->add_user(kConsole, "ann", Role::viewer, "0123456789"),
+            "role: the first user is an admin");
   EXPECT_EQ(accounts_->add_user(kConsole, "ann", Role::admin, "0123456789"), "");
   EXPECT_FALSE(accounts_->unclaimed());
   EXPECT_EQ(accounts_->add_user(kConsole, "ann", Role::admin, "0123456789"), "user ann exists");

@@ -69,8 +69,8 @@ class ApiTest : public ::testing::Test {
     EXPECT_TRUE(token) << token.error();
     return {{"Authorization", "Bearer " + token.value()}};
   }
-  json send(const char* method, const std::string& path, const httplib::Headers& headers, const std::string& body,
-            int status) {
+  json send(const char* method, const std::string& path, const httplib::Headers& headers,
+            const std::string& body, int status) {
     httplib::Request request;
     request.method = method;
     request.path = path;
@@ -143,8 +143,8 @@ TEST_F(ApiTest, CsvAndEvents) {
 TEST_F(ApiTest, BadQueriesGet400AndAJsonError) {
   for (const char* query :
        {"limit=0", "limit=1001", "limit=x", "limit=", "cursor=-1", "cursor=1.5", "since=abc", "since=-1",
-        "since=99999999999999999999", "until=0", "device=xyz", "device=123456789", "device=", "order=up", "frobnicate=1",
-        "limit=1&limit=2", "device=1%27%20OR%201%3D1"}) {
+        "since=99999999999999999999", "until=0", "device=xyz", "device=123456789", "device=", "order=up",
+        "frobnicate=1", "limit=1&limit=2", "device=1%27%20OR%201%3D1"}) {
     for (const char* list : {"frames", "readings", "events", "devices"}) {
       EXPECT_TRUE(get(std::string("/api/v1/") + list + "?" + query, 400).contains("error")) << query;
     }
@@ -171,10 +171,12 @@ TEST_F(ApiTest, PageNeedsNothingFromElsewhere) {
     const auto answer = client_->Get(path);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->status, 200) << path;
-    EXPECT_EQ(answer->body.find("//www."), answer->body.find("//www.w3.org/2000/svg")) << "only the name of a format";
+    EXPECT_EQ(answer->body.find("//www."), answer->body.find("//www.w3.org/2000/svg"))
+        << "only the name of a format";
     EXPECT_EQ(answer->body.find("https://"), std::string::npos);
     EXPECT_EQ(answer->body.find("innerHTML"), std::string::npos) << "texts of others stay texts";
-    EXPECT_NE(answer->get_header_value("Content-Security-Policy").find("default-src 'self'"), std::string::npos);
+    EXPECT_NE(answer->get_header_value("Content-Security-Policy").find("default-src 'self'"),
+              std::string::npos);
   }
 }
 
@@ -240,20 +242,34 @@ TEST_F(ApiTest, EveryRouteAsksForItsRole) {
     Role role;
   };
   const Case cases[] = {
-      {"GET", "/healthz", Role::none},          {"GET", "/api/v1/openapi.json", Role::none},
-      {"GET", "/metrics", Role::viewer},        {"GET", "/api/v1/me", Role::viewer},
-      {"GET", "/api/v1/frames", Role::viewer},  {"GET", "/api/v1/readings", Role::viewer},
-      {"GET", "/api/v1/events", Role::viewer},  {"GET", "/api/v1/devices", Role::viewer},
-      {"GET", "/api/v1/nodes", Role::viewer},   {"GET", "/api/v1/groups", Role::viewer},
-      {"GET", "/api/v1/sinks", Role::viewer},   {"POST", "/api/v1/claim", Role::operator_},
-      {"POST", node + "/join", Role::operator_},     {"PUT", node + "/state", Role::operator_},
-      {"PUT", node + "/tenant", Role::operator_},    {"PUT", node + "/groups/x", Role::operator_},
-      {"POST", node + "/exchange", Role::operator_}, {"POST", "/api/v1/sinks/x/replay", Role::operator_},
-      {"POST", "/api/v1/nodes", Role::admin},   {"GET", "/api/v1/users", Role::admin},
-      {"POST", "/api/v1/users", Role::admin},   {"PUT", "/api/v1/users/x", Role::admin},
-      {"DELETE", "/api/v1/users/x", Role::admin},    {"GET", "/api/v1/tokens", Role::admin},
-      {"POST", "/api/v1/tokens", Role::admin},  {"DELETE", "/api/v1/tokens/999", Role::admin},
-      {"GET", "/api/v1/audit", Role::admin},    {"GET", "/api/v1/backup", Role::admin},
+      {"GET", "/healthz", Role::none},
+      {"GET", "/api/v1/openapi.json", Role::none},
+      {"GET", "/metrics", Role::viewer},
+      {"GET", "/api/v1/me", Role::viewer},
+      {"GET", "/api/v1/frames", Role::viewer},
+      {"GET", "/api/v1/readings", Role::viewer},
+      {"GET", "/api/v1/events", Role::viewer},
+      {"GET", "/api/v1/devices", Role::viewer},
+      {"GET", "/api/v1/nodes", Role::viewer},
+      {"GET", "/api/v1/groups", Role::viewer},
+      {"GET", "/api/v1/sinks", Role::viewer},
+      {"POST", "/api/v1/claim", Role::operator_},
+      {"POST", node + "/join", Role::operator_},
+      {"PUT", node + "/state", Role::operator_},
+      {"PUT", node + "/tenant", Role::operator_},
+      {"PUT", node + "/groups/x", Role::operator_},
+      {"POST", node + "/exchange", Role::operator_},
+      {"POST", "/api/v1/sinks/x/replay", Role::operator_},
+      {"POST", "/api/v1/nodes", Role::admin},
+      {"GET", "/api/v1/users", Role::admin},
+      {"POST", "/api/v1/users", Role::admin},
+      {"PUT", "/api/v1/users/x", Role::admin},
+      {"DELETE", "/api/v1/users/x", Role::admin},
+      {"GET", "/api/v1/tokens", Role::admin},
+      {"POST", "/api/v1/tokens", Role::admin},
+      {"DELETE", "/api/v1/tokens/999", Role::admin},
+      {"GET", "/api/v1/audit", Role::admin},
+      {"GET", "/api/v1/backup", Role::admin},
   };
   const std::pair<Role, httplib::Headers> callers[] = {
       {Role::none, {}}, {Role::viewer, viewer}, {Role::operator_, worker}, {Role::admin, admin}};
@@ -267,7 +283,8 @@ TEST_F(ApiTest, EveryRouteAsksForItsRole) {
       ASSERT_TRUE(answer) << c.path;
       const int refusal = role == Role::none ? 401 : 403;
       EXPECT_EQ(answer->status == refusal, role < c.role)
-          << c.method << " " << c.path << " as " << to_string(role) << ": " << answer->status << " " << answer->body;
+          << c.method << " " << c.path << " as " << to_string(role) << ": " << answer->status << " "
+          << answer->body;
     }
   }
   send("GET", "/api/v1/me", {{"Authorization", "Bearer ngplc_wrong"}}, "", 401);
@@ -276,7 +293,8 @@ TEST_F(ApiTest, EveryRouteAsksForItsRole) {
 
 TEST_F(ApiTest, SessionsComeByPasswordAndEndWithIt) {
   const auto admin = bearer(Role::admin);
-  const auto log_in = client_->Post("/api/v1/login", R"({"user":"chief","password":"correct horse"})", "application/json");
+  const auto log_in =
+      client_->Post("/api/v1/login", R"({"user":"chief","password":"correct horse"})", "application/json");
   ASSERT_TRUE(log_in);
   ASSERT_EQ(log_in->status, 200) << log_in->body;
   std::string cookie = log_in->get_header_value("Set-Cookie");
@@ -299,12 +317,13 @@ TEST_F(ApiTest, SessionsComeByPasswordAndEndWithIt) {
 TEST_F(ApiTest, ChangesAreJournalledWithWhoMadeThem) {
   const auto worker = bearer(Role::operator_);
   const auto admin = bearer(Role::admin);
-  EXPECT_EQ(send("POST", "/api/v1/nodes", admin,
-                 "eui,key,gtin,serial\n00000000000000a1,00112233445566778899aabbccddeeff,04650067291901,17500142\n",
-                 201)["added"],
-            1);
-  EXPECT_EQ(send("POST", "/api/v1/claim", worker, R"({"code":"(01)04650067291901(21)17500142","name":"cellar"})",
-                 200)["state"],
+  EXPECT_EQ(
+      send("POST", "/api/v1/nodes", admin,
+           "eui,key,gtin,serial\n00000000000000a1,00112233445566778899aabbccddeeff,04650067291901,17500142\n",
+           201)["added"],
+      1);
+  EXPECT_EQ(send("POST", "/api/v1/claim", worker,
+                 R"({"code":"(01)04650067291901(21)17500142","name":"cellar"})", 200)["state"],
             "claimed");
   const std::string node = "/api/v1/nodes/00000000000000a1";
   EXPECT_EQ(send("POST", node + "/join", worker, R"({"minutes":10})", 200)["state"], "joining");
@@ -317,7 +336,8 @@ TEST_F(ApiTest, ChangesAreJournalledWithWhoMadeThem) {
   EXPECT_EQ(send("GET", node, worker, "", 200)["name"], "cellar");
   const json audit = send("GET", "/api/v1/audit?limit=1000", admin, "", 200)["audit"];
   std::vector<std::string> seen;
-  for (const json& row : audit) seen.push_back(row["action"].get<std::string>() + " " + row["outcome"].get<std::string>());
+  for (const json& row : audit)
+    seen.push_back(row["action"].get<std::string>() + " " + row["outcome"].get<std::string>());
   EXPECT_EQ(std::count(seen.begin(), seen.end(), "node.import done"), 1);
   EXPECT_EQ(std::count(seen.begin(), seen.end(), "node.claim done"), 1);
   EXPECT_EQ(std::count(seen.begin(), seen.end(), "node.join done"), 1);
@@ -325,7 +345,8 @@ TEST_F(ApiTest, ChangesAreJournalledWithWhoMadeThem) {
   EXPECT_EQ(audit.back()["user"], "chief");
   EXPECT_EQ(audit.back()["address"], "127.0.0.1");
   // Keys: in none of all answers.
-  for (const char* path : {"/api/v1/nodes", "/api/v1/audit", "/api/v1/events", "/api/v1/users", "/api/v1/tokens"}) {
+  for (const char* path :
+       {"/api/v1/nodes", "/api/v1/audit", "/api/v1/events", "/api/v1/users", "/api/v1/tokens"}) {
     const auto answer = client_->Get(path, admin);
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->body.find("00112233"), std::string::npos) << path;
@@ -336,12 +357,13 @@ TEST_F(ApiTest, ChangesAreJournalledWithWhoMadeThem) {
 TEST_F(ApiTest, NamesWithTricksAreOnlyNames) {
   const auto admin = bearer(Role::admin);
   const json before = send("GET", "/api/v1/users", admin, "", 200);
-  for (const char* trick : {"'; DROP TABLE users; --", "../../etc/passwd", "a\tb", "", "<script>", "a b", "\xed\xa0\x80"}) {
+  for (const char* trick :
+       {"'; DROP TABLE users; --", "../../etc/passwd", "a\tb", "", "<script>", "a b", "\xed\xa0\x80"}) {
     const json body = {{"name", trick}, {"role", "viewer"}, {"password", "0123456789"}};
     send("POST", "/api/v1/users", admin, body.dump(-1, ' ', true, json::error_handler_t::replace), 400);
   }
-  for (const char* path : {"/api/v1/users/%27%3B%20DROP%20TABLE%20users%3B--", "/api/v1/users/..%2f..%2fetc%2fpasswd",
-                           "/api/v1/users/%2e%2e"}) {
+  for (const char* path : {"/api/v1/users/%27%3B%20DROP%20TABLE%20users%3B--",
+                           "/api/v1/users/..%2f..%2fetc%2fpasswd", "/api/v1/users/%2e%2e"}) {
     const json answer = send("DELETE", path, admin, "", 404);
     EXPECT_TRUE(answer.contains("error")) << path;
   }
@@ -359,7 +381,8 @@ TEST_F(ApiTest, WrongBodiesGet400) {
   const auto admin = bearer(Role::admin);
   for (const char* body :
        {"", "null", "[]", "{", "{}", "\xff\xfe", R"({"name":1})", R"({"name":"a","role":"viewer"})",
-        R"({"name":"a","role":"king","password":"0123456789"})", R"({"name":"a","role":"viewer","password":"short"})",
+        R"({"name":"a","role":"king","password":"0123456789"})",
+        R"({"name":"a","role":"viewer","password":"short"})",
         R"({"name":"a","role":"viewer","password":"0123456789","x":1})", R"({"name":{"a":[[[[[1]]]]]}})"}) {
     EXPECT_TRUE(send("POST", "/api/v1/users", admin, body, 400).contains("error")) << body;
   }

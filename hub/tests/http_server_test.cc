@@ -45,7 +45,8 @@ void say(int fd, const std::string& text) {
 std::string listen_to(int fd) {
   std::string out;
   char block[4096];
-  for (ssize_t got = 0; (got = ::recv(fd, block, sizeof block, 0)) > 0;) out.append(block, static_cast<std::size_t>(got));
+  for (ssize_t got = 0; (got = ::recv(fd, block, sizeof block, 0)) > 0;)
+    out.append(block, static_cast<std::size_t>(got));
   return out;
 }
 
@@ -125,7 +126,9 @@ TEST_F(HttpServerTest, SlowClientsAreClosedAndOthersServed) {
   for (int i = 0; i < 60; ++i) {
     slow.push_back(connect_from(2, server_->port()));
     ASSERT_GE(slow.back(), 0);
-    say(slow.back(), i % 3 == 0 ? "" : i % 3 == 1 ? "GET / HTTP/1.1\r\nX: " : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+    say(slow.back(), i % 3 == 0   ? ""
+                     : i % 3 == 1 ? "GET / HTTP/1.1\r\nX: "
+                                  : "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
   }
   // One byte now and then does not help.
   while (refused("slow") < 60 && std::chrono::steady_clock::now() - begin < std::chrono::seconds(15)) {
@@ -215,9 +218,11 @@ TEST_F(HttpServerTest, WrongTlsFilesAreSaidAtTheStart) {
   EXPECT_GT(days, 0);
   EXPECT_EQ(check_tls_files("nowhere", key, days), "http.tls_certificate_file: nowhere: cannot be read");
   EXPECT_NE(check_tls_files(dir_.file("junk"), key, days).find("no certificate in PEM"), std::string::npos);
-  EXPECT_NE(check_tls_files(cert, dir_.file("junk"), days).find("no unencrypted private key"), std::string::npos);
+  EXPECT_NE(check_tls_files(cert, dir_.file("junk"), days).find("no unencrypted private key"),
+            std::string::npos);
   EXPECT_NE(check_tls_files(cert, dir_.file("otherkey"), days).find("is not the key of"), std::string::npos);
-  EXPECT_NE(check_tls_files(cert, dir_.file("openkey"), days).find("can be read by others"), std::string::npos);
+  EXPECT_NE(check_tls_files(cert, dir_.file("openkey"), days).find("can be read by others"),
+            std::string::npos);
   HttpConfig config;
   config.listen = "127.0.0.1:0";
   config.tls_certificate_file = cert;

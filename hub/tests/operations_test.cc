@@ -20,7 +20,8 @@ using nlohmann::json;
 class Operations : public ::testing::Test {
  protected:
   // Runs to the end; what it printed.
-  std::string run(const std::string& program, std::vector<std::string> words, int code, const std::string& input = "") {
+  std::string run(const std::string& program, std::vector<std::string> words, int code,
+                  const std::string& input = "") {
     std::string line = "'" + program + "'";
     for (const std::string& word : words) line += " '" + word + "'";
     line += " > '" + dir_.file("out") + "' 2>&1";
@@ -64,8 +65,7 @@ class Operations : public ::testing::Test {
     config.run = run;
     auto client = ngplc::FeedClient::open(config);
     ASSERT_TRUE(client) << client.error();
-    for (std::uint64_t i = 0; i < count; ++i)
-      ASSERT_TRUE(client.value()->send(make_record(run, i, 0xabc)));
+    for (std::uint64_t i = 0; i < count; ++i) ASSERT_TRUE(client.value()->send(make_record(run, i, 0xabc)));
     EXPECT_EQ(client.value()->close(30'000), 0U);
   }
   json get(const std::string& path) {
@@ -109,8 +109,9 @@ TEST_F(Operations, TenThousandConnectionsAndReadingsGoOn) {
   httplib::Client client("127.0.0.1", port_);
   const auto metrics = client.Get("/metrics");
   ASSERT_TRUE(metrics);
-  EXPECT_NE(metrics->body.find("ngplc_hub_http_refused_total{reason=\"address\"} " + std::to_string(most - 64)),
-            std::string::npos)
+  EXPECT_NE(
+      metrics->body.find("ngplc_hub_http_refused_total{reason=\"address\"} " + std::to_string(most - 64)),
+      std::string::npos)
       << metrics->body.substr(metrics->body.find("refused_total"), 300);
   RecordProperty("connections", static_cast<int>(most));
   for (const int fd : flood) ::close(fd);
@@ -121,7 +122,8 @@ TEST_F(Operations, TenThousandConnectionsAndReadingsGoOn) {
 // What the service manager was told, one message a line.
 class NotifySocket {
  public:
-  explicit NotifySocket(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  explicit NotifySocket(const std::string& path)
+      : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -177,7 +179,8 @@ TEST_F(Operations, SighupReadsTheFileAgain) {
   ::kill(hub->pid(), SIGHUP);
   EXPECT_TRUE(hub->says("hub.toml:3:11: http.threads: expected 1 to 64"));
   EXPECT_EQ(get("/healthz")["status"], "ok") << "the old configuration stays";
-  configure("[http]\nlisten = \"127.0.0.1:0\"\n[zeromq]\nendpoint = \"ipc://" + dir_.file("sub") + "\"\n[log]\nlevel = \"debug\"\n");
+  configure("[http]\nlisten = \"127.0.0.1:0\"\n[zeromq]\nendpoint = \"ipc://" + dir_.file("sub") +
+            "\"\n[log]\nlevel = \"debug\"\n");
   ::kill(hub->pid(), SIGHUP);
   EXPECT_TRUE(hub->says("configuration read again"));
   find_port(*hub, "read again");
@@ -185,7 +188,8 @@ TEST_F(Operations, SighupReadsTheFileAgain) {
   feed(2, 3);
   EXPECT_EQ(get("/api/v1/frames")["frames"].size(), 6U);
   // TLS files that are not there: said, and what ran before runs again.
-  configure("[http]\nlisten = \"127.0.0.1:0\"\ntls_certificate_file = \"/nowhere\"\ntls_key_file = \"/nowhere\"\n");
+  configure(
+      "[http]\nlisten = \"127.0.0.1:0\"\ntls_certificate_file = \"/nowhere\"\ntls_key_file = \"/nowhere\"\n");
   ::kill(hub->pid(), SIGHUP);
   EXPECT_TRUE(hub->says("http.tls_certificate_file: /nowhere: cannot be read"));
   EXPECT_TRUE(eventually([&] {
@@ -207,14 +211,18 @@ TEST_F(Operations, HubctlAsksBacksUpAndRestores) {
   const std::string token = hub({"token", "add", "chief", "ctl", "admin", "0"});
   std::ofstream(dir_.file("token")) << token;
   std::filesystem::permissions(dir_.file("token"), std::filesystem::perms(0644));
-  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "status"}, 1).find("can be read by others"), std::string::npos);
+  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "status"}, 1).find("can be read by others"),
+            std::string::npos);
   std::filesystem::permissions(dir_.file("token"), std::filesystem::perms(0600));
   const json status = json::parse(ctl({"--token-file", dir_.file("token"), "--json", "status"}));
   EXPECT_EQ(status["role"], "admin");
-  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "claim", "nonsense"}, 1).find("hubctl: "), std::string::npos);
-  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "replay", "mqtt", "0"}, 1).find("no such sink"), std::string::npos);
+  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "claim", "nonsense"}, 1).find("hubctl: "),
+            std::string::npos);
+  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "replay", "mqtt", "0"}, 1).find("no such sink"),
+            std::string::npos);
   ctl({"dance"}, 2);
-  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "backup", dir_.file("copy")}).find("checked"), std::string::npos);
+  EXPECT_NE(ctl({"--token-file", dir_.file("token"), "backup", dir_.file("copy")}).find("checked"),
+            std::string::npos);
   feed(2, 5);
   const auto back = [&](const std::string& copy, int code) {
     return ctl({"--database", dir_.file("hub.sqlite"), "restore", copy}, code);
@@ -231,7 +239,10 @@ TEST_F(Operations, HubctlAsksBacksUpAndRestores) {
   for (std::size_t i = 8192; i < 8192 + 3000; ++i) damaged[i] = static_cast<char>(damaged[i] ^ 0x5a);
   std::ofstream(dir_.file("damaged"), std::ios::binary) << damaged;
   std::ofstream(dir_.file("cut"), std::ios::binary) << bytes.substr(0, bytes.size() / 2);
-  { SQLite::Database(dir_.file("foreign"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("CREATE TABLE a(b)"); }
+  {
+    SQLite::Database(dir_.file("foreign"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+        .exec("CREATE TABLE a(b)");
+  }
   for (const char* name : {"damaged", "cut", "foreign", "missing"})
     EXPECT_NE(back(dir_.file(name), 1).find(name), std::string::npos);
   back(dir_.file("copy"), 0);
@@ -240,7 +251,8 @@ TEST_F(Operations, HubctlAsksBacksUpAndRestores) {
   httplib::Client client("127.0.0.1", port_);
   client.set_bearer_token_auth(token.substr(0, token.find('\n')).c_str());
   EXPECT_EQ(json::parse(client.Get("/api/v1/frames?limit=1000")->body)["frames"].size(), 20U);
-  EXPECT_EQ(json::parse(client.Get("/api/v1/audit?order=desc&limit=1")->body)["audit"][0]["action"], "restore");
+  EXPECT_EQ(json::parse(client.Get("/api/v1/audit?order=desc&limit=1")->body)["audit"][0]["action"],
+            "restore");
   feed(3, 2);
   EXPECT_EQ(json::parse(client.Get("/api/v1/frames?limit=1000")->body)["frames"].size(), 22U);
 }

@@ -90,6 +90,14 @@ HttpResponse list_answer(const char* name, const Result<std::vector<Row>>& rows,
   return json_answer(body);
 }
 
+// The Host header without its port.
+std::string host_name(const std::string& header) {
+  const std::size_t bracket = header.rfind(']');
+  const bool port = header.find(':', bracket == std::string::npos ? 0 : bracket) != std::string::npos;
+  const auto parsed = parse_host_port(port ? header : header + ":80");
+  return parsed ? parsed->host : std::string();
+}
+
 std::string etag_of(const std::string& body) {
   std::array<unsigned char, crypto_generichash_BYTES_MIN> hash{};
   crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(body.data()),
@@ -317,11 +325,7 @@ Caller Api::State::who(const HttpRequest& request, std::string& session, std::st
   } else if (from.accounts.unclaimed()) {
     // Until somebody has a password: people on this machine look, nobody changes. The name of the host keeps
     // out pages of the internet whose name leads to this machine.
-    const auto name = parse_host_port(
-        host.find(':', host.rfind(']') == std::string::npos ? 0 : host.rfind(']')) == std::string::npos
-            ? host + ":80"
-            : host);
-    if (is_loopback(request.address) && name && is_loopback(name->host)) caller.role = Role::viewer;
+    if (is_loopback(request.address) && is_loopback(host_name(host))) caller.role = Role::viewer;
   }
   caller.address = request.address;
   return caller;
@@ -826,7 +830,14 @@ std::string Api::start() {
   if (!is_loopback(address->host) && state_->from.accounts.unclaimed())
     return "http " + state_->config.listen +
            ": reachable from outside while nobody has a password; first: ngplc-hub user add NAME admin";
-  return state_->server.start();
+  if (std::string wrong = state_->server.start(); !wrong.empty()) return wrong;
+  // One that has ended does not end the hub: frames go on coming in.
+  double days = 0;
+  const HttpConfig& http = state_->config;
+  if (!http.tls_certificate_file.empty() &&
+      check_tls_files(http.tls_certificate_file, http.tls_key_file, days).empty() && days < 14)
+    spdlog::warn("http.tls_certificate_file: {}: ends in {:.1f} days", http.tls_certificate_file, days);
+  return "";
 }
 
 void Api::stop() { state_->server.stop(); }

@@ -189,6 +189,8 @@ def main():
             hub.kill()
         # Keys and passwords in clear: in no file of the hub, the backup among them.
         sealed_with = Path(f"{folder}/link.key").read_text(encoding="ascii").strip()
+        if b"chief" not in Path(f"{folder}/copy").read_bytes():
+            failures.append("copy: the search finds nothing, not even a name")
         for file in Path(folder).iterdir():
             if not file.is_file() or file.name == "link.key":
                 continue

@@ -184,7 +184,8 @@ int main(int argc, char** argv) {
 
   auto store = Store::open(config.database);
   if (!store) return complain(kFailed, store.error());
-  auto reader = StoreReader::open(config.database.file);
+  // A question that would look through the whole database must not keep others waiting.
+  auto reader = StoreReader::open(config.database.file, std::chrono::seconds(3));
   if (!reader) return complain(kFailed, reader.error());
   Metrics metrics;
   CursorBoard board;

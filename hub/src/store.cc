@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -656,16 +657,35 @@ void Store::checkpoint() {
 }
 
 struct StoreReader::State {
-  explicit State(const std::string& file) : db(file, SQLite::OPEN_READONLY, 2000) {}
+  using Clock = std::chrono::steady_clock;
+  State(const std::string& file, std::chrono::milliseconds most_time)
+      : db(file, SQLite::OPEN_READONLY, 2000), most(most_time) {
+    if (most.count() == 0) return;
+    // Asked every so many steps of SQLite's machine, some milliseconds.
+    sqlite3_progress_handler(
+        db.getHandle(), 10'000,
+        [](void* state) { return Clock::now() > static_cast<State*>(state)->deadline ? 1 : 0; }, this);
+  }
+  // One reader at a time, for as long as it may.
+  class Turn {
+   public:
+    explicit Turn(State& state) : lock_(state.mutex) { state.deadline = Clock::now() + state.most; }
+
+   private:
+    std::lock_guard<std::mutex> lock_;
+  };
   SQLite::Database db;
   std::optional<SQLite::Statement> deliveries;
   std::mutex mutex;
+  const std::chrono::milliseconds most;
+  Clock::time_point deadline;
 };
 
-Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& file) {
+Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& file,
+                                                       std::chrono::milliseconds most) {
   using R = Result<std::unique_ptr<StoreReader>>;
   try {
-    return R(std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<State>(file))));
+    return R(std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<State>(file, most))));
   } catch (const SQLite::Exception& error) {
     return R::failure("database " + file + ": " + error.what());
   }
@@ -704,7 +724,7 @@ std::uint32_t device_of(const SQLite::Column& column) {
 }  // namespace
 
 Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredFrame> out;
   try {
     SQLite::Statement s(
@@ -762,7 +782,7 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
 }
 
 Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredReading> out;
   try {
     SQLite::Statement s(
@@ -784,7 +804,7 @@ Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
 }
 
 Result<std::vector<StoredEvent>> StoreReader::events(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredEvent> out;
   try {
     SQLite::Statement s(state_->db,
@@ -808,7 +828,7 @@ Result<std::vector<StoredEvent>> StoreReader::events(const Page& page) {
 }
 
 Result<std::vector<Delivery>> StoreReader::deliveries(std::int64_t cursor, std::int64_t limit) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<Delivery> out;
   try {
     auto& s = state_->deliveries;
@@ -858,7 +878,7 @@ Result<std::vector<Delivery>> StoreReader::deliveries(std::int64_t cursor, std::
 }
 
 Result<std::int64_t> StoreReader::newest_reading() {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   try {
     return state_->db.execAndGet("SELECT coalesce(max(id), 0) FROM readings").getInt64();
   } catch (const SQLite::Exception& error) {
@@ -867,7 +887,7 @@ Result<std::int64_t> StoreReader::newest_reading() {
 }
 
 Result<std::vector<SinkRow>> StoreReader::sinks() {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<SinkRow> out;
   try {
     SQLite::Statement s(state_->db, "SELECT name, cursor, lost FROM sinks ORDER BY name");
@@ -880,7 +900,7 @@ Result<std::vector<SinkRow>> StoreReader::sinks() {
 }
 
 Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredDevice> out;
   Page by_address = page;
   by_address.newest_first = false;

@@ -1,6 +1,7 @@
 // The store: one SQLite file that holds frames, readings and devices.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -232,7 +233,9 @@ struct StoredDevice {
 /// Read side, on a connection of its own. Thread-safe; readers wait for each other, never for the writer.
 class StoreReader {
  public:
-  static ngwire::Result<std::unique_ptr<StoreReader>> open(const std::string& file);
+  /// `most`: a call that takes longer fails with "interrupted"; 0: as long as it takes.
+  static ngwire::Result<std::unique_ptr<StoreReader>> open(const std::string& file,
+                                                           std::chrono::milliseconds most = {});
   ~StoreReader();
   StoreReader(const StoreReader&) = delete;
   StoreReader& operator=(const StoreReader&) = delete;

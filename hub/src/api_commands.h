@@ -1,12 +1,11 @@
 // GET /api/v1/commands: what was asked of devices, and what became of it.
 #pragma once
 
-#include <httplib.h>
-
+#include "http_server.h"
 #include "store.h"
 
 namespace ngplc::hub {
 
-void add_command_routes(httplib::Server& server, StoreReader& reader);
+HttpResponse commands_answer(const HttpRequest& request, StoreReader& reader);
 
 }  // namespace ngplc::hub

@@ -5,7 +5,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "api_query.h"
+#include "api_answer.h"
+#include "api_parameters.h"
 
 namespace ngplc::hub {
 namespace {
@@ -16,40 +17,39 @@ constexpr std::int64_t kMsNs = 1'000'000;
 
 }  // namespace
 
-void add_last_routes(httplib::Server& server, StoreReader& reader) {
-  server.Get("/api/v1/last", [&reader](const httplib::Request& request, httplib::Response& response) {
-    Query query(request);
-    Page page;
-    page.limit = query.integer("limit", 1, kMostDevices, kDevices);
-    page.cursor = query.integer("cursor", 0, INT64_MAX, -1);
-    page.since_ns = kMsNs * query.integer("since", 0, INT64_MAX / kMsNs, 0);
-    const std::string obis = query.text("obis");
-    if (const std::string wrong = query.wrong(); !wrong.empty()) return answer_wrong(response, 400, wrong);
-    const auto rows = reader.last_seen(page, obis);
-    if (!rows) return answer_wrong(response, 503, "database: " + rows.error());
-    // Written out: thousands of rows, and a tree of JSON nodes costs ten times the query. Only the unit is
-    // text of others.
-    fmt::memory_buffer body;
-    const auto out = std::back_inserter(body);
-    fmt::format_to(out, "{{\"devices\":[");
-    for (const LastSeen& d : rows.value()) {
-      fmt::format_to(out, "{}{{\"device\":\"{:08x}\",\"last_seen_ms\":{}", &d == rows->data() ? "" : ",",
-                     d.device, d.last_seen_ns / kMsNs);
-      if (d.has_value) {
-        fmt::format_to(out, ",\"value\":\"{}\",\"unit\":{},\"time_ms\":{}",
-                       ngwire::decimal_string(d.mantissa, d.exponent),
-                       nlohmann::json(d.unit).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
-                       d.time_ns / kMsNs);
-        if (d.base != 0)
-          fmt::format_to(out, ",\"total\":\"{}\"", ngwire::decimal_string(d.base + d.mantissa, d.exponent));
-      }
-      body.push_back('}');
+HttpResponse last_answer(const HttpRequest& request, StoreReader& reader) {
+  Parameters query(request);
+  Page page;
+  page.limit = query.integer("limit", 1, kMostDevices, kDevices);
+  page.cursor = query.integer("cursor", 0, INT64_MAX, -1);
+  page.since_ns = kMsNs * query.integer("since", 0, INT64_MAX / kMsNs, 0);
+  const std::string obis = query.text("obis");
+  if (const std::string wrong = query.wrong(); !wrong.empty()) return error_answer(400, wrong);
+  const auto rows = reader.last_seen(page, obis);
+  if (!rows) return error_answer(503, "database: " + rows.error());
+  // Written out: thousands of rows, and a tree of JSON nodes costs ten times the query. Only the unit is
+  // text of others.
+  fmt::memory_buffer body;
+  const auto out = std::back_inserter(body);
+  fmt::format_to(out, "{{\"devices\":[");
+  for (const LastSeen& d : rows.value()) {
+    fmt::format_to(out, "{}{{\"device\":\"{:08x}\",\"last_seen_ms\":{}", &d == rows->data() ? "" : ",",
+                   d.device, d.last_seen_ns / kMsNs);
+    if (d.has_value) {
+      fmt::format_to(out, ",\"value\":\"{}\",\"unit\":{},\"time_ms\":{}",
+                     ngwire::decimal_string(d.mantissa, d.exponent),
+                     nlohmann::json(d.unit).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+                     d.time_ns / kMsNs);
+      if (d.base != 0)
+        fmt::format_to(out, ",\"total\":\"{}\"", ngwire::decimal_string(d.base + d.mantissa, d.exponent));
     }
-    const bool full = rows->size() == static_cast<std::size_t>(page.limit);
-    fmt::format_to(out, "],\"next_cursor\":{}}}\n",
-                   full ? fmt::format("\"{}\"", rows->back().device) : "null");
-    response.set_content(body.data(), body.size(), "application/json");
-  });
+    body.push_back('}');
+  }
+  const bool full = rows->size() == static_cast<std::size_t>(page.limit);
+  fmt::format_to(out, "],\"next_cursor\":{}}}\n", full ? fmt::format("\"{}\"", rows->back().device) : "null");
+  HttpResponse answer;
+  answer.body.assign(body.data(), body.size());
+  return answer;
 }
 
 }  // namespace ngplc::hub

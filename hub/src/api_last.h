@@ -1,12 +1,11 @@
 // GET /api/v1/last: when each device was last heard, all of them in one answer.
 #pragma once
 
-#include <httplib.h>
-
+#include "http_server.h"
 #include "store.h"
 
 namespace ngplc::hub {
 
-void add_last_routes(httplib::Server& server, StoreReader& reader);
+HttpResponse last_answer(const HttpRequest& request, StoreReader& reader);
 
 }  // namespace ngplc::hub

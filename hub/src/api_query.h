@@ -1,38 +1,39 @@
-// What the resources in files of their own share: strict parameters, and errors as JSON.
+// What comes with a request, taken apart: the query of a list, the JSON body of a change.
 #pragma once
 
-#include <httplib.h>
-
-#include <cstdint>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ngwire/link/link_keys.h"
+#include "ngwire/wire/result.h"
+#include "store.h"
 
 namespace ngplc::hub {
 
-/// The parameters of one request. A parameter that nobody asked for, comes twice, or is out of range makes
-/// wrong() say which.
-class Query {
- public:
-  explicit Query(const httplib::Request& request) : request_(request) {}
+using Query = std::vector<std::pair<std::string, std::string>>;
 
-  /// A decimal integer in low..high; `absent` when it is not there.
-  std::int64_t integer(const std::string& name, std::int64_t low, std::int64_t high, std::int64_t absent);
-  /// An address of 1 to 8 hexadecimal digits; -1 when it is not there.
-  std::int64_t device();
-  /// Printable ASCII of at most 64 characters; empty when it is not there.
-  std::string text(const std::string& name);
-  /// Empty, or one line. After all parameters were taken.
-  std::string wrong();
+/// The page a list is asked for. `accepted`: parameters beside limit and cursor. Fails with one line that
+/// names the parameter; an unknown or repeated one is wrong.
+ngwire::Result<Page> parse_page(const Query& query, std::initializer_list<std::string_view> accepted);
 
- private:
-  std::string take(const std::string& name);
-  void complain(const std::string& what) {
-    if (wrong_.empty()) wrong_ = what;
-  }
-  const httplib::Request& request_;
-  std::size_t taken_ = 0;
-  std::string wrong_;
+/// One member of a body.
+struct Field {
+  const char* name;
+  nlohmann::json::value_t type;  ///< string or number_integer
+  bool needed = true;
 };
 
-void answer_wrong(httplib::Response& response, int status, const std::string& text);
+/// A JSON object with these members and no others; strings are at most 1024 bytes. Fails with one line.
+ngwire::Result<nlohmann::json> parse_body(std::string_view text, std::initializer_list<Field> fields);
+
+/// 16 hexadecimal digits.
+ngwire::Result<ngwire::Eui> parse_eui(std::string_view text);
+
+/// The whole text as a decimal number in a range.
+bool parse_integer(std::string_view text, std::int64_t low, std::int64_t high, std::int64_t& out);
 
 }  // namespace ngplc::hub

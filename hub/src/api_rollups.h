@@ -1,12 +1,11 @@
 // GET /api/v1/rollups: one register of one device by hour, day or month.
 #pragma once
 
-#include <httplib.h>
-
+#include "http_server.h"
 #include "store.h"
 
 namespace ngplc::hub {
 
-void add_rollup_routes(httplib::Server& server, StoreReader& reader);
+HttpResponse rollups_answer(const HttpRequest& request, StoreReader& reader);
 
 }  // namespace ngplc::hub

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <toml++/toml.h>
 
 #include <array>
@@ -49,6 +50,14 @@ Setter integer_into(std::int64_t& target) {
   return [&target](const toml::node& node) -> std::string {
     if (!node.is_integer()) return std::string("expected an integer, found ") + type_name(node);
     target = node.as_integer()->get();
+    return "";
+  };
+}
+
+Setter flag_into(bool& target) {
+  return [&target](const toml::node& node) -> std::string {
+    if (!node.is_boolean()) return std::string("expected true or false, found ") + type_name(node);
+    target = node.as_boolean()->get();
     return "";
   };
 }
@@ -116,14 +125,25 @@ std::string HubConfig::validate() const {
     if (key != "any" && key.size() != 40)
       return "feed.curve_clients: expected keys of 40 characters (Z85), or [\"any\"]";
   }
-  if (const auto address = parse_host_port(http.listen); !address) return "http.listen: " + address.error();
+  const auto listen = parse_host_port(http.listen);
+  if (!listen) return "http.listen: " + listen.error();
   if (http.threads < 1 || http.threads > 64) return "http.threads: expected 1 to 64";
+  if (http.tls_certificate_file.empty() != http.tls_key_file.empty())
+    return "http.tls_key_file: expected together with http.tls_certificate_file";
+  if (!is_loopback(listen->host) && http.tls_certificate_file.empty() && !http.clear_text)
+    return "http.listen: " + http.listen +
+           " is reachable from outside and needs http.tls_certificate_file, or http.clear_text = true";
+  if (http.connections < 8 || http.connections > 500) return "http.connections: expected 8 to 500";
+  if (http.connections_per_address < 1 || http.connections_per_address > 500)
+    return "http.connections_per_address: expected 1 to 500";
+  if (http.requests_per_s < 1 || http.requests_per_s > 100000)
+    return "http.requests_per_s: expected 1 to 100000";
   if (link.plain_readings != "auto" && link.plain_readings != "yes" && link.plain_readings != "no")
     return "link.plain_readings: expected auto, yes or no";
   if (link.time_period_s < 0 || link.time_period_s > 86400) return "link.time_period_s: expected 0 to 86400";
-  for (const auto& [days, field] : {std::pair{retention.readings_d, "retention.readings_d"},
-                                    std::pair{retention.hours_d, "retention.hours_d"},
-                                    std::pair{retention.days_d, "retention.days_d"}}) {
+  for (const auto& [days, field] :
+       {std::pair{retention.readings_d, "retention.readings_d"},
+        std::pair{retention.hours_d, "retention.hours_d"}, std::pair{retention.days_d, "retention.days_d"}}) {
     if (days < 0 || days > 36500) return std::string(field) + ": expected 0 to 36500";
   }
   if (outbox.max_values < 1000) return "outbox.max_values: expected 1000 or more";
@@ -156,7 +176,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
   using R = Result<HubConfig>;
   if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
   HubConfig config;
-  const std::array<Entry, 37> entries = {{
+  const std::array<Entry, 43> entries = {{
       {"", "name", text_into(config.name)},
       {"feed", "endpoint", text_into(config.feed.endpoint)},
       {"feed", "batch_records", integer_into(config.feed.batch_records)},
@@ -165,6 +185,12 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"feed", "curve_clients", list_into(config.feed.curve_clients)},
       {"http", "listen", text_into(config.http.listen)},
       {"http", "threads", integer_into(config.http.threads)},
+      {"http", "tls_certificate_file", text_into(config.http.tls_certificate_file)},
+      {"http", "tls_key_file", text_into(config.http.tls_key_file)},
+      {"http", "clear_text", flag_into(config.http.clear_text)},
+      {"http", "connections", integer_into(config.http.connections)},
+      {"http", "connections_per_address", integer_into(config.http.connections_per_address)},
+      {"http", "requests_per_s", integer_into(config.http.requests_per_s)},
       {"database", "file", text_into(config.database.file)},
       {"database", "durability", text_into(config.database.durability)},
       {"database", "max_bytes", integer_into(config.database.max_bytes)},
@@ -280,7 +306,10 @@ Result<HostPort> parse_host_port(const std::string& text) {
 }
 
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+  // A name such as 127.example.org is none: the whole of it must be an address.
+  in_addr address{};
+  return host == "localhost" || host == "::1" ||
+         (inet_pton(AF_INET, host.c_str(), &address) == 1 && ntohl(address.s_addr) >> 24U == 127);
 }
 
 }  // namespace ngplc::hub

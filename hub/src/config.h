@@ -20,8 +20,14 @@ struct FeedConfig {
 };
 
 struct HttpConfig {
-  std::string listen = "127.0.0.1:7851";  ///< HOST:PORT, port 0 picks a free one
-  std::int64_t threads = 4;               ///< worker threads, 1..64
+  std::string listen = "127.0.0.1:7851";      ///< HOST:PORT, port 0 picks a free one
+  std::int64_t threads = 4;                   ///< worker threads, 1..64
+  std::string tls_certificate_file;           ///< PEM, with its chain; empty: no TLS
+  std::string tls_key_file;                   ///< PEM, not encrypted, not readable by others
+  bool clear_text = false;                    ///< outside without TLS, as behind a proxy that adds it
+  std::int64_t connections = 256;             ///< at a time, 8..500
+  std::int64_t connections_per_address = 64;  ///< 1..500
+  std::int64_t requests_per_s = 50;           ///< of each address, four times as many at once; 1..100000
 };
 
 struct DatabaseConfig {
@@ -35,7 +41,7 @@ struct LinkConfig {
   std::string key_file;  ///< seals the keys of devices; empty: systemd credential "ngplc-hub.key", if any
   std::string plain_readings = "auto";  ///< readings in the clear: "auto" while no device is registered,
                                         ///< "yes", "no"
-  std::int64_t time_period_s = 3600;  ///< groups are told the time so often, 0: never; 0..86400
+  std::int64_t time_period_s = 3600;    ///< groups are told the time so often, 0: never; 0..86400
 };
 
 /// How far behind a sink may fall before it loses the oldest readings, visibly.

@@ -268,6 +268,7 @@ void FeedServer::acknowledge() {
 bool FeedServer::commit_batch(bool last_chance) {
   bool held = ingest_.commit(rows_);
   while (!held && !last_chance && !stopping_) {
+    ++turns_;
     zmq::pollitem_t item{nullptr, wake_fd_, ZMQ_POLLIN, 0};
     zmq::poll(&item, 1, 1000ms);
     std::uint64_t ignored = 0;
@@ -351,6 +352,7 @@ void FeedServer::run() {
     return false;
   };
   while (!stopping_) {
+    ++turns_;
     try {
       take_turn();
     } catch (const zmq::error_t& error) {

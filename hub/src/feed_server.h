@@ -51,6 +51,9 @@ class FeedServer {
   /// The endpoint bound, with the real port when it was chosen by the system.
   const std::string& bound_endpoint() const { return bound_endpoint_; }
 
+  /// Rises at least once a second while the feed's thread lives, also while the database refuses.
+  std::uint64_t turns() const { return turns_; }
+
  private:
   struct Pending {  // a row's sender and name, for the acknowledgement
     std::string peer;
@@ -87,6 +90,7 @@ class FeedServer {
   std::thread thread_;
   std::thread monitor_thread_;
   std::atomic<bool> stopping_{false};
+  std::atomic<std::uint64_t> turns_{0};
   ReportHandler report_handler_;
 
   std::vector<FrameRow> rows_;    // what the records in pending_ came to

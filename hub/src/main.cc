@@ -6,22 +6,28 @@
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <optional>
 #include <zmq.hpp>
 
-#include "api.h"
+#include "accounts.h"
+#include "backup.h"
 #include "config.h"
 #include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
+#include "outlets.h"
 #include "rollup.h"
-#include "sink.h"
 #include "store.h"
+#include "supervisor.h"
+#include "user_command.h"
 
 namespace {
 
@@ -44,8 +50,11 @@ constexpr char kUsage[] =
     "Or, beside a running hub or without one, with --config and --database as above:\n"
     "\n"
     "%s"
+    "%s"
+    "  restore FILE                       take a backup back while no hub runs; the old database is kept\n"
     "\n"
-    "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight.\n"
+    "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight;\n"
+    "SIGHUP reads the file again: log level, HTTP side, sinks.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage.\n";
 
 int complain(ExitCode code, const std::string& what) {
@@ -68,6 +77,29 @@ int keygen(const std::string& path) {
   return kDone;
 }
 
+void set_log_level(const LogConfig& log) {
+  spdlog::set_level(spdlog::level::from_str(log.level == "warn" ? "warning" : log.level));
+}
+
+std::string run_command(const std::vector<std::string>& words, const HubConfig& config, bool& usage) {
+  if (words[0] == "user" || words[0] == "token") return run_user_command(words, config, usage);
+  if (words[0] == "restore") {
+    usage = words.size() != 2;
+    return usage ? "restore: expected FILE" : restore(words[1], config.database.file);
+  }
+  const std::vector<std::string> arguments(words.begin() + 1, words.end());
+  if (arguments.empty() || arguments[0] == "list") return run_device_command(arguments, config, usage);
+  auto accounts = Accounts::open(config.database.file);
+  if (!accounts) return accounts.error();
+  std::string detail;
+  for (const std::string& word : arguments) detail += (detail.empty() ? "" : " ") + word;
+  const auto line = accounts.value()->begin_change(console_caller(), "device", detail);
+  if (!line) return line.error();
+  const std::string wrong = run_device_command(arguments, config, usage);
+  accounts.value()->end_change(line.value(), wrong);
+  return wrong;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -85,12 +117,13 @@ int main(int argc, char** argv) {
   std::array<std::optional<std::string>, kVersion + 1> given;
   for (int code = 0; (code = getopt_long(argc, argv, "", options.data(), nullptr)) != -1;) {
     if (code == '?') return complain(kWrongUsage, "see --help");
-    if (code == kHelp) return std::printf(kUsage, kDeviceUsage) < 0 ? kFailed : kDone;
+    if (code == kHelp) return std::printf(kUsage, kDeviceUsage, kUserUsage) < 0 ? kFailed : kDone;
     if (code == kVersion) return std::puts("ngplc-hub " NGPLC_VERSION) < 0 ? kFailed : kDone;
     given[static_cast<std::size_t>(code)] = optarg;
   }
   const std::vector<std::string> words(argv + optind, argv + argc);
-  if (!words.empty() && words[0] != "device")
+  static constexpr std::array<std::string_view, 4> kCommands = {"device", "user", "token", "restore"};
+  if (!words.empty() && std::find(kCommands.begin(), kCommands.end(), words[0]) == kCommands.end())
     return complain(kWrongUsage, "unexpected argument '" + words[0] + "', see --help");
   if (given[kKeygen]) return keygen(*given[kKeygen]);
   if (given[kLinkKey]) {
@@ -98,32 +131,39 @@ int main(int argc, char** argv) {
     return wrong.empty() ? kDone : complain(kFailed, wrong);
   }
 
-  HubConfig config;
-  if (given[kConfig]) {
-    auto loaded = load_config(*given[kConfig]);
-    if (!loaded) return complain(kWrongUsage, loaded.error());
-    config = std::move(loaded.value());
-  }
-  if (given[kFeed]) config.feed.endpoint = *given[kFeed];
-  if (given[kHttp]) config.http.listen = *given[kHttp];
-  if (given[kDatabase]) config.database.file = *given[kDatabase];
-  if (given[kLogLevel]) config.log.level = *given[kLogLevel];
-  if (const std::string wrong = config.validate(); !wrong.empty()) return complain(kWrongUsage, wrong);
+  // What is given here wins over the file, also when the file is read again.
+  const auto configured = [&given]() -> ngwire::Result<HubConfig> {
+    auto loaded = given[kConfig] ? load_config(*given[kConfig]) : ngwire::Result<HubConfig>(HubConfig{});
+    if (!loaded) return loaded;
+    if (given[kFeed]) loaded->feed.endpoint = *given[kFeed];
+    if (given[kHttp]) loaded->http.listen = *given[kHttp];
+    if (given[kDatabase]) loaded->database.file = *given[kDatabase];
+    if (given[kLogLevel]) loaded->log.level = *given[kLogLevel];
+    if (const std::string wrong = loaded->validate(); !wrong.empty())
+      return ngwire::Result<HubConfig>::failure(wrong);
+    return loaded;
+  };
+  const auto first = configured();
+  if (!first) return complain(kWrongUsage, first.error());
+  const HubConfig& config = first.value();
+  // What the hub writes is its own: the database holds sealed keys and hashes of passwords.
+  umask(0077);
   if (!words.empty()) {
     bool usage = false;
-    const std::string wrong = run_device_command({words.begin() + 1, words.end()}, config, usage);
+    const std::string wrong = run_command(words, config, usage);
     return wrong.empty() ? kDone : complain(usage ? kWrongUsage : kFailed, wrong);
   }
 
   spdlog::set_default_logger(spdlog::stderr_logger_mt("hub"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  spdlog::set_level(spdlog::level::from_str(config.log.level == "warn" ? "warning" : config.log.level));
+  set_log_level(config.log);
 
   // Before any thread starts, so that all of them leave these signals to sigwait below.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   // A file-size limit shows as a write error, which the store handles.
@@ -145,7 +185,8 @@ int main(int argc, char** argv) {
 
   auto store = Store::open(config.database);
   if (!store) return complain(kFailed, store.error());
-  auto reader = StoreReader::open(config.database.file);
+  // A question that would look through the whole database must not keep others waiting.
+  auto reader = StoreReader::open(config.database.file, std::chrono::seconds(3));
   if (!reader) return complain(kFailed, reader.error());
   Metrics metrics;
   CursorBoard board;
@@ -164,27 +205,50 @@ int main(int argc, char** argv) {
   Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain, &board, rules);
   ingest.use_codecs(&codecs);
   ingest.keep_house(&rollups);
-  Api api(config.http, *reader.value(), metrics);
-  if (const std::string wrong = api.start(); !wrong.empty()) return complain(kFailed, wrong);
+  auto accounts = Accounts::open(config.database.file);
+  if (!accounts) return complain(kFailed, accounts.error());
+  auto registry = Registry::open(config.database.file);
+  if (!registry) return complain(kFailed, registry.error());
+  auto desk = CommandDesk::open(config.database.file);
+  if (!desk) return complain(kFailed, desk.error());
+  Outlets outlets({*reader.value(), metrics, *accounts.value(), *registry.value(), *desk.value(),
+                   config.database.file, vault ? &*vault : nullptr, nullptr},
+                  board);
+  if (const std::string wrong = outlets.open(config); !wrong.empty()) return complain(kFailed, wrong);
   FeedServer feed(config.feed, config.name, ingest, metrics);
   if (const std::string wrong = feed.start(); !wrong.empty()) return complain(kFailed, wrong);
-  const auto sinks = make_sinks(config, board, metrics);
-  for (const auto& sink : sinks) {
-    if (const std::string wrong = sink->start(); !wrong.empty()) return complain(kFailed, wrong);
-  }
-  if (!is_loopback(parse_host_port(config.http.listen)->host)) {
-    spdlog::warn("http {} is reachable from outside and asks nobody who they are", config.http.listen);
-  }
-  spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), api.port(),
+  if (!is_loopback(parse_host_port(config.http.listen)->host) && config.http.clear_text)
+    spdlog::warn("http {} is reachable from outside in clear text: passwords can be read on the way",
+                 config.http.listen);
+  spdlog::info("ready: feed {}, http port {}, database {}", feed.bound_endpoint(), outlets.port(),
                config.database.file);
+  Supervisor supervisor;
+  supervisor.ready();
 
-  int signal = 0;
-  sigwait(&signals, &signal);
-  spdlog::info("stopping on signal {}", signal);
-  for (const auto& sink : sinks) sink->stop();
+  for (;;) {
+    const auto period = std::chrono::nanoseconds(supervisor.period()).count();
+    const timespec wait{period / 1'000'000'000, period % 1'000'000'000};
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    supervisor.alive(feed.turns());
+    if (signal == SIGTERM || signal == SIGINT) {
+      spdlog::info("stopping on signal {}", signal);
+      break;
+    }
+    if (signal != SIGHUP) continue;
+    supervisor.reloading();
+    if (const auto changed = configured()) {
+      set_log_level(changed->log);
+      outlets.reopen(changed.value());
+    } else {
+      spdlog::error("configuration not taken, the old one stays: {}", changed.error());
+    }
+    supervisor.ready();
+  }
+  supervisor.stopping();
+  outlets.stop_sinks();
   feed.stop();
   ingest.commit({});  // the last cursors
-  api.stop();
+  outlets.close();
   store.value()->checkpoint();
   spdlog::info("stopped");
   return kDone;

@@ -40,6 +40,9 @@ Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
           counters(*registry_, "ngplc_hub_commit_failures_total", "Transactions rolled back, by reason")),
       connections_(counters(*registry_, "ngplc_hub_feed_connections_total", "Feed connections, by event")),
       http_(counters(*registry_, "ngplc_hub_http_responses_total", "HTTP answers, by status code")),
+      http_refused_(counters(*registry_, "ngplc_hub_http_refused_total",
+                             "HTTP connections refused or closed, by reason")),
+      logins_(counters(*registry_, "ngplc_hub_logins_total", "Attempts to log in, by result")),
       downlinks_(counters(*registry_, "ngplc_hub_downlinks_total", "Downlink frames, by result")),
       sink_values_(counters(*registry_, "ngplc_hub_sink_values_total", "Register values delivered, by sink")),
       sink_failures_(
@@ -72,6 +75,10 @@ void Metrics::count_commit_failure(const std::string& reason) {
 }
 void Metrics::count_connection(const std::string& event) { connections_.Add({{"event", event}}).Increment(); }
 void Metrics::count_http(int status) { http_.Add({{"code", std::to_string(status)}}).Increment(); }
+void Metrics::count_http_refused(const std::string& reason) {
+  http_refused_.Add({{"reason", reason}}).Increment();
+}
+void Metrics::count_login(const std::string& result) { logins_.Add({{"result", result}}).Increment(); }
 void Metrics::count_downlink(const std::string& result) { downlinks_.Add({{"result", result}}).Increment(); }
 
 void Metrics::sink_delivered(const std::string& sink, std::int64_t values) {

@@ -29,6 +29,10 @@ class Metrics {
   /// "accepted", "closed", "handshake_failed".
   void count_connection(const std::string& event);
   void count_http(int status);
+  /// A connection: "connections", "address" or "slow".
+  void count_http_refused(const std::string& reason);
+  /// "ok", "denied", "limited" or "busy".
+  void count_login(const std::string& result);
   void count_downlink(const std::string& result);
 
   void sink_delivered(const std::string& sink, std::int64_t values);
@@ -59,6 +63,8 @@ class Metrics {
   Counters& commit_failures_;
   Counters& connections_;
   Counters& http_;
+  Counters& http_refused_;
+  Counters& logins_;
   Counters& downlinks_;
   Counters& sink_values_;
   Counters& sink_failures_;

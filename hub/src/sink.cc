@@ -55,6 +55,11 @@ void SinkRunner::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+SinkStatus SinkRunner::status() const {
+  const std::lock_guard lock(mutex_);
+  return {name_, cursor_, lost_, trouble_};
+}
+
 void SinkRunner::wait(std::int64_t ms) {
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return stopping_; });
@@ -80,6 +85,10 @@ void SinkRunner::give_up(std::int64_t upto, std::int64_t values, const char* why
 }
 
 bool SinkRunner::take_turn() {
+  if (const std::int64_t after = replay_after_.exchange(-1); after >= 0 && after < cursor_) {
+    spdlog::info("sink {}: again from reading {} on", name_, after + 1);
+    cursor_ = after;
+  }
   const auto newest = reader_->newest_reading();
   if (!newest) return false;
   const std::int64_t waiting = newest.value() - cursor_;
@@ -101,14 +110,18 @@ bool SinkRunner::take_turn() {
     if (batch->empty()) return true;
   }
   if (const std::string wrong = sink_->deliver(batch.value()); !wrong.empty()) {
-    if (!in_trouble_) spdlog::warn("sink {}: {}; readings wait for it", name_, wrong);
-    in_trouble_ = true;
+    if (status().trouble.empty()) spdlog::warn("sink {}: {}; readings wait for it", name_, wrong);
+    const std::lock_guard lock(mutex_);
+    trouble_ = wrong;
     metrics_.sink_failed(name_);
     backoff_ms_ = std::clamp(2 * backoff_ms_, kFirstBackoffMs, kLongestBackoffMs);
     return false;
   }
-  if (in_trouble_) spdlog::info("sink {} takes readings again, {} values wait", name_, waiting);
-  in_trouble_ = false;
+  if (!status().trouble.empty()) {
+    spdlog::info("sink {} takes readings again, {} values wait", name_, waiting);
+    const std::lock_guard lock(mutex_);
+    trouble_.clear();
+  }
   backoff_ms_ = 0;
   std::int64_t values = 0;
   for (const Delivery& delivery : batch.value()) values += static_cast<std::int64_t>(delivery.values.size());

@@ -26,6 +26,14 @@ class Sink {
   virtual std::string deliver(const std::vector<Delivery>& deliveries) = 0;
 };
 
+/// What a sink is doing, for people.
+struct SinkStatus {
+  std::string name;
+  std::int64_t cursor = 0;
+  std::int64_t lost = 0;
+  std::string trouble;  ///< of the last delivery, or empty
+};
+
 /// Reads the outbox (the readings, in order of commit) from its cursor on and hands it to a sink.
 class SinkRunner {
  public:
@@ -41,6 +49,9 @@ class SinkRunner {
   /// Ends after what is under way; the last cursor is on the board.
   void stop();
   std::int64_t cursor() const { return cursor_; }
+  SinkStatus status() const;
+  /// Delivers all readings after readings.id `after` again.
+  void replay(std::int64_t after) { replay_after_ = after; }
 
  private:
   void run();
@@ -57,11 +68,12 @@ class SinkRunner {
   Metrics& metrics_;
   std::unique_ptr<StoreReader> reader_;
   std::atomic<std::int64_t> cursor_{0};
-  std::int64_t lost_ = 0;
+  std::atomic<std::int64_t> replay_after_{-1};  ///< -1: nothing asked for
+  std::atomic<std::int64_t> lost_{0};
   std::int64_t backoff_ms_ = 0;
-  bool in_trouble_ = false;
+  std::string trouble_;  ///< guarded by mutex_
   std::thread thread_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
 };

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -739,16 +740,35 @@ void Store::checkpoint() {
 }
 
 struct StoreReader::State {
-  explicit State(const std::string& file) : db(file, SQLite::OPEN_READONLY, 2000) {}
+  using Clock = std::chrono::steady_clock;
+  State(const std::string& file, std::chrono::milliseconds most_time)
+      : db(file, SQLite::OPEN_READONLY, 2000), most(most_time) {
+    if (most.count() == 0) return;
+    // Asked every so many steps of SQLite's machine, some milliseconds.
+    sqlite3_progress_handler(
+        db.getHandle(), 10'000,
+        [](void* state) { return Clock::now() > static_cast<State*>(state)->deadline ? 1 : 0; }, this);
+  }
+  // One reader at a time, for as long as it may.
+  class Turn {
+   public:
+    explicit Turn(State& state) : lock_(state.mutex) { state.deadline = Clock::now() + state.most; }
+
+   private:
+    std::lock_guard<std::mutex> lock_;
+  };
   SQLite::Database db;
   std::optional<SQLite::Statement> deliveries;
   std::mutex mutex;
+  const std::chrono::milliseconds most;
+  Clock::time_point deadline;
 };
 
-Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& file) {
+Result<std::unique_ptr<StoreReader>> StoreReader::open(const std::string& file,
+                                                       std::chrono::milliseconds most) {
   using R = Result<std::unique_ptr<StoreReader>>;
   try {
-    return R(std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<State>(file))));
+    return R(std::unique_ptr<StoreReader>(new StoreReader(std::make_unique<State>(file, most))));
   } catch (const SQLite::Exception& error) {
     return R::failure("database " + file + ": " + error.what());
   }
@@ -760,11 +780,14 @@ StoreReader::~StoreReader() = default;
 namespace {
 
 // The conditions a page asks for. Column names are ours; values are bound, never pasted.
-std::string page_sql(const Page& page, const char* id, const char* device, const char* time) {
+std::string page_sql(const Page& page, const char* id, const char* device, const char* time,
+                     const char* name = nullptr) {
   std::string sql = " WHERE 1";
   if (page.cursor >= 0) sql += std::string(" AND ") + id + (page.newest_first ? " < ?2" : " > ?2");
   if (page.since_ns != 0) sql += std::string(" AND ") + time + " >= ?3";
   if (page.device) sql += std::string(" AND ") + device + " = ?4";
+  if (page.until_ns != 0) sql += std::string(" AND ") + time + " < ?5";
+  if (!page.name.empty() && name != nullptr) sql += std::string(" AND ") + name + " = ?6";
   return sql + " ORDER BY " + id + (page.newest_first ? " DESC" : "") + " LIMIT ?1";
 }
 
@@ -773,6 +796,8 @@ void bind_page(SQLite::Statement& s, const Page& page) {
   if (page.cursor >= 0) s.bind(2, page.cursor);
   if (page.since_ns != 0) s.bind(3, page.since_ns);
   if (page.device) s.bind(4, static_cast<std::int64_t>(*page.device));
+  if (page.until_ns != 0) s.bind(5, page.until_ns);
+  if (!page.name.empty()) s.bind(6, page.name);
 }
 
 std::uint32_t device_of(const SQLite::Column& column) {
@@ -782,7 +807,7 @@ std::uint32_t device_of(const SQLite::Column& column) {
 }  // namespace
 
 Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredFrame> out;
   try {
     SQLite::Statement s(
@@ -840,14 +865,14 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
 }
 
 Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredReading> out;
   try {
     SQLite::Statement s(
         state_->db,
         "SELECT v.id, v.frame_id, v.device, v.counter, v.time_ns, g.obis, g.unit, v.mantissa, g.exponent, "
         "v.base FROM readings v JOIN registers g ON g.id = v.register" +
-            page_sql(page, "v.id", "v.device", "v.time_ns"));
+            page_sql(page, "v.id", "v.device", "v.time_ns", "g.obis"));
     bind_page(s, page);
     while (s.executeStep()) {
       out.push_back({s.getColumn(0).getInt64(), s.getColumn(1).getInt64(), device_of(s.getColumn(2)),
@@ -862,12 +887,12 @@ Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
 }
 
 Result<std::vector<StoredEvent>> StoreReader::events(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredEvent> out;
   try {
     SQLite::Statement s(state_->db,
                         "SELECT e.id, e.time_ns, e.device, e.node, e.kind, e.detail FROM events e" +
-                            page_sql(page, "e.id", "e.device", "e.time_ns"));
+                            page_sql(page, "e.id", "e.device", "e.time_ns", "e.kind"));
     bind_page(s, page);
     while (s.executeStep()) {
       StoredEvent e;
@@ -886,7 +911,7 @@ Result<std::vector<StoredEvent>> StoreReader::events(const Page& page) {
 }
 
 Result<std::vector<Delivery>> StoreReader::deliveries(std::int64_t cursor, std::int64_t limit) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<Delivery> out;
   try {
     auto& s = state_->deliveries;
@@ -936,7 +961,7 @@ Result<std::vector<Delivery>> StoreReader::deliveries(std::int64_t cursor, std::
 }
 
 Result<std::int64_t> StoreReader::newest_reading() {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   try {
     return state_->db.execAndGet("SELECT coalesce(max(id), 0) FROM readings").getInt64();
   } catch (const SQLite::Exception& error) {
@@ -945,7 +970,7 @@ Result<std::int64_t> StoreReader::newest_reading() {
 }
 
 Result<std::vector<SinkRow>> StoreReader::sinks() {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<SinkRow> out;
   try {
     SQLite::Statement s(state_->db, "SELECT name, cursor, lost FROM sinks ORDER BY name");
@@ -977,13 +1002,15 @@ Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, con
   try {
     SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
     registers.bind(1, obis);
-    SQLite::Statement rows(state_->db,
-                           "SELECT start_s, count, low, high, sum, first, last FROM rollups WHERE device = ?1 "
-                           "AND register = ?2 AND level = ?3 AND start_s >= ?4 AND start_s < ?5 ORDER BY "
-                           "start_s LIMIT ?6");
-    SQLite::Statement before(state_->db,
-                             "SELECT last FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND "
-                             "start_s < ?4 ORDER BY start_s DESC LIMIT 1");
+    SQLite::Statement rows(
+        state_->db,
+        "SELECT start_s, count, low, high, sum, first, last FROM rollups WHERE device = ?1 "
+        "AND register = ?2 AND level = ?3 AND start_s >= ?4 AND start_s < ?5 ORDER BY "
+        "start_s LIMIT ?6");
+    SQLite::Statement before(
+        state_->db,
+        "SELECT last FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND "
+        "start_s < ?4 ORDER BY start_s DESC LIMIT 1");
     while (registers.executeStep()) {
       const Use use_rows(rows);
       const Use use_before(before);
@@ -1023,7 +1050,7 @@ Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, con
 }
 
 Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredDevice> out;
   Page by_address = page;
   by_address.newest_first = false;

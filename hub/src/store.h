@@ -1,6 +1,7 @@
 // The store: one SQLite file that holds frames, readings and devices.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -187,7 +188,9 @@ struct Page {
   std::int64_t limit = 100;   ///< 1..1000
   std::int64_t cursor = -1;   ///< ids after it (before it when newest first); -1: from the beginning (end)
   std::int64_t since_ns = 0;  ///< only captures at this Unix time or later
+  std::int64_t until_ns = 0;  ///< only captures before this Unix time; 0: all
   std::optional<std::uint32_t> device;
+  std::string name;  ///< of readings the OBIS code, of events the kind; empty: all
   bool newest_first = false;
 };
 
@@ -270,7 +273,9 @@ struct StoredRollup {
 /// Read side, on a connection of its own. Thread-safe; readers wait for each other, never for the writer.
 class StoreReader {
  public:
-  static ngwire::Result<std::unique_ptr<StoreReader>> open(const std::string& file);
+  /// `most`: a call that takes longer fails with "interrupted"; 0: as long as it takes.
+  static ngwire::Result<std::unique_ptr<StoreReader>> open(const std::string& file,
+                                                           std::chrono::milliseconds most = {});
   ~StoreReader();
   StoreReader(const StoreReader&) = delete;
   StoreReader& operator=(const StoreReader&) = delete;

@@ -23,8 +23,14 @@ batch_delay_ms = 0
 curve_secret_key_file = "key"
 curve_clients = ["any"]
 [http]
-listen = "[::1]:80"
+listen = "[::]:443"
 threads = 2
+tls_certificate_file = "cert"
+tls_key_file = "key"
+clear_text = false
+connections = 100
+connections_per_address = 10
+requests_per_s = 5
 [database]
 file = "x.sqlite"
 durability = "normal"
@@ -35,7 +41,8 @@ level = "debug"
                                    "hub.toml");
   ASSERT_TRUE(config.ok()) << config.error();
   EXPECT_EQ(config->feed.batch_records, 64);
-  EXPECT_EQ(config->http.listen, "[::1]:80");
+  EXPECT_EQ(config->http.listen, "[::]:443");
+  EXPECT_EQ(config->http.connections_per_address, 10);
 }
 
 TEST(Config, OneLineNamesFileLineAndField) {
@@ -54,6 +61,14 @@ TEST(Config, OneLineNamesFileLineAndField) {
       {"[feed]\ncurve_clients = [1]",
        "hub.toml:2:17: feed.curve_clients: expected a list of strings, found an integer in it"},
       {"[http]\nlisten = \"nowhere\"", "hub.toml:2:10: http.listen: expected HOST:PORT, found 'nowhere'"},
+      {"[http]\nclear_text = 1", "hub.toml:2:14: http.clear_text: expected true or false, found an integer"},
+      {"[http]\nconnections = 7", "hub.toml:2:15: http.connections: expected 8 to 500"},
+      {"[http]\ntls_key_file = \"key\"",
+       "hub.toml:2:16: http.tls_key_file: expected together with http.tls_certificate_file"},
+      {"[http]\nlisten = \"0.0.0.0:80\"",
+       "hub.toml:2:10: http.listen: 0.0.0.0:80 is reachable from outside and needs "
+       "http.tls_certificate_file, "
+       "or http.clear_text = true"},
       {"[log]\nlevel = \"loud\"", "hub.toml:2:9: log.level: expected trace, debug, info, warn, error or off"},
   };
   for (const auto& [text, message] : wrong) {
@@ -75,6 +90,10 @@ TEST(Config, HostAndPort) {
   EXPECT_EQ(parse_host_port("[::1]:65535")->host, "::1");
   for (const char* text : {"", ":", "a", "a:", ":1", "a:65536", "a:-1", "a:1x", "::1:5"})
     EXPECT_FALSE(parse_host_port(text).ok()) << text;
+  for (const char* host : {"localhost", "127.0.0.1", "127.8.0.1", "::1"})
+    EXPECT_TRUE(is_loopback(host)) << host;
+  for (const char* host : {"", "127.example.org", "127.0.0.1.example.org", "10.0.0.1", "::", "*"})
+    EXPECT_FALSE(is_loopback(host)) << host;
 }
 
 }  // namespace

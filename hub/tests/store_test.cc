@@ -160,4 +160,24 @@ TEST_F(StoreTest, OneHubADatabase) {
   EXPECT_NE(second.error().find("in use by another hub"), std::string::npos);
 }
 
+TEST_F(StoreTest, LongQuestionsEnd) {
+  const auto store = open();
+  {
+    SQLite::Database db(config_.file, SQLite::OPEN_READWRITE, 5000);
+    db.exec("INSERT INTO registers VALUES(1, 'a', 'Wh', 0)");
+    db.exec(
+        "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 200000) "
+        "INSERT INTO readings(id, frame_id, device, counter, register, mantissa, time_ns) "
+        "SELECT i, 0, 0, 0, 1, 0, 0 FROM n");
+  }
+  Page page;
+  page.since_ns = 1;
+  auto hasty = StoreReader::open(config_.file, std::chrono::milliseconds(1));
+  EXPECT_EQ(hasty.value()->readings(page).error(), "interrupted");
+  page.since_ns = 0;
+  EXPECT_EQ(hasty.value()->readings(page)->size(), 100U) << "and goes on";
+  page.since_ns = 1;
+  EXPECT_EQ(StoreReader::open(config_.file).value()->readings(page)->size(), 0U);
+}
+
 }  // namespace

@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kBins = NoiseShape::kBins;
 constexpr std::size_t kSamples = NoiseFilter::kSamples;
 constexpr std::size_t kSize = kSamples * NoiseFilter::kWindowChips;
-constexpr double kLinesReach = NoiseFilter::kReach;  // chips either side
-constexpr double kBackgroundReach = 64;
+constexpr double kBackgroundReach = 64;  // chips either side
+constexpr double kLinesReach = NoiseFilter::kReach - 2 * kBackgroundReach;  // all three one after the other
 constexpr double kAnyReach = 1e9;  // no taper
 constexpr double kSurest = 0.9999;  // share of lines in a bin: 40 dB over what is left of them
 constexpr double kLeastShare = 1e-3;
@@ -53,13 +53,30 @@ std::vector<float> response_of(const std::vector<cf32>& taps, Fft& forward) {
   return response;
 }
 
+float valid_share(float h) { return std::clamp(h, 0.0F, static_cast<float>(kSurest)); }
+
+// Of a bin of a transform of four samples a chip, cycles a chip.
+double turns_of(std::size_t bin, std::size_t size) {
+  const auto n = static_cast<double>(size);
+  return (static_cast<double>(bin) - (2 * bin < size ? 0 : n)) * static_cast<double>(kSamples) / n;
+}
+
 }  // namespace
 
+// The filters, and what works on a window with them: made when the first one comes, as most filters are
+// thought of and not taken.
 struct NoiseFilter::Impl {
+  double rolloff;
+  std::vector<cf32> taps, root_taps, share_taps;  // of g, B^-1/2, H
+  std::vector<float> response, whitening;         // of g, B^-1/2
+  float scale;
+  bool has_lines;
+  std::unique_ptr<Window> window;
+};
+
+struct NoiseFilter::Window {
   Fft forward{kSize, Fft::Direction::kForward}, inverse{kSize, Fft::Direction::kInverse};
-  std::vector<cf32> taps;
-  std::vector<float> coarse_response, coarse_whitening;
-  std::vector<float> whitening, passed, to_psi;  // B^-1/2, 1 - H, scale B^-1/2, by bin of a window
+  std::vector<float> whitening, passed, to_psi;  // B^-1/2, 1 - H, scale B^-1/2, by bin
   struct LineBin {
     std::size_t bin;
     float root;  // H^1/2
@@ -71,6 +88,7 @@ struct NoiseFilter::Impl {
   std::vector<float> sorted;
   std::vector<cf32> solution, left, direction, image;  // by line bin
 
+  explicit Window(const Impl& filter);
   void even();
   void joint(Span<const float> weights);
   void count(Span<const float> weights);
@@ -79,71 +97,74 @@ struct NoiseFilter::Impl {
 
 NoiseFilter::NoiseFilter(const NoiseShape& shape, double rolloff) : impl_(new Impl) {
   Impl& s = *impl_;
+  s.rolloff = rolloff;
   Taper taper;
-  Fft coarse(kBins, Fft::Direction::kForward);
+  Fft forward(kBins, Fft::Direction::kForward);
   std::vector<double> root, share;
   for (std::size_t k = 0; k < kBins; ++k) {
     root.push_back(1 / std::sqrt(shape.background[k]));
     share.push_back(1 - shape.background[k] / shape.all[k]);
   }
-  const std::vector<cf32> root_taps = taper.taps(root, kBackgroundReach),
-                          share_taps = taper.taps(share, kLinesReach);
-  const auto valid_share = [](float h) { return std::clamp(h, 0.0F, static_cast<float>(kSurest)); };
-  s.coarse_whitening = response_of(root_taps, coarse);
-  const std::vector<float> coarse_share = response_of(share_taps, coarse);
+  s.has_lines = std::any_of(share.begin(), share.end(), [](double h) { return h > 0; });
+  s.root_taps = taper.taps(root, kBackgroundReach);
+  s.share_taps = taper.taps(share, kLinesReach);
+  s.whitening = response_of(s.root_taps, forward);
+  const std::vector<float> shares = response_of(s.share_taps, forward);
   double pulse = 0, passed = 0;
   for (std::size_t k = 0; k < kBins; ++k) {
-    const double turns = (static_cast<double>(k) - (k < kBins / 2 ? 0 : kBins)) * kSamples / kBins;
-    const double energy = std::pow(rrc_spectrum(turns, rolloff), 2);
-    const float g =
-        s.coarse_whitening[k] * s.coarse_whitening[k] * (1 - valid_share(coarse_share[k]));
-    s.coarse_response.push_back(g);
+    const double energy = std::pow(rrc_spectrum(turns_of(k, kBins), rolloff), 2);
+    s.response.push_back(s.whitening[k] * s.whitening[k] * (1 - valid_share(shares[k])));
     pulse += energy;
-    passed += energy * static_cast<double>(g);
+    passed += energy * static_cast<double>(s.response.back());
   }
-  const auto scale = static_cast<float>(pulse / passed);
-  for (float& g : s.coarse_response) g *= scale;
-  s.taps = taper.taps({s.coarse_response.begin(), s.coarse_response.end()}, kAnyReach);
-  s.whitening = response_of(root_taps, s.forward);
-  const std::vector<float> fine_share = response_of(share_taps, s.forward);
+  s.scale = static_cast<float>(pulse / passed);
+  for (float& g : s.response) g *= s.scale;
+  s.taps = taper.taps({s.response.begin(), s.response.end()}, kAnyReach);
+}
+
+NoiseFilter::Window::Window(const Impl& filter) : whitening(response_of(filter.root_taps, forward)) {
+  const std::vector<float> shares = response_of(filter.share_taps, forward);
   constexpr auto kScale = 1 / static_cast<float>(kSize);
   for (std::size_t k = 0; k < kSize; ++k) {
-    const float h = valid_share(fine_share[k]);
-    s.passed.push_back(1 - h);
-    s.to_psi.push_back(scale * kScale * s.whitening[k]);
-    s.whitening[k] *= kScale;
-    const double turns = (static_cast<double>(k) - (k < kSize / 2 ? 0 : kSize)) * kSamples / kSize;
+    const float h = filter.has_lines ? valid_share(shares[k]) : 0;
+    passed.push_back(1 - h);
+    to_psi.push_back(filter.scale * kScale * whitening[k]);
+    whitening[k] *= kScale;
     if (static_cast<double>(h) > kLeastShare)
-      s.lines.push_back({k, std::sqrt(h)});
-    else if (k % kOthersStep == 0 && std::abs(turns) < 0.5 * (1 - rolloff))
-      s.others.push_back(k);
+      lines.push_back({k, std::sqrt(h)});
+    else if (k % kOthersStep == 0 && std::abs(turns_of(k, kSize)) < 0.5 * (1 - filter.rolloff))
+      others.push_back(k);
   }
-  for (auto* v : {&s.samples, &s.spectrum, &s.z, &s.residual, &s.psi}) v->resize(kSize);
-  s.counts.resize(kWindowChips);
-  for (auto* v : {&s.solution, &s.left, &s.direction, &s.image}) v->resize(s.lines.size());
+  for (auto* v : {&samples, &spectrum, &z, &residual, &psi}) v->resize(kSize);
+  counts.resize(kWindowChips);
+  for (auto* v : {&solution, &left, &direction, &image}) v->resize(lines.size());
 }
 
 NoiseFilter::~NoiseFilter() = default;
 const std::vector<cf32>& NoiseFilter::taps() const { return impl_->taps; }
-const std::vector<float>& NoiseFilter::response() const { return impl_->coarse_response; }
-const std::vector<float>& NoiseFilter::whitening() const { return impl_->coarse_whitening; }
-bool NoiseFilter::has_lines() const { return !impl_->lines.empty(); }
-cf32* NoiseFilter::samples() { return impl_->samples.data(); }
-const cf32* NoiseFilter::residual() const { return impl_->residual.data(); }
-const cf32* NoiseFilter::psi() const { return impl_->psi.data(); }
+const std::vector<float>& NoiseFilter::response() const { return impl_->response; }
+const std::vector<float>& NoiseFilter::whitening() const { return impl_->whitening; }
+bool NoiseFilter::has_lines() const { return impl_->has_lines; }
+const cf32* NoiseFilter::residual() const { return impl_->window->residual.data(); }
+const cf32* NoiseFilter::psi() const { return impl_->window->psi.data(); }
 
-void NoiseFilter::run(Span<const float> weights) {
-  Impl& s = *impl_;
-  std::copy_n(s.samples.data(), kSize, s.forward.input());
-  s.forward.execute();
-  std::copy_n(s.forward.output(), kSize, s.spectrum.data());
-  if (std::all_of(weights.begin(), weights.end(), [](float w) { return w == 1 || w == 0; }))
-    s.even();
-  else
-    s.joint(weights);
+cf32* NoiseFilter::samples() {
+  if (!impl_->window) impl_->window = std::make_unique<Window>(*impl_);
+  return impl_->window->samples.data();
 }
 
-void NoiseFilter::Impl::even() {
+void NoiseFilter::run(Span<const float> weights) {
+  Window& w = *impl_->window;
+  std::copy_n(w.samples.data(), kSize, w.forward.input());
+  w.forward.execute();
+  std::copy_n(w.forward.output(), kSize, w.spectrum.data());
+  if (std::all_of(weights.begin(), weights.end(), [](float x) { return x == 1 || x == 0; }))
+    w.even();
+  else
+    w.joint(weights);
+}
+
+void NoiseFilter::Window::even() {
   for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = whitening[k] * passed[k] * spectrum[k];
   inverse.execute();
   std::copy_n(inverse.output(), kSize, residual.data());
@@ -154,7 +175,7 @@ void NoiseFilter::Impl::even() {
 }
 
 // m: chips of less noise than most are not counted for more than those.
-void NoiseFilter::Impl::count(Span<const float> weights) {
+void NoiseFilter::Window::count(Span<const float> weights) {
   sorted.clear();
   for (const float w : weights)
     if (w > 0) sorted.push_back(w);
@@ -167,7 +188,7 @@ void NoiseFilter::Impl::count(Span<const float> weights) {
 }
 
 // out = H^1/2 (1 - m) H^1/2 in, of a signal by the bins of lines.
-void NoiseFilter::Impl::hold_back(const std::vector<cf32>& in, std::vector<cf32>& out) {
+void NoiseFilter::Window::hold_back(const std::vector<cf32>& in, std::vector<cf32>& out) {
   std::fill_n(inverse.input(), kSize, cf32{});
   for (std::size_t i = 0; i < lines.size(); ++i) inverse.input()[lines[i].bin] = lines[i].root * in[i];
   inverse.execute();
@@ -179,7 +200,7 @@ void NoiseFilter::Impl::hold_back(const std::vector<cf32>& in, std::vector<cf32>
   for (std::size_t i = 0; i < lines.size(); ++i) out[i] = lines[i].root * forward.output()[lines[i].bin];
 }
 
-void NoiseFilter::Impl::joint(Span<const float> weights) {
+void NoiseFilter::Window::joint(Span<const float> weights) {
   count(weights);
   for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = whitening[k] * spectrum[k];
   inverse.execute();

@@ -58,6 +58,7 @@ class NoiseFilter {
   const cf32* psi() const;
 
  private:
+  struct Window;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

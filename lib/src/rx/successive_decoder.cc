@@ -107,6 +107,7 @@ struct SuccessiveDecoder::Impl {
   NoiseReport last_report;  // when the last stream ended
   SpectrumTracker spectrum_tracker;
   NoiseWeights noise_weights;
+  NoiseRhythm noise_rhythm;
   struct ClassDecoder {
     PolarDecoder decoder;
     Interleaver interleaver;
@@ -212,6 +213,7 @@ struct SuccessiveDecoder::Impl {
     NoiseReport r;
     spectrum_tracker.report(r);
     noise_weights.report(r);
+    noise_rhythm.report(r);
     return r;
   }
   void bury(const Candidate& c);
@@ -266,6 +268,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       pulse(p.rolloff),
       spectrum_tracker(p.rolloff, c.known_spectrum),
       noise_weights(c.known_variance),
+      noise_rhythm(p.chip_rate_hz),
       next_block(kFirstPhase),
       preamble_chips(encoder.preamble(0).size()) {
   for (const PayloadClass& payload_class : p.classes) {
@@ -331,6 +334,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   s.taken.clear();
   s.last_report = s.report();
   s.noise_weights.restart();
+  s.noise_rhythm.restart();
   s.spectrum_tracker.restart();
   s.set_filter(chips, {});
   s.next_block = kFirstPhase;
@@ -371,6 +375,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   noise_weights.learn(chips, end);
+  noise_rhythm.learn(chips, end);
   if (spectrum_tracker.learn(chips, end)) {
     set_filter(chips, spectrum_tracker.filter());
     noise_weights.learn_again(chips, chips.begin(), end);

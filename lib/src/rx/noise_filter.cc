@@ -16,7 +16,7 @@ constexpr std::size_t kSize = kSamples * NoiseFilter::kWindowChips;
 constexpr double kBackgroundReach = 64;  // chips either side
 constexpr double kLinesReach = NoiseFilter::kReach - 2 * kBackgroundReach;  // all three one after the other
 constexpr double kAnyReach = 1e9;  // no taper
-constexpr double kSurest = 0.9999;  // share of lines in a bin: 40 dB over what is left of them
+constexpr float kSurest = 0.9999F;  // share of lines in a bin: 40 dB over what is left of them
 constexpr double kLeastShare = 1e-3;
 constexpr std::size_t kOthersStep = 8;  // some hundred bins tell the noise
 constexpr int kMostSteps = 8;
@@ -52,8 +52,6 @@ std::vector<float> response_of(const std::vector<cf32>& taps, Fft& forward) {
   for (std::size_t k = 0; k < forward.size(); ++k) response.push_back(forward.output()[k].real());
   return response;
 }
-
-float valid_share(float h) { return std::clamp(h, 0.0F, static_cast<float>(kSurest)); }
 
 // Of a bin of a transform of four samples a chip, cycles a chip.
 double turns_of(std::size_t bin, std::size_t size) {
@@ -113,7 +111,7 @@ NoiseFilter::NoiseFilter(const NoiseShape& shape, double rolloff) : impl_(new Im
   double pulse = 0, passed = 0;
   for (std::size_t k = 0; k < kBins; ++k) {
     const double energy = std::pow(rrc_spectrum(turns_of(k, kBins), rolloff), 2);
-    s.response.push_back(s.whitening[k] * s.whitening[k] * (1 - valid_share(shares[k])));
+    s.response.push_back(s.whitening[k] * s.whitening[k] * (1 - shares[k]));
     pulse += energy;
     passed += energy * static_cast<double>(s.response.back());
   }
@@ -126,8 +124,8 @@ NoiseFilter::Window::Window(const Impl& filter) : whitening(response_of(filter.r
   const std::vector<float> shares = response_of(filter.share_taps, forward);
   constexpr auto kScale = 1 / static_cast<float>(kSize);
   for (std::size_t k = 0; k < kSize; ++k) {
-    const float h = filter.has_lines ? valid_share(shares[k]) : 0;
-    passed.push_back(1 - h);
+    passed.push_back(1 - shares[k]);  // as it is: limited it would reach further
+    const float h = filter.has_lines ? std::clamp(shares[k], 0.0F, kSurest) : 0;
     to_psi.push_back(filter.scale * kScale * whitening[k]);
     whitening[k] *= kScale;
     if (static_cast<double>(h) > kLeastShare)

@@ -206,7 +206,7 @@ TEST(SpectrumTracker, BurstsDoNotHideASlope) {
   EXPECT_NEAR(to_db(stream.chips.mean_power(first, 6 * kStep)), to_db(1 / 2.78 / (1 - 13 / 160.0)), 1.2);
 }
 
-// What is taken out of samples is gone from what they were filtered to, 34 dB below the noise.
+// What is taken out of samples is gone from what they were filtered to, 46 dB below the noise.
 TEST(SpectrumTracker, FilteredChipsFollowTheirSamples) {
   Stream stream([](double chip, cf32 noise) { return noise + tone(chip, -0.2, 30); });
   stream.run(8);
@@ -223,7 +223,7 @@ TEST(SpectrumTracker, FilteredChipsFollowTheirSamples) {
   }
   p = LanePosition(first, 7);
   for (std::int64_t i = first; i < last; ++i, ++p)
-    ASSERT_NEAR(*chips.re(1, p), before[static_cast<std::size_t>(i - first)], 2e-2);
+    ASSERT_NEAR(*chips.re(1, p), before[static_cast<std::size_t>(i - first)], 5e-3);
 }
 
 }  // namespace

@@ -297,8 +297,7 @@ void ChipBuffer::sum_rows(Rows rows) {
   for (int k = 0; k < kPlanes; ++k) {
     float* power = power_[k].rows.data() + from;
     std::fill_n(power, to - from, 0.0F);
-    for (const Lane& lane : psi(k))
-      add_power(lane.re.data() + from, lane.im.data() + from, to - from, power);
+    for (const Lane& lane : psi(k)) add_power(lane.re.data() + from, lane.im.data() + from, to - from, power);
     power_[k].refresh_groups(from, to);
   }
 }

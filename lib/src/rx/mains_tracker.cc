@@ -9,16 +9,16 @@ namespace ngdsp {
 namespace {
 
 constexpr double kPieceSeconds = 0.1;
-constexpr double kRange = 0.01;           // of the nominal frequency
-constexpr double kPhaseStep = 0.25;       // turns that the highest harmonic moves in a second, of tries
+constexpr double kRange = 0.01;      // of the nominal frequency
+constexpr double kPhaseStep = 0.25;  // turns that the highest harmonic moves in a second, of tries
 constexpr double kPhaseGain = 0.3, kFrequencyGain = 0.05;  // of the loop, a piece: a^2/2, damped by 0.7
-constexpr double kHighestHz = 400;        // of a harmonic
+constexpr double kHighestHz = 400;                         // of a harmonic
 constexpr double kOfNyquist = 0.9;
-constexpr double kMeanPieces = 300;       // of the harmonics, 30 s
-constexpr double kProfileKept = 0.999;    // a piece: 100 s
+constexpr double kMeanPieces = 300;     // of the harmonics, 30 s
+constexpr double kProfileKept = 0.999;  // a piece: 100 s
 constexpr int kWeakPieces = 10;
 constexpr double kSilence = 1e-12, kRounding = 1e-12;  // between harmonics at least, of the values' energy
-constexpr double kLostShare = 0.5;        // of the threshold
+constexpr double kLostShare = 0.5;                     // of the threshold
 
 }  // namespace
 
@@ -100,8 +100,8 @@ MainsTracker::Look MainsTracker::look(const Grid& grid, double hz) const {
 double MainsTracker::statistic(const Grid& grid, const Look& look, double hz) const {
   Harmonics sum{};
   for (std::size_t p = 0; p < kPieces; ++p) {
-    const cf64 turn = std::polar(
-        1.0, -2 * kPi * (hz - look.hz) * (static_cast<double>(p) + 0.5) * static_cast<double>(piece_) * step_s_);
+    const cf64 turn = std::polar(1.0, -2 * kPi * (hz - look.hz) * (static_cast<double>(p) + 0.5) *
+                                          static_cast<double>(piece_) * step_s_);
     cf64 power = turn;
     for (std::size_t h = 0; h < count_of(grid); ++h, power *= turn) sum[h] += power * look.pieces[p][h];
   }
@@ -145,8 +145,7 @@ void MainsTracker::find() {
   weak_ = 0;
   sum_.fill(0);
   count_.fill(0);
-  for (std::size_t p = 0; p < kPieces; ++p)
-    fold(second_.data() + p * piece_, piece_, turns_ + turns_at(p));
+  for (std::size_t p = 0; p < kPieces; ++p) fold(second_.data() + p * piece_, piece_, turns_ + turns_at(p));
 }
 
 void MainsTracker::follow() {
@@ -171,7 +170,9 @@ void MainsTracker::follow() {
                              (1 - 2 * kRange) * grid_->nominal_hz, (1 + 2 * kRange) * grid_->nominal_hz);
   turns_ += kPhaseGain * error + frequency_hz_ * seconds;
   turns_ -= std::floor(turns_);
-  weak_ = statistic(*grid_, look(*grid_, frequency_hz_), frequency_hz_) < kLostShare * grid_->threshold ? weak_ + 1 : 0;
+  weak_ = statistic(*grid_, look(*grid_, frequency_hz_), frequency_hz_) < kLostShare * grid_->threshold
+              ? weak_ + 1
+              : 0;
   if (weak_ >= kWeakPieces) grid_ = nullptr;
 }
 

@@ -13,9 +13,9 @@ namespace {
 constexpr std::size_t kBins = NoiseShape::kBins;
 constexpr std::size_t kSamples = NoiseFilter::kSamples;
 constexpr std::size_t kSize = kSamples * NoiseFilter::kWindowChips;
-constexpr double kBackgroundReach = 64;  // chips either side
+constexpr double kBackgroundReach = 64;                                     // chips either side
 constexpr double kLinesReach = NoiseFilter::kReach - 2 * kBackgroundReach;  // all three one after the other
-constexpr double kAnyReach = 1e9;  // no taper
+constexpr double kAnyReach = 1e9;                                           // no taper
 constexpr float kSurest = 0.9999F;  // share of lines in a bin: 40 dB over what is left of them
 constexpr double kLeastShare = 1e-3;
 constexpr std::size_t kOthersStep = 8;  // some hundred bins tell the noise
@@ -166,8 +166,7 @@ void NoiseFilter::Window::even() {
   for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = whitening[k] * passed[k] * spectrum[k];
   inverse.execute();
   std::copy_n(inverse.output(), kSize, residual.data());
-  for (std::size_t k = 0; k < kSize; ++k)
-    inverse.input()[k] *= static_cast<float>(kSize) * to_psi[k];
+  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] *= static_cast<float>(kSize) * to_psi[k];
   inverse.execute();
   std::copy_n(inverse.output(), kSize, psi.data());
 }

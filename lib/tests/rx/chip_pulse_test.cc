@@ -14,7 +14,8 @@ namespace {
 constexpr double kRolloff = 0.2;
 constexpr int kMiddle = 2048, kTapsAChip = 4;
 
-// A notch 9 % of the band wide, a fifth of the chip rate above the carrier, and its images at other chip rates.
+// A notch 9 % of the band wide, a fifth of the chip rate above the carrier, and its images at other chip
+// rates.
 std::vector<cf32> notch() {
   std::vector<cf32> taps(2 * kMiddle);
   for (int n = -200; n <= 200; ++n) {

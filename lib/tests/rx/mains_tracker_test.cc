@@ -45,7 +45,8 @@ Tracked track(const MainsConfig& mains, double high_db, double seconds, std::uin
   double reference = 0;
   for (double t = 0; t < seconds; t += 0.1) {
     phase.next(Span<double>(turns));
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] = noise_level(turns[i], turns[i] + (turns[1] - turns[0]), from_db(high_db), rng);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = noise_level(turns[i], turns[i] + (turns[1] - turns[0]), from_db(high_db), rng);
     tracker.process(x);
     if (!tracker.locked()) {
       r.locked_after_s = t + 0.1;

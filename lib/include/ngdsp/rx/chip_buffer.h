@@ -74,8 +74,8 @@ class ChipBuffer {
   /// end loses hardly.
   double effective_power(double chip, std::size_t count) const;
 
-  /// What noise has beyond lines, whitened (NoiseFilter::residual()), without a filter |r|^2, of chips `first`
-  /// up to first + power.size(), all held: the mean over their planes.
+  /// What noise has beyond lines, whitened (NoiseFilter::residual()), without a filter |r|^2, of chips
+  /// `first` up to first + power.size(), all held: the mean over their planes.
   void powers(std::int64_t first, Span<float> power) const;
   /// Weights of chips `first` up to first + weights.size(), all held.
   void set_weights(std::int64_t first, Span<const float> weights);
@@ -104,8 +104,12 @@ class ChipBuffer {
     return at(planes_[plane], p).im.data() + index(p);
   }
   /// The residual there (as powers()).
-  const float* residual_re(int plane, LanePosition p) const { return at(left(plane), p).re.data() + index(p); }
-  const float* residual_im(int plane, LanePosition p) const { return at(left(plane), p).im.data() + index(p); }
+  const float* residual_re(int plane, LanePosition p) const {
+    return at(left(plane), p).re.data() + index(p);
+  }
+  const float* residual_im(int plane, LanePosition p) const {
+    return at(left(plane), p).im.data() + index(p);
+  }
 
  private:
   // Rows whose power is kept as one sum, so that long stretches are a few of them.

@@ -30,9 +30,9 @@ struct NoiseShape {
 /// many steps as leave 1 % of the noise. Where all weights are alike it is one filter, of the taps below.
 class NoiseFilter {
  public:
-  static constexpr int kReach = 512;         ///< of the filters either side, chips
-  static constexpr int kWindowChips = 4096;  ///< worked on at a time
-  static constexpr int kHopChips = 2560;     ///< of those, from chip kReach on, are right
+  static constexpr int kReach = 512;          ///< of the filters either side, chips
+  static constexpr int kWindowChips = 4096;   ///< worked on at a time
+  static constexpr int kHopChips = 2560;      ///< of those, from chip kReach on, are right
   static constexpr std::size_t kSamples = 4;  ///< a chip
 
   NoiseFilter(const NoiseShape& shape, double rolloff);

@@ -23,9 +23,9 @@ struct NoiseReport {
                                               ///< the commonest level
 
   struct Mains {
-    bool locked = false;              ///< the noise follows a mains of 50, 60 or 16.7 Hz
-    double frequency_hz = 0;          ///< while locked, by the clock of the samples
-    std::vector<double> profile_db;   ///< while locked: level of the noise over the phase, over its mean
+    bool locked = false;             ///< the noise follows a mains of 50, 60 or 16.7 Hz
+    double frequency_hz = 0;         ///< while locked, by the clock of the samples
+    std::vector<double> profile_db;  ///< while locked: level of the noise over the phase, over its mean
   };
   Mains mains;
 

@@ -102,12 +102,16 @@ json noise_json(const ngdsp::NoiseReport& r, const ngdsp::Profile& profile) {
                      {"over_background_db", l.over_db}});
   for (std::size_t k = 0; k < r.level_share.size(); ++k)
     levels.push_back({r.kFirstLevelDb + r.kLevelStepDb * static_cast<double>(k), r.level_share[k]});
+  json mains = {{"locked", r.mains.locked}};
+  if (r.mains.locked)
+    mains.update({{"frequency_hz", r.mains.frequency_hz}, {"profile_db", r.mains.profile_db}});
   return {{"class", r.noise_class()},
           {"filtered", r.filtered},
           {"weighted", r.weighted},
           {"lines", lines},
           {"background_range_db", r.background_db},
-          {"level_shares", levels}};
+          {"level_shares", levels},
+          {"mains", mains}};
 }
 
 std::string table_header() {

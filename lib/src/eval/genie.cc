@@ -76,24 +76,19 @@ Genie::Genie(const Scenario& scenario, const Profile& profile, const NoiseBand& 
   scenario_.carriers.clear();
   scenario_.combs.clear();
   scenario_.ringing.clear();
-  // White noise of density 1 behind 1/S, against what is there of S.
+  // White noise of density 1 behind 1/sqrt(S), against what is there of S.
   double white = 0, even = 0;
   for (int i = 0; i < kSpectrumPoints; ++i) {
-    const double s = spectrum((i + 0.5) / kSpectrumPoints - 0.5);
-    white += 1 / (s * s);
-    even += 1 / s;
+    const double turns = (1 + rolloff_) * ((i + 0.5) / kSpectrumPoints - 0.5);
+    const double energy = energy_at(turns, rolloff_);
+    white += energy / spectrum(turns);
+    even += energy;
   }
   excess_ = white / even;
 }
 
 double Genie::spectrum(double turns) const {
-  const Colour colour(scenario_.background, band_);
-  double sum = 0;
-  for (const int alias : {-1, 0, 1}) {
-    const double e = energy_at(turns + alias, rolloff_);
-    if (e > 0) sum += e * colour.density(band_.carrier_hz + (turns + alias) * band_.chip_rate_hz);
-  }
-  return sum;
+  return Colour(scenario_.background, band_).density(band_.carrier_hz + turns * band_.chip_rate_hz);
 }
 
 Result<IdealLoss> ideal_loss(const Scenario& scenario, const Profile& profile, const NoiseBand& band,

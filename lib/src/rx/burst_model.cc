@@ -138,9 +138,8 @@ BurstModel::BurstModel() {
   learn();
 }
 
-void BurstModel::weigh(Span<const float> power, Span<float> weights) {
+BurstModel::Seen BurstModel::look(Span<const float> power, Span<float> weights) {
   const std::size_t n = power.size();
-  if (n == 0) return;
   level_.resize(n);
   forward_.resize(n);
   likelihood_.resize(n);
@@ -155,15 +154,30 @@ void BurstModel::weigh(Span<const float> power, Span<float> weights) {
   Expected e;
   go_backward(level_.data(), likelihood, forward, scale_.data(), redrawn_.data(), n, stay_.data(),
               drawn_.data(), inverse.data(), weights.data(), e);
+  Seen seen;
+  std::copy_n(e.chips, kStates, seen.chips.begin());
+  std::copy_n(e.left, kStates, seen.left.begin());
+  std::copy_n(e.drawn, kStates, seen.drawn.begin());
+  for (std::size_t k = 0; k < kStates; ++k) seen.power[k] = unit_ * e.power[k];
+  return seen;
+}
+
+void BurstModel::guess(Span<const float> power, Span<float> weights) {
+  if (power.size() > 0) look(power, weights);
+}
+
+void BurstModel::weigh(Span<const float> power, Span<float> weights) {
+  const std::size_t n = power.size();
+  if (n == 0) return;
+  const Seen now = look(power, weights);
   const float kept = std::exp(-static_cast<float>(n) / kMemoryChips);
-  const auto add = [kept](States& seen, const float* x) {
+  const auto add = [kept](States& seen, const States& x) {
     for (std::size_t k = 0; k < kStates; ++k) seen[k] = kept * seen[k] + x[k];
   };
-  add(seen_.chips, e.chips);
-  add(seen_.left, e.left);
-  add(seen_.drawn, e.drawn);
-  for (float& p : e.power) p *= unit_;
-  add(seen_.power, e.power);
+  add(seen_.chips, now.chips);
+  add(seen_.left, now.left);
+  add(seen_.drawn, now.drawn);
+  add(seen_.power, now.power);
   learn();
 }
 

@@ -73,7 +73,7 @@ void ChipBuffer::append(Span<const cf32> samples) {
   const auto chips = static_cast<std::int64_t>(samples.size() / kPlanes);
   if (chips == 0) return;
   const auto rows = static_cast<std::size_t>((end_ + chips - 1) / lanes_ + 1 - first_row_);
-  for (auto* planes : {&planes_, &filtered_, &weighted_})
+  for (auto* planes : {&planes_, &residual_, &psi_})
     for (auto& plane : *planes)
       for (Lane& lane : plane) {
         lane.re.resize(rows);
@@ -99,13 +99,13 @@ void ChipBuffer::append(Span<const cf32> samples) {
 
 void ChipBuffer::discard_before(std::int64_t chip) {
   begin_ = std::max(begin_, std::min(chip, end_));
-  if (uneven_end_ <= begin_)
-    for (auto& plane : weighted_) plane.clear();
+  if (even() && !filter_)
+    for (auto& plane : psi_) plane.clear();
   constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
   const std::int64_t dead = (begin_ / lanes_ - first_row_) / kGroup * kGroup;
   const auto rows = static_cast<std::int64_t>(weight_.rows.size());
   if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
-  for (auto* planes : {&planes_, &filtered_, &weighted_})
+  for (auto* planes : {&planes_, &residual_, &psi_})
     for (auto& plane : *planes)
       for (Lane& lane : plane) {
         lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
@@ -186,7 +186,7 @@ void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
     const std::size_t rows = (power.size() - l + lanes - 1) / lanes;
     sum.assign(rows, 0.0F);
     for (int k = 0; k < kPlanes; ++k) {
-      const Lane& lane = at(filtered(k), p);
+      const Lane& lane = at(left(k), p);
       add_power(lane.re.data() + index(p), lane.im.data() + index(p), rows, sum.data());
     }
     for (std::size_t i = 0; i < rows; ++i) power[l + i * lanes] = sum[i] / kPlanes;
@@ -209,53 +209,53 @@ void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
     add(lane.data() + rows.from, rows.to - rows.from, weight_.rows.data() + rows.from);
   weight_.refresh_groups(rows.from, rows.to);
   if (!ones) uneven_end_ = std::max(uneven_end_, last);
-  if (!even()) return weigh_rows(rows);
-  for (int k = 0; k < kPlanes; ++k) weighted_[k] = filtered(k);
+  if (filter_) return refresh(first, last);
+  if (!plain()) return weigh_rows(rows);
+  for (int k = 0; k < kPlanes; ++k) psi_[k] = planes_[k];
   weigh_rows(rows_between(begin_, end_));
 }
 
-void ChipBuffer::set_filter(const std::vector<cf32>& taps) {
-  filter_.reset();
-  for (auto& plane : filtered_) plane.clear();
-  if (!taps.empty()) {
-    filter_ = std::make_shared<Filter>();
-    cf32* in = filter_->forward.input();
-    std::fill_n(in, kFilterBins, cf32{});
-    std::copy_n(taps.begin() + kFilterReach, kFilterReach, in);
-    std::copy_n(taps.begin(), kFilterReach, in + kFilterBins - kFilterReach);
-    filter_->forward.execute();
-    for (std::size_t k = 0; k < kFilterBins; ++k)
-      filter_->response.push_back(filter_->forward.output()[k].real() / static_cast<float>(kFilterBins));
-    for (int k = 0; k < kPlanes; ++k) filtered_[k] = planes_[k];
+void ChipBuffer::set_filter(std::shared_ptr<NoiseFilter> filter) {
+  filter_ = std::move(filter);
+  for (int k = 0; k < kPlanes; ++k) {
+    residual_[k].clear();
+    psi_[k].clear();
+    if (filter_) residual_[k] = planes_[k];
+    if (filter_ || !even()) psi_[k] = planes_[k];
   }
   refresh(begin_, end_);
 }
 
-// By overlapping blocks; what is not held counts as silence.
-void ChipBuffer::filter_plane(int plane, Rows rows) {
-  constexpr std::int64_t kHop = static_cast<std::int64_t>(kFilterBins) - 2 * kFilterReach;
+// By overlapping windows.
+void ChipBuffer::filter_rows(Rows rows) {
   const auto chip_of = [this](std::size_t row) {
     return (first_row_ + static_cast<std::int64_t>(row)) * lanes_;
   };
+  constexpr std::int64_t kWindow = NoiseFilter::kWindowChips, kHop = NoiseFilter::kHopChips;
   const std::int64_t held = chip_of(0), last = std::min(chip_of(rows.to), end_);
-  cf32* in = filter_->forward.input();
+  std::vector<float> weights(static_cast<std::size_t>(kWindow));
   for (std::int64_t chip = chip_of(rows.from); chip < last; chip += kHop) {
-    std::fill_n(in, kFilterBins, cf32{});
     const std::int64_t from = chip - kFilterReach, first = std::max(from, held),
-                       end = std::min(from + static_cast<std::int64_t>(kFilterBins), end_);
+                       end = std::min(from + kWindow, end_);
+    std::fill_n(filter_->samples(), kWindow * kPlanes, cf32{});
+    std::fill(weights.begin(), weights.end(), 0.0F);
     LanePosition p(first, lanes_);
-    for (std::int64_t i = first; i < end; ++i, ++p)
-      in[i - from] = {*sample_re(plane, p), *sample_im(plane, p)};
-    filter_->forward.execute();
-    for (std::size_t k = 0; k < kFilterBins; ++k)
-      filter_->inverse.input()[k] = filter_->response[k] * filter_->forward.output()[k];
-    filter_->inverse.execute();
-    const cf32* out = filter_->inverse.output() + kFilterReach;
+    for (std::int64_t i = first; i < end; ++i, ++p) {
+      cf32* sample = filter_->samples() + (i - from) * kPlanes;
+      for (int k = 0; k < kPlanes; ++k) sample[k] = {*sample_re(k, p), *sample_im(k, p)};
+      weights[static_cast<std::size_t>(i - from)] = *weight(p);
+    }
+    filter_->run(weights);
     p = LanePosition(chip, lanes_);
-    for (std::int64_t i = 0; i < std::min(kHop, last - chip); ++i, ++p) {
-      Lane& lane = at(filtered_[plane], p);
-      lane.re[static_cast<std::size_t>(index(p))] = out[i].real();
-      lane.im[static_cast<std::size_t>(index(p))] = out[i].imag();
+    for (std::int64_t i = chip; i < std::min(chip + kHop, last); ++i, ++p) {
+      const auto row = static_cast<std::size_t>(index(p));
+      for (int k = 0; k < kPlanes; ++k) {
+        const cf32 left = filter_->residual()[(i - from) * kPlanes + k],
+                   out = filter_->psi()[(i - from) * kPlanes + k];
+        Lane &e = at(residual_[k], p), &psi = at(psi_[k], p);
+        e.re[row] = left.real(), e.im[row] = left.imag();
+        psi.re[row] = out.real(), psi.im[row] = out.imag();
+      }
     }
   }
 }
@@ -271,24 +271,20 @@ void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
   if (!filter_) return weigh_rows(rows_between(first, last));
   const Rows rows =
       rows_between(std::max(first - kFilterReach, first_row_ * lanes_), std::min(last + kFilterReach, end_));
-  for (int k = 0; k < kPlanes; ++k) filter_plane(k, rows);
-  weigh_rows(rows);
+  filter_rows(rows);
+  sum_rows(rows);
 }
 
 void ChipBuffer::weigh_rows(Rows rows) {
   const auto [from, to] = rows;
-  const std::size_t count = to - from;
+  if (plain()) return sum_rows(rows);
   for (int k = 0; k < kPlanes; ++k) {
     float* power = power_[k].rows.data() + from;
-    std::fill_n(power, count, 0.0F);
+    std::fill_n(power, to - from, 0.0F);
     for (std::size_t l = 0; l < weights_.size(); ++l) {
-      const Lane& lane = filtered(k)[l];
-      if (even()) {
-        add_power(lane.re.data() + from, lane.im.data() + from, count, power);
-        continue;
-      }
-      Lane& out = weighted_[k][l];
-      weigh(lane.re.data() + from, lane.im.data() + from, weights_[l].data() + from, count,
+      const Lane& lane = planes_[k][l];
+      Lane& out = psi_[k][l];
+      weigh(lane.re.data() + from, lane.im.data() + from, weights_[l].data() + from, to - from,
             out.re.data() + from, out.im.data() + from, power);
     }
     power_[k].refresh_groups(from, to);
@@ -298,6 +294,17 @@ void ChipBuffer::weigh_rows(Rows rows) {
              last = first + static_cast<std::int64_t>(count);
   const auto group = static_cast<std::int64_t>(kGroupRows);
   changed_.widen({(first - group) * lanes_, (last + group) * lanes_});
+}
+
+// The power of psi.
+void ChipBuffer::sum_rows(Rows rows) {
+  const auto [from, to] = rows;
+  for (int k = 0; k < kPlanes; ++k) {
+    float* power = power_[k].rows.data() + from;
+    std::fill_n(power, to - from, 0.0F);
+    for (const Lane& lane : psi(k)) add_power(lane.re.data() + from, lane.im.data() + from, to - from, power);
+    power_[k].refresh_groups(from, to);
+  }
 }
 
 }  // namespace ngdsp

@@ -3,28 +3,34 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ngdsp/rx/noise_filter.h"
 #include "ngdsp/waveform/pulse.h"
 
 namespace ngdsp {
 namespace {
 
-constexpr int kReach = 16;                  // chips either side
-constexpr double kSteps = 64;               // a chip, linear between
-constexpr std::ptrdiff_t kPulseReach = 12;  // chips: the raised cosine is 50 dB down there
+constexpr int kReach = 16;     // chips either side
+constexpr double kSteps = 64;  // a chip, linear between
+constexpr int kStepsATap = 16;
+constexpr int kPulseTaps = 48;  // either side, 12 chips: the raised cosine is 50 dB down there
+static_assert(kStepsATap * static_cast<int>(NoiseFilter::kSamples) == static_cast<int>(kSteps));
 
 }  // namespace
 
 void ChipPulse::set_filter(const std::vector<cf32>& taps) {
   table_.clear();
   if (taps.empty()) return;
-  const auto middle = static_cast<std::ptrdiff_t>(taps.size() / 2);
-  for (int i = 0; i <= 2 * kReach * static_cast<int>(kSteps) + 1; ++i) {
-    const double t = i / kSteps - kReach;
-    const auto nearest = static_cast<std::ptrdiff_t>(std::floor(t));
+  constexpr int kMiddle = kPulseTaps * kStepsATap;
+  std::vector<double> pulse;
+  for (int i = -kMiddle; i <= kMiddle; ++i) pulse.push_back(rc_pulse(i / kSteps, rolloff_));
+  const auto middle = static_cast<int>(taps.size() / 2);
+  constexpr int kReachSteps = kReach * static_cast<int>(kSteps);
+  for (int i = -kReachSteps; i <= kReachSteps + 1; ++i) {
+    const int nearest = static_cast<int>(std::floor(static_cast<double>(i) / kStepsATap));
     cf64 sum;
-    for (std::ptrdiff_t n = nearest - kPulseReach; n <= nearest + 1 + kPulseReach; ++n)
-      sum +=
-          cf64(taps[static_cast<std::size_t>(middle + n)]) * rc_pulse(t - static_cast<double>(n), rolloff_);
+    for (int n = nearest - kPulseTaps + 1; n <= nearest + kPulseTaps; ++n)
+      sum += cf64(taps[static_cast<std::size_t>(middle + n)]) *
+             pulse[static_cast<std::size_t>(i - n * kStepsATap + kMiddle)];
     table_.push_back(sum);
   }
 }

@@ -93,6 +93,26 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
   const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
                      to = std::min(end_, last + kBesideChips);
   const auto count = static_cast<std::size_t>(to - from);
+  std::vector<float> all(count);
+  // What rings through notches of a burst that counted shows as long as it counts.
+  if (chips.filter() && chips.filter()->has_lines()) {
+    read_powers(chips, from, count);
+    model_.guess(power_, Span<float>(all));
+    std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
+    chips.set_weights(first, weights_);
+  }
+  read_powers(chips, from, count);
+  model_.weigh(power_, Span<float>(all));
+  std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
+  for (std::size_t i = 0; i < weights_.size(); i += kStretchChips) {
+    const std::size_t stretch = std::min<std::size_t>(kStretchChips, weights_.size() - i);
+    if (!even_out(Span<float>(weights_).subspan(i, stretch))) weighted_chips_ += stretch;
+  }
+  chips.set_weights(first, weights_);
+}
+
+// Of chips, over their floor.
+void NoiseWeights::read_powers(const ChipBuffer& chips, std::int64_t from, std::size_t count) {
   power_.resize(count);
   chips.powers(from, power_);
   // The floor by pieces, its logarithm linear between their middles.
@@ -118,14 +138,6 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
     inverse = std::exp(-here), step = std::exp((here - after) / length);
     for (std::size_t i = half; i < begin(p + 1); ++i, inverse *= step) power_[i] *= inverse;
   }
-  std::vector<float> all(count);
-  model_.weigh(power_, Span<float>(all));
-  std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
-  for (std::size_t i = 0; i < weights_.size(); i += kStretchChips) {
-    const std::size_t stretch = std::min<std::size_t>(kStretchChips, weights_.size() - i);
-    if (!even_out(Span<float>(weights_).subspan(i, stretch))) weighted_chips_ += stretch;
-  }
-  chips.set_weights(first, weights_);
 }
 
 }  // namespace ngdsp

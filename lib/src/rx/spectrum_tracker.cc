@@ -4,12 +4,16 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
+#include "ngdsp/waveform/pulse.h"
 
 namespace ngdsp {
 namespace {
 
-constexpr std::size_t kBins = SpectrumTracker::kBins;
-constexpr std::int64_t kHop = kBins / 2;
+constexpr std::size_t kBins = NoiseShape::kBins;
+constexpr std::size_t kBlockChips = 1024;
+constexpr std::int64_t kHop = kBlockChips / 2;
+constexpr double kBinsATurn = kBlockChips;
+constexpr double kLeastEnergy = 0.2;  // of a frame in a bin, against the middle of the band: beyond, as there
 constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
 constexpr std::size_t kBackgroundBins = 16;  // that share it
@@ -19,24 +23,13 @@ constexpr double kMeanOverMedian = 1.4427;  // of an exponential
 constexpr double kFloorRise = 1.02;         // a block: 3 dB in 0.4 s
 constexpr double kLeastBlocks = 2;          // that tell anything
 constexpr double kWorthFiltering = 0.01;    // of SNR lost by the filter that there is
+constexpr double kLeastDensity = 1e-6;   // of the median: what is told of less is chance
 constexpr std::size_t kWidest = 6;          // bins either side of a line
 constexpr double kWorthSloping = 0.03;      // by a background taken for flat; more while few blocks tell it
 
 // The mean of n blocks of noise exceeds it in a bin with less than 1e-7, of n above 20 with 1e-9 (tails of
 // the gamma distribution).
 double line_threshold(double blocks) { return 1 + 7 / std::sqrt(blocks) + 12 / blocks; }
-
-// SNR that the filter g keeps in noise of spectrum s, of that of 1/s.
-double kept(const std::vector<float>& g, const std::vector<double>& s) {
-  double signal = 0, noise = 0, best = 0;
-  for (std::size_t k = 0; k < kBins; ++k) {
-    const double x = g.empty() ? 1 : static_cast<double>(g[k]);
-    signal += x;
-    noise += x * x * s[k];
-    best += 1 / s[k];
-  }
-  return signal * signal / (noise * best);
-}
 
 double median(std::vector<double>& x) {
   const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
@@ -46,57 +39,119 @@ double median(std::vector<double>& x) {
 
 }  // namespace
 
-SpectrumTracker::SpectrumTracker(KnownSpectrum known)
-    : known_(std::move(known)),
+SpectrumTracker::SpectrumTracker(double rolloff, KnownSpectrum known)
+    : rolloff_(rolloff),
+      known_(std::move(known)),
       window_(kBins),
       forward_(std::make_unique<Fft>(kBins, Fft::Direction::kForward)),
       inverse_(std::make_unique<Fft>(kBins, Fft::Direction::kInverse)),
-      mean_(kBins),
-      power_(kBins) {
+      weights_(kBlockChips) {
   for (std::size_t i = 0; i < kBins; ++i)
     window_[i] = static_cast<float>(0.5 - 0.5 * std::cos(2 * kPi * static_cast<double>(i) / kBins));
+  for (std::size_t i = kBins / 2; i < kBins + kBins / 2; ++i) {
+    const double energy =
+        std::pow(rrc_spectrum((static_cast<double>(i) - static_cast<double>(kBins)) / kBinsATurn, rolloff), 2);
+    if (energy < kLeastEnergy) continue;
+    bin_.push_back(i % kBins);
+    energy_.push_back(energy);
+  }
+  mean_.resize(bin_.size());
+  power_.resize(bin_.size());
 }
 
 void SpectrumTracker::restart() {
   std::fill(mean_.begin(), mean_.end(), 0.0);
-  filter_ = {};
+  filter_.reset();
   blocks_ = seen_ = unseen_ = floor_ = 0;
   next_ = 0;
 }
 
+// SNR that the filter keeps in noise of this spectrum, of that of the best.
+double SpectrumTracker::kept(const NoiseFilter* filter, const std::vector<double>& spectrum) const {
+  double signal = 0, noise = 0, best = 0;
+  for (std::size_t k = 0; k < bin_.size(); ++k) {
+    const double g = filter ? static_cast<double>(filter->response()[bin_[k]]) : 1;
+    signal += energy_[k] * g;
+    noise += energy_[k] * g * g * spectrum[k];
+    best += energy_[k] / spectrum[k];
+  }
+  return signal * signal / (noise * best);
+}
+
 bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end) {
   if (known_) {
-    if (!filter_.taps.empty()) return false;
+    if (filter_) return false;
     Spectrum told;
-    for (std::size_t k = 0; k < kBins; ++k)
-      told.all.push_back(known_(static_cast<double>(k) / kBins - (k < kBins / 2 ? 0 : 1)));
+    for (const std::size_t bin : bin_)
+      told.all.push_back(known_(
+          (static_cast<double>(bin) - (bin < kBins / 2 ? 0 : static_cast<double>(kBins))) / kBinsATurn));
     told.background = told.all;
-    filter_ = whitening(told, 0);
+    filter_ = std::make_shared<NoiseFilter>(shape(told, 0), rolloff_);
     return true;
   }
-  for (next_ = std::max(next_, chips.begin()); next_ + static_cast<std::int64_t>(kBins) <= end; next_ += kHop)
-    add_block(chips, next_);
+  constexpr auto kBlock = static_cast<std::int64_t>(kBlockChips);
+  for (next_ = std::max(next_, chips.begin()); next_ + kBlock <= end; next_ += kHop) add_block(chips, next_);
   if (unseen_ * kLooksInMemory < seen_ || blocks_ < kLeastBlocks) return false;
   unseen_ = 0;
   const Spectrum s = spectrum();
-  const double now = kept(filter_.response, s.all);
+  const double now = kept(filter_.get(), s.all);
   if (now > 1 - kWorthFiltering) return false;
-  Filter best;
-  for (std::size_t widen = 0; widen <= kWidest; ++widen)
-    if (Filter f = whitening(s, widen); f.kept > best.kept) best = std::move(f);
-  if (best.kept < (1 + kWorthFiltering) * now) return false;
+  std::shared_ptr<NoiseFilter> best;
+  double most = 0;
+  for (std::size_t widen = 0; widen <= kWidest; ++widen) {
+    auto filter = std::make_shared<NoiseFilter>(shape(s, widen), rolloff_);
+    if (const double keeps = kept(filter.get(), s.all); keeps > most) most = keeps, best = std::move(filter);
+  }
+  if (most < (1 + kWorthFiltering) * now) return false;
   filter_ = std::move(best);
   return true;
 }
 
-void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
+// The samples of a block less what bursts put into them, as far as that is not of a line: their share 1 - m
+// of what is left beside lines, of noise as the background makes it.
+void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t first) {
   LanePosition p(first, chips.lanes());
-  for (std::size_t i = 0; i < kBins; ++i, ++p)
-    forward_->input()[i] = window_[i] * cf32(*chips.sample_re(0, p), *chips.sample_im(0, p));
+  for (float& w : weights_) w = *chips.weight(p), ++p;
+  cf32* x = forward_->input();
+  const auto each = [&](auto act) {
+    LanePosition at(first, chips.lanes());
+    for (std::size_t i = 0; i < kBlockChips; ++i, ++at)
+      for (int k = 0; k < ChipBuffer::kPlanes; ++k)
+        act(i, i * ChipBuffer::kPlanes + static_cast<std::size_t>(k), k, at);
+  };
+  std::vector<cf32> burst;
+  if (std::any_of(weights_.begin(), weights_.end(), [this](float w) { return w != weights_[0]; })) {
+    std::vector<float> sorted = weights_;
+    const auto upper = sorted.begin() + kBlockChips * 3 / 4;
+    std::nth_element(sorted.begin(), upper, sorted.end());
+    burst.resize(kBins);
+    each([&](std::size_t i, std::size_t n, int k, LanePosition at) {
+      const float share = std::max(0.0F, 1 - weights_[i] / *upper);
+      burst[n] = share * cf32(*chips.residual_re(k, at), *chips.residual_im(k, at));
+    });
+    if (filter_) {
+      std::copy(burst.begin(), burst.end(), x);
+      forward_->execute();
+      for (std::size_t k = 0; k < kBins; ++k)
+        inverse_->input()[k] =
+            forward_->output()[k] / (filter_->whitening()[k] * static_cast<float>(kBins));
+      inverse_->execute();
+      std::copy_n(inverse_->output(), kBins, burst.begin());
+    }
+  }
+  each([&](std::size_t, std::size_t n, int k, LanePosition at) {
+    x[n] = window_[n] * (cf32(*chips.sample_re(k, at), *chips.sample_im(k, at)) -
+                         (burst.empty() ? cf32{} : burst[n]));
+  });
+}
+
+void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
+  read_between_bursts(chips, first);
   forward_->execute();
-  for (std::size_t k = 0; k < kBins; ++k) power_[k] = static_cast<double>(std::norm(forward_->output()[k]));
+  for (std::size_t k = 0; k < bin_.size(); ++k)
+    power_[k] = static_cast<double>(std::norm(forward_->output()[bin_[k]])) / energy_[k];
   sorted_.clear();
-  for (std::size_t k = 0; k < kBins; k += kMedianStep) sorted_.push_back(power_[k]);
+  for (std::size_t k = 0; k < power_.size(); k += kMedianStep) sorted_.push_back(power_[k]);
   const double scale = kMeanOverMedian * median(sorted_);
   if (!(scale > 1e-30)) return;  // silence
   if (floor_ == 0) floor_ = scale;
@@ -106,76 +161,75 @@ void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
   blocks_ = std::min(blocks_ + share, kMemoryBlocks);
   seen_ = std::min(seen_ + 1, kMemoryBlocks);
   ++unseen_;
-  for (std::size_t k = 0; k < kBins; ++k) mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
+  for (std::size_t k = 0; k < power_.size(); ++k) mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
 }
 
 SpectrumTracker::Spectrum SpectrumTracker::spectrum() const {
   Spectrum s;
-  s.background.resize(kBins);
-  std::vector<double> around(2 * kAroundBins + 1);
-  for (std::size_t k = 0; k < kBins; k += kBackgroundBins) {
-    const std::size_t first = k + kBackgroundBins / 2 + kBins - kAroundBins;
-    for (std::size_t i = 0; i < around.size(); ++i) around[i] = mean_[(first + i) % kBins];
-    std::fill_n(s.background.begin() + static_cast<std::ptrdiff_t>(k), kBackgroundBins, median(around));
+  const std::size_t bins = bin_.size();
+  s.background.resize(bins);
+  std::vector<double> around;
+  for (std::size_t k = 0; k < bins; k += kBackgroundBins) {
+    const std::size_t middle = k + kBackgroundBins / 2, first = middle < kAroundBins ? 0 : middle - kAroundBins,
+                      end = std::min(bins, middle + kAroundBins + 1);
+    around.assign(mean_.begin() + static_cast<std::ptrdiff_t>(first),
+                  mean_.begin() + static_cast<std::ptrdiff_t>(end));
+    std::fill(s.background.begin() + static_cast<std::ptrdiff_t>(k),
+              s.background.begin() + static_cast<std::ptrdiff_t>(std::min(bins, k + kBackgroundBins)),
+              std::max(median(around), kLeastDensity));
   }
-  if (kept({}, s.background) > 1 - kWorthSloping - 1 / blocks_) {
+  if (kept(nullptr, s.background) > 1 - kWorthSloping - 1 / blocks_) {
     std::vector<double> all = mean_;
-    std::fill(s.background.begin(), s.background.end(), median(all));
+    std::fill(s.background.begin(), s.background.end(), std::max(median(all), kLeastDensity));
   }
   const double threshold = line_threshold(blocks_);
+  // Lower, too: beside a wide line the background is not that of the bins around.
+  for (std::size_t k = 0; k < bins; ++k)
+    if (threshold * mean_[k] < s.background[k]) s.background[k] = std::max(mean_[k], kLeastDensity);
   s.all = s.background;
-  for (std::size_t k = 0; k < kBins; ++k)
-    // Lower, too: beside a wide line the background is not that of the bins around.
-    if (mean_[k] > threshold * s.background[k] || threshold * mean_[k] < s.background[k]) s.all[k] = mean_[k];
+  for (std::size_t k = 0; k < bins; ++k)
+    if (mean_[k] > threshold * s.background[k]) s.all[k] = mean_[k];
   return s;
 }
 
+// Every line `widen` bins wider: the filter's reach widens what the line leaks through. Out of the band as at
+// its edges.
+NoiseShape SpectrumTracker::shape(const Spectrum& s, std::size_t widen) const {
+  NoiseShape shape;
+  const std::size_t bins = bin_.size();
+  for (std::size_t k = 0; k < kBins; ++k)
+    shape.background.push_back(k < kBins / 2 ? s.background.back() : s.background.front());
+  shape.all = shape.background;
+  for (std::size_t k = 0; k < bins; ++k) {
+    double most = s.all[k];
+    for (std::size_t i = k < widen ? 0 : k - widen; i <= std::min(bins - 1, k + widen); ++i)
+      if (s.all[i] > s.background[i]) most = std::max(most, s.all[i]);
+    shape.background[bin_[k]] = s.background[k];
+    shape.all[bin_[k]] = most;
+  }
+  return shape;
+}
+
 void SpectrumTracker::report(NoiseReport& out) const {
-  out.filtered = !filter_.taps.empty();
+  out.filtered = filter_ != nullptr;
   if (!out.filtered || known_) return;
   const Spectrum s = spectrum();
   const auto [low, high] = std::minmax_element(s.background.begin(), s.background.end());
   out.background_db = to_db(*high / *low);
-  // From the lowest frequency on; bins beside each other are one line.
+  // Bins beside each other are one line.
   double last = 0;
-  for (std::size_t i = 0; i < kBins; ++i) {
-    const std::size_t k = (i + kBins / 2) % kBins;
-    const double over = s.all[k] / s.background[k], turns = static_cast<double>(i) / kBins - 0.5;
+  for (std::size_t k = 0; k < bin_.size(); ++k) {
+    const double over = s.all[k] / s.background[k];
+    const double turns =
+        (static_cast<double>(bin_[k]) - (bin_[k] < kBins / 2 ? 0 : static_cast<double>(kBins))) / kBinsATurn;
     if (over > 1 && last <= 1) out.lines.push_back({turns, 0, 0});
     if (over > 1) {
       NoiseReport::Line& line = out.lines.back();
-      line.width += 1.0 / kBins;
+      line.width += 1 / kBinsATurn;
       if (to_db(over) > line.over_db) line.over_db = to_db(over), line.turns = turns;
     }
     last = over;
   }
-}
-
-// 1/S, every line `widen` bins wider, its response cut to the length that a ChipBuffer has for it: which
-// widens what the line leaks through.
-SpectrumTracker::Filter SpectrumTracker::whitening(const Spectrum& s, std::size_t widen) {
-  for (std::size_t k = 0; k < kBins; ++k) {
-    double most = s.all[k];
-    for (std::size_t i = 0; i <= 2 * widen; ++i) {
-      const std::size_t beside = (k + kBins - widen + i) % kBins;
-      if (s.all[beside] > s.background[beside]) most = std::max(most, s.all[beside]);
-    }
-    inverse_->input()[k] = static_cast<float>(1 / most);
-  }
-  inverse_->execute();
-  const float scale = 1 / inverse_->output()[0].real();
-  Filter f;
-  f.taps.resize(kBins);
-  for (std::size_t i = 0; i < kBins; ++i) {
-    const double t = static_cast<double>(std::min(i, kBins - i)) / ChipBuffer::kFilterReach;
-    const cf32 tap = scale * static_cast<float>(0.5 + 0.5 * std::cos(kPi * t)) * inverse_->output()[i];
-    forward_->input()[i] = tap;
-    f.taps[(i + kBins / 2) % kBins] = tap;
-  }
-  forward_->execute();
-  for (std::size_t k = 0; k < kBins; ++k) f.response.push_back(forward_->output()[k].real());
-  f.kept = kept(f.response, s.all);
-  return f;
 }
 
 }  // namespace ngdsp

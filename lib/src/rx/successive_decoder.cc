@@ -108,6 +108,7 @@ struct SuccessiveDecoder::Impl {
   NoiseReport last_report;  // when the last stream ended
   SpectrumTracker spectrum_tracker;
   NoiseWeights noise_weights;
+  NoiseRhythm noise_rhythm;
   struct ClassDecoder {
     PolarDecoder decoder;
     Interleaver interleaver;
@@ -214,6 +215,7 @@ struct SuccessiveDecoder::Impl {
     NoiseReport r;
     spectrum_tracker.report(r);
     noise_weights.report(r);
+    noise_rhythm.report(r);
     return r;
   }
   void note_changes(ChipBuffer& chips) {
@@ -222,8 +224,9 @@ struct SuccessiveDecoder::Impl {
     unestimated.widen(changed);
   }
   void bury(const Candidate& c);
-  void set_filter(ChipBuffer& chips, const std::vector<cf32>& taps) {
-    chips.set_filter(taps);
+  void set_filter(ChipBuffer& chips, const std::shared_ptr<NoiseFilter>& filter) {
+    chips.set_filter(filter);
+    const std::vector<cf32> taps = filter ? filter->taps() : std::vector<cf32>{};
     pulse.set_filter(taps);
     demodulator.set_filter(taps);
     estimator.set_filter(taps);
@@ -270,8 +273,9 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
       pulse(p.rolloff),
-      spectrum_tracker(c.known_spectrum),
+      spectrum_tracker(p.rolloff, c.known_spectrum),
       noise_weights(c.known_variance),
+      noise_rhythm(p.chip_rate_hz),
       next_block(kFirstPhase),
       preamble_chips(encoder.preamble(0).size()) {
   for (const PayloadClass& payload_class : p.classes) {
@@ -318,7 +322,7 @@ double SuccessiveDecoder::noise_floor() const { return impl_->floor; }
 void SuccessiveDecoder::advance(ChipBuffer& chips) {
   Impl& s = *impl_;
   // A filter that whitens needs what follows.
-  const auto ahead = [&s] { return s.spectrum_tracker.taps().empty() ? 0 : ChipBuffer::kFilterReach; };
+  const auto ahead = [&s] { return s.spectrum_tracker.filter() ? ChipBuffer::kFilterReach : 0; };
   for (; s.done + kStepChips + ahead() <= chips.end(); s.done += kStepChips) {
     s.lost_bits = s.decoded_bits = 0;
     s.work(chips, s.done + kStepChips, s.done + kStepChips, false);
@@ -338,6 +342,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   s.unsearched = s.unestimated = {};
   s.last_report = s.report();
   s.noise_weights.restart();
+  s.noise_rhythm.restart();
   s.spectrum_tracker.restart();
   s.set_filter(chips, {});
   s.next_block = kFirstPhase;
@@ -377,11 +382,13 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
+  noise_weights.learn(chips, end);
+  noise_rhythm.learn(chips, end);
   if (spectrum_tracker.learn(chips, end)) {
-    set_filter(chips, spectrum_tracker.taps());
+    set_filter(chips, spectrum_tracker.filter());
+    noise_weights.learn_again(chips, chips.begin(), end);
     ++counters.filters;
   }
-  noise_weights.learn(chips, end);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
   vettings.begin_step();

@@ -12,15 +12,16 @@ namespace ngdsp {
 namespace {
 
 constexpr double kRolloff = 0.2;
-constexpr std::size_t kTaps = 1024, kMiddle = kTaps / 2;
+constexpr int kMiddle = 2048, kTapsAChip = 4;
 
-// A notch 9 % of the band wide, a fifth of the chip rate above the carrier.
+// A notch 9 % of the band wide, a fifth of the chip rate above the carrier, and its images at other chip
+// rates.
 std::vector<cf32> notch() {
-  std::vector<cf32> taps(kTaps);
+  std::vector<cf32> taps(2 * kMiddle);
   for (int n = -200; n <= 200; ++n) {
     const double x = kPi * 0.09 * n;
     const double hole = n == 0 ? 1 : std::sin(x) / x * (0.5 + 0.5 * std::cos(kPi * n / 200));
-    taps[kMiddle - 200 + static_cast<std::size_t>(n + 200)] -=
+    taps[static_cast<std::size_t>(kMiddle + kTapsAChip * n)] -=
         static_cast<float>(0.1 * hole) * cf32(std::polar(1.0, 2 * kPi * 0.2 * n));
   }
   taps[kMiddle] = 1;
@@ -36,7 +37,7 @@ TEST(ChipPulse, IsTheRaisedCosineBehindTheFilter) {
   for (const double t : {-3.25, -0.5, 0.0, 0.7, 5.1}) {
     cf64 sum;
     for (int n = -200; n <= 200; ++n)
-      sum += cf64(taps[static_cast<std::size_t>(512 + n)]) * rc_pulse(t - n, kRolloff);
+      sum += cf64(taps[static_cast<std::size_t>(kMiddle + kTapsAChip * n)]) * rc_pulse(t - n, kRolloff);
     EXPECT_NEAR(std::abs(pulse.at(t) - sum), 0, 3e-3) << t;
     EXPECT_NEAR(std::abs(pulse.at(-t) - std::conj(pulse.at(t))), 0, 1e-3) << t;
   }

@@ -2,12 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <vector>
 
 #include "ngdsp/base/db.h"
+#include "ngdsp/base/fft.h"
 #include "ngdsp/base/rng.h"
+#include "ngdsp/rx/noise_weights.h"
+#include "ngdsp/waveform/pulse.h"
 
 namespace ngdsp {
 namespace {
@@ -15,28 +19,43 @@ namespace {
 constexpr std::int64_t kStep = 2048;
 constexpr double kChipRate = 48000;
 
-// A stream of chips, all planes alike, that is learned as it comes.
+constexpr double kRolloff = 0.2;
+
+// The matched filter's output for what comes four times a chip, `noise` white, 1 a chip: learned as it comes.
 class Stream {
  public:
-  using Signal = std::function<cf32(std::int64_t chip, cf32 noise)>;
+  using Signal = std::function<cf32(double chip, cf32 noise)>;
 
   explicit Stream(Signal signal) : signal_(std::move(signal)) {}
 
   /// How often another filter was wanted in so many steps.
   int run(std::int64_t steps) {
     int changes = 0;
-    std::vector<cf32> block(kStep * ChipBuffer::kPlanes);
+    constexpr std::size_t kSamples = kStep * ChipBuffer::kPlanes;
+    std::vector<cf32> block(kSamples);
     for (std::int64_t s = 0; s < steps; ++s) {
-      for (std::int64_t i = 0; i < kStep; ++i) {
+      // By overlapping transforms: the pulse is 16 chips either side.
+      std::copy_n(matched_.input() + kSamples, kMargin, matched_.input());
+      for (std::size_t i = 0; i < kSamples; ++i, ++fed_) {
         const double re = rng_.normal(), im = rng_.normal();
-        const cf32 x = signal_(chips.end() + i, {static_cast<float>(std::sqrt(0.5) * re),
-                                                 static_cast<float>(std::sqrt(0.5) * im)});
-        for (std::size_t k = 0; k < ChipBuffer::kPlanes; ++k)
-          block[static_cast<std::size_t>(i) * ChipBuffer::kPlanes + k] = x;
+        matched_.input()[kMargin + i] =
+            signal_(static_cast<double>(fed_) / 4,
+                    {static_cast<float>(std::sqrt(2.0) * re), static_cast<float>(std::sqrt(2.0) * im)});
       }
+      matched_.execute();
+      for (std::size_t k = 0; k < matched_.size(); ++k) {
+        const double turns = (static_cast<double>(k) - (2 * k < matched_.size() ? 0 : matched_.size())) * 4 /
+                             static_cast<double>(matched_.size());
+        back_.input()[k] = static_cast<float>(rrc_spectrum(turns, kRolloff) / matched_.size()) *
+                           matched_.output()[k];
+      }
+      back_.execute();
+      std::copy_n(back_.output() + kMargin / 2, kSamples, block.begin());
       chips.append(block);
+      if (weigh) weights.learn(chips, chips.end());
       if (spectrum.learn(chips, chips.end())) {
-        chips.set_filter(spectrum.taps());
+        chips.set_filter(spectrum.filter());
+        if (weigh) weights.learn_again(chips, chips.begin(), chips.end());
         ++changes;
       }
       chips.discard_before(chips.end() - 8 * kStep);
@@ -45,44 +64,50 @@ class Stream {
   }
 
   ChipBuffer chips{7};
-  SpectrumTracker spectrum;
+  SpectrumTracker spectrum{kRolloff};
+  NoiseWeights weights;
+  bool weigh = false;
 
  private:
+  static constexpr std::size_t kMargin = 128;
   Signal signal_;
   Rng rng_{1};
+  Fft matched_{kStep * 4 + kMargin, Fft::Direction::kForward},
+      back_{kStep * 4 + kMargin, Fft::Direction::kInverse};
+  std::int64_t fed_ = 0;
 };
 
 std::int64_t steps_of(double seconds) {
   return static_cast<std::int64_t>(std::ceil(seconds * kChipRate / static_cast<double>(kStep)));
 }
 
-cf32 tone(std::int64_t chip, double turns, double level_db) {
-  const double phase = turns * static_cast<double>(chip);
+cf32 tone(double chip, double turns, double level_db) {
+  const double phase = turns * chip;
   return static_cast<float>(std::sqrt(from_db(level_db))) *
          cf32(std::polar(1.0, 2 * kPi * (phase - std::floor(phase))));
 }
 
 TEST(SpectrumTracker, SeesNothingInWhiteNoise) {
-  Stream stream([](std::int64_t, cf32 noise) { return noise; });
-  EXPECT_EQ(stream.run(steps_of(360)), 0);
-}
-
-TEST(SpectrumTracker, SeesNothingInBurstsAndImpulses) {
-  Stream stream([](std::int64_t chip, cf32 noise) {
-    const bool burst = chip % 480 < 48, impulse = chip % 6151 < 3;
-    return noise * (impulse ? 100.0F : burst ? 30.0F : 1.0F);
-  });
+  Stream stream([](double, cf32 noise) { return noise; });
   EXPECT_EQ(stream.run(steps_of(120)), 0);
 }
 
+TEST(SpectrumTracker, SeesNothingInBurstsAndImpulses) {
+  Stream stream([](double chip, cf32 noise) {
+    const bool burst = std::fmod(chip, 480) < 48, impulse = std::fmod(chip, 6151) < 3;
+    return noise * (impulse ? 100.0F : burst ? 30.0F : 1.0F);
+  });
+  EXPECT_EQ(stream.run(steps_of(60)), 0);
+}
+
 TEST(SpectrumTracker, FindsAToneWithinTwoSecondsAndLosesIt) {
-  const std::int64_t on = steps_of(4) * kStep, off = on + steps_of(4) * kStep;
-  Stream stream([on, off](std::int64_t chip, cf32 noise) {
+  const auto on = static_cast<double>(steps_of(4) * kStep), off = on + static_cast<double>(steps_of(4) * kStep);
+  Stream stream([on, off](double chip, cf32 noise) {
     return noise + (chip >= on && chip < off ? tone(chip, 0.1234, 30) : cf32{});
   });
   EXPECT_EQ(stream.run(steps_of(4)), 0);
   stream.run(steps_of(2));
-  ASSERT_FALSE(stream.spectrum.taps().empty());
+  ASSERT_NE(stream.spectrum.filter(), nullptr);
   // A filter of mean 1 that keeps 98 % of the band leaves noise of 1/0.98, and nothing of the tone.
   const double first = static_cast<double>(stream.chips.begin()) + 1024;
   EXPECT_LT(stream.chips.noise_power(first, 4 * kStep), 1.06);
@@ -93,7 +118,7 @@ TEST(SpectrumTracker, FindsAToneWithinTwoSecondsAndLosesIt) {
 }
 
 TEST(SpectrumTracker, ReportsATone) {
-  Stream s([](std::int64_t chip, cf32 noise) { return noise + tone(chip, 0.1234, 30); });
+  Stream s([](double chip, cf32 noise) { return noise + tone(chip, 0.1234, 30); });
   s.run(steps_of(1));
   NoiseReport report;
   s.spectrum.report(report);
@@ -108,27 +133,85 @@ TEST(SpectrumTracker, ReportsATone) {
   EXPECT_STREQ(report.noise_class(), "white");
 }
 
-TEST(SpectrumTracker, KeepsWhatASlopeLeaves) {
-  // Two taps: |1 + 0.8 e^-jwt|^2, 19 dB between its ends; 1/S keeps sum 1/S of the SNR.
-  cf32 before{};
-  Stream stream([&before](std::int64_t, cf32 noise) {
-    const cf32 x = noise + 0.8F * before;
-    before = noise;
+// Noise of the density |1 + 0.8 e^-jwt|^2, t a chip: 19 dB between its extremes.
+class Sloping {
+ public:
+  cf32 operator()(cf32 noise) {
+    std::rotate(before_.begin(), before_.begin() + 1, before_.end());
+    const cf32 x = noise + 0.8F * before_.back();
+    before_.back() = noise;
     return x;
-  });
+  }
+
+ private:
+  std::vector<cf32> before_ = std::vector<cf32>(ChipBuffer::kPlanes);
+};
+
+TEST(SpectrumTracker, KeepsWhatASlopeLeaves) {
+  Stream stream([slope = Sloping()](double, cf32 noise) mutable { return slope(noise); });
   stream.run(steps_of(4));
-  ASSERT_FALSE(stream.spectrum.taps().empty());
+  ASSERT_NE(stream.spectrum.filter(), nullptr);
   const double first = static_cast<double>(stream.chips.begin()) + 1024;
   // mean of 1/S = 1/(1 - 0.64) = 2.78: noise after the filter of mean 1 is 1/2.78, and 5 % of it for errors.
   EXPECT_NEAR(stream.chips.noise_power(first, 4 * kStep), 0.36, 0.03);
 }
 
-// What is taken out of samples is gone from what they were filtered to.
+// Behind filter and weights noise is as strong as the best receiver leaves, 1/mean(1/v), and a tenth of a dB
+// or two for the tone's band: the burst does not ring, and the line is no burst.
+struct Mixed {
+  const char* name;
+  double tone_db, burst_db, period, length;  // chips
+};
+constexpr Mixed kMixed[] = {{"a tone and bursts, a tenth, 20 dB", 30, 20, 480, 48},
+                            {"a tone and bursts, a twentieth, 30 dB", 30, 30, 480, 24},
+                            {"a tone and impulses, 20 a second, 40 dB", 20, 40, 2400.7, 5}};
+
+double variance_at(const Mixed& m, double chip) {
+  return std::fmod(chip, m.period) < m.length ? from_db(m.burst_db) : 1;
+}
+
+double loss_db(const Mixed& m, double seconds) {
+  Stream stream([&m](double chip, cf32 noise) {
+    return static_cast<float>(std::sqrt(variance_at(m, chip))) * noise + tone(chip, 0.1234, m.tone_db);
+  });
+  stream.weigh = true;
+  stream.run(steps_of(seconds));
+  const double first = static_cast<double>(stream.chips.begin()) + 1024;
+  constexpr std::size_t kCount = 6 * kStep;
+  double inverse = 0;
+  for (std::size_t i = 0; i < kCount; ++i)
+    inverse += 1 / variance_at(m, first + static_cast<double>(i)) / kCount;
+  return to_db(stream.chips.mean_power(first, kCount) * inverse);
+}
+
+TEST(SpectrumTracker, BurstsAndLinesAreToldApart) {
+  for (const Mixed& m : kMixed) EXPECT_NEAR(loss_db(m, 1), 0.1, 0.25) << m.name;
+}
+
+// Nothing is known when both begin.
+TEST(SpectrumTracker, BurstsAndLinesThatBeginTogetherAreToldApartSoon) {
+  for (const Mixed& m : kMixed) EXPECT_NEAR(loss_db(m, 0.4), 0.1, 0.4) << m.name;
+}
+
+TEST(SpectrumTracker, BurstsDoNotHideASlope) {
+  Mixed m{"", 0, 12, 160, 13};
+  Stream stream([&m, slope = Sloping()](double chip, cf32 noise) mutable {
+    return slope(noise) + (variance_at(m, chip) > 1 ? 4.0F * noise : cf32{});
+  });
+  stream.weigh = true;
+  stream.run(steps_of(2));
+  const double first = static_cast<double>(stream.chips.begin()) + 1024;
+  // The slope alone leaves 1/2.78, 13 of 160 chips next to nothing of a frame. The dip is at the edge of
+  // the band, where S is that of beside: 0.9 dB were measured.
+  EXPECT_NEAR(to_db(stream.chips.mean_power(first, 6 * kStep)), to_db(1 / 2.78 / (1 - 13 / 160.0)), 1.2);
+}
+
+// What is taken out of samples is gone from what they were filtered to, 46 dB below the noise.
 TEST(SpectrumTracker, FilteredChipsFollowTheirSamples) {
-  Stream stream([](std::int64_t chip, cf32 noise) { return noise + tone(chip, -0.2, 30); });
+  Stream stream([](double chip, cf32 noise) { return noise + tone(chip, -0.2, 30); });
   stream.run(8);
   ChipBuffer& chips = stream.chips;
-  ASSERT_FALSE(stream.spectrum.taps().empty());
+  ASSERT_NE(stream.spectrum.filter(), nullptr);
   const std::int64_t first = chips.begin() + 3000, last = first + 4000;
   std::vector<float> before;
   LanePosition p(first, 7);
@@ -140,7 +223,7 @@ TEST(SpectrumTracker, FilteredChipsFollowTheirSamples) {
   }
   p = LanePosition(first, 7);
   for (std::int64_t i = first; i < last; ++i, ++p)
-    ASSERT_NEAR(*chips.re(1, p), before[static_cast<std::size_t>(i - first)], 1e-3);
+    ASSERT_NEAR(*chips.re(1, p), before[static_cast<std::size_t>(i - first)], 5e-3);
 }
 
 }  // namespace

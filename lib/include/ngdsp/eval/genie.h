@@ -17,10 +17,9 @@ class Genie {
 
   /// The scenario less its waveforms; its Gaussian noise is the same, sample for sample.
   const Scenario& scenario() const { return scenario_; }
-  /// Of the background, `turns` cycles a chip from the carrier, as sampled once a chip behind the matched
-  /// filter.
+  /// Of the background, `turns` cycles a chip from the carrier, over N0.
   double spectrum(double turns) const;
-  /// Variance of a chip behind the filter 1/spectrum() while LineNoise::variance() is v; 1 for 1.
+  /// Variance of a chip behind the filter 1/sqrt(spectrum()) while LineNoise::variance() is v; 1 for 1.
   double variance(double v) const { return 1 + (v - 1) * excess_; }
   bool coloured() const { return !scenario_.background.white(); }
 

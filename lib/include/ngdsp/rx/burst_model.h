@@ -24,6 +24,8 @@ class BurstModel {
   /// weights[n] = E[1/s | all x], 1 for the level of `power` 1; and learns from what it saw. `power`: of
   /// successive chips, about 1 where there is background alone, any scale of 0 ... 1e30. As many weights.
   void weigh(Span<const float> power, Span<float> weights);
+  /// The same, of what is to be seen again better: nothing is learned.
+  void guess(Span<const float> power, Span<float> weights);
 
   /// How much of the time noise is at each level: 6 dB below the background's first.
   States shares() const;
@@ -32,6 +34,7 @@ class BurstModel {
   struct Seen {  // of the chips that passed, expected
     States chips{}, left{}, drawn{}, power{};
   };
+  Seen look(Span<const float> power, Span<float> weights);
   void learn();
 
   float unit_ = 1;  // power of the level that is called 1

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "ngdsp/base/fft.h"
 #include "ngdsp/base/types.h"
+#include "ngdsp/rx/noise_filter.h"
 
 namespace ngdsp {
 
@@ -57,14 +57,14 @@ struct ChipRange {
 /// Samples r are kept as they came, less the frames that were taken out, and never limited or blanked. Beside
 /// them goes a weight w a chip, one for its four planes, 1 until it is told: noise may be stronger in some
 /// chips than in others, and w is the inverse of its variance, on any scale. Whatever correlates reads
-/// psi = w (g * r), with g a filter of zero phase and g[0] = 1 for noise that is stronger at some
-/// frequencies, none until it is told. What it sums then has the noise sum |psi|^2 and the share sum w of a
-/// frame. While every weight held is 1 psi is g * r, without a filter r, and takes neither memory nor time.
+/// psi = w r, or where noise is stronger at some frequencies what a NoiseFilter makes of r and w. What it
+/// sums then has the noise sum |psi|^2 and the share sum w of a frame. While every weight held is 1 and there
+/// is no filter psi is r, and takes neither memory nor time.
 class ChipBuffer {
  public:
   static constexpr int kPlanes = 4;
 
-  static constexpr int kFilterReach = 512;  ///< of g, chips
+  static constexpr int kFilterReach = NoiseFilter::kReach;
 
   explicit ChipBuffer(int lanes = 1);
 
@@ -93,12 +93,14 @@ class ChipBuffer {
   /// end loses hardly.
   double effective_power(double chip, std::size_t count) const;
 
-  /// |g * r|^2 of chips `first` up to first + power.size(), all held: the mean over their planes.
+  /// What noise has beyond lines, whitened (NoiseFilter::residual()), without a filter |r|^2, of chips
+  /// `first` up to first + power.size(), all held: the mean over their planes.
   void powers(std::int64_t first, Span<float> power) const;
   /// Weights of chips `first` up to first + weights.size(), all held.
   void set_weights(std::int64_t first, Span<const float> weights);
-  /// g from -kFilterReach up to kFilterReach - 1, g[-n] = g[n]*, g[0] = 1; empty: none.
-  void set_filter(const std::vector<cf32>& taps);
+  /// Null: none.
+  void set_filter(std::shared_ptr<NoiseFilter> filter);
+  const NoiseFilter* filter() const { return filter_.get(); }
   /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow.
   void refresh(std::int64_t first, std::int64_t last);
   /// What changed since this was asked last: outside of it the powers of any stretch are what they were.
@@ -122,6 +124,13 @@ class ChipBuffer {
   const float* sample_im(int plane, LanePosition p) const {
     return at(planes_[plane], p).im.data() + index(p);
   }
+  /// The residual there (as powers()).
+  const float* residual_re(int plane, LanePosition p) const {
+    return at(left(plane), p).re.data() + index(p);
+  }
+  const float* residual_im(int plane, LanePosition p) const {
+    return at(left(plane), p).im.data() + index(p);
+  }
 
  private:
   // Rows whose power is kept as one sum, so that long stretches are a few of them.
@@ -140,10 +149,12 @@ class ChipBuffer {
   struct Rows {
     std::size_t from, to;
   };
-  bool even() const { return weighted_[0].empty(); }
-  const std::vector<Lane>& filtered(int plane) const { return filter_ ? filtered_[plane] : planes_[plane]; }
-  const std::vector<Lane>& psi(int plane) const { return even() ? filtered(plane) : weighted_[plane]; }
-  void filter_plane(int plane, Rows rows);
+  bool even() const { return uneven_end_ <= begin_; }
+  bool plain() const { return psi_[0].empty(); }
+  const std::vector<Lane>& psi(int plane) const { return plain() ? planes_[plane] : psi_[plane]; }
+  const std::vector<Lane>& left(int plane) const { return filter_ ? residual_[plane] : planes_[plane]; }
+  void filter_rows(Rows rows);
+  void sum_rows(Rows rows);
   void weigh_rows(Rows rows);
   Rows rows_of(std::int64_t chip, std::size_t count) const;
   Rows rows_between(std::int64_t first, std::int64_t last) const;
@@ -158,14 +169,9 @@ class ChipBuffer {
   }
 
   int lanes_;
-  static constexpr std::size_t kFilterBins = 4 * static_cast<std::size_t>(kFilterReach);
-  struct Filter {
-    std::vector<float> response;  // scaled for the transforms
-    Fft forward{kFilterBins, Fft::Direction::kForward}, inverse{kFilterBins, Fft::Direction::kInverse};
-  };
-  std::shared_ptr<Filter> filter_;
-  // r, g * r where there is a filter, psi where a weight is not 1; else without lanes.
-  std::vector<Lane> planes_[kPlanes], filtered_[kPlanes], weighted_[kPlanes];
+  std::shared_ptr<NoiseFilter> filter_;
+  // r, what is left of it without lines where there is a filter, psi where it is not r; else without lanes.
+  std::vector<Lane> planes_[kPlanes], residual_[kPlanes], psi_[kPlanes];
   std::vector<std::vector<float>> weights_;  // by lane
   RowSums power_[kPlanes], weight_;          // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;

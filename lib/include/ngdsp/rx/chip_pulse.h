@@ -7,13 +7,13 @@
 
 namespace ngdsp {
 
-/// p(t) = sum g[n] rc(t - n), rc the raised cosine, g the filter of a ChipBuffer, g[-n] = g[n]*. A path of
+/// p(t) = sum g[n] rc(t - n/4), rc the raised cosine, g the taps of a NoiseFilter, g[-n] = g[n]*. A path of
 /// gain 1 gives a correlator that is t chips late p(t) a chip, and what noise is left in two correlators t
 /// chips apart correlates by p(t), where g is 1/S.
 class ChipPulse {
  public:
   explicit ChipPulse(double rolloff) : rolloff_(rolloff) {}
-  /// As ChipBuffer::set_filter() takes it; empty: none.
+  /// As NoiseFilter::taps() has them; empty: none.
   void set_filter(const std::vector<cf32>& taps);
 
   /// Without a filter it is real.

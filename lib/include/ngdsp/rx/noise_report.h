@@ -22,6 +22,13 @@ struct NoiseReport {
   std::array<double, kLevels> level_share{};  ///< of the time spent at kFirstLevelDb + k kLevelStepDb against
                                               ///< the commonest level
 
+  struct Mains {
+    bool locked = false;             ///< the noise follows a mains of 50, 60 or 16.7 Hz
+    double frequency_hz = 0;         ///< while locked, by the clock of the samples
+    std::vector<double> profile_db;  ///< while locked: level of the noise over the phase, over its mean
+  };
+  Mains mains;
+
   /// "white", or what makes it not so: "lines", "coloured", "bursts", joined by "+".
   const char* noise_class() const;
 };

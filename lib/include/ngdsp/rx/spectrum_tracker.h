@@ -12,26 +12,26 @@
 
 namespace ngdsp {
 
-/// Spectrum of the noise at chip rate, cycles a chip, on any scale: for measurements of what not knowing it
-/// costs.
+/// Density of the noise before the matched filter, `turns` cycles a chip from the carrier, on any scale: for
+/// measurements of what not knowing it costs.
 using KnownSpectrum = std::function<double(double turns)>;
 
-/// Learns S(f), the noise at chip rate over its median, and proposes the filter 1/S for a ChipBuffer. Every
-/// block of 1024 chips counts by its spectrum over its own median, and the less the further that is above the
-/// lowest of late, with the square: so bursts, impulses and frames tell little, however strong they are. S is
-/// the mean of about two seconds, always added to, never multiplied. Lines are what stands above the median
-/// of the bins around by more than chance, and that median tells how the background slopes; where neither is
-/// seen there is no filter.
+/// Learns S(f), the density of the noise over the band, and proposes the NoiseFilter for it. Every block of
+/// 1024 chips counts by its spectrum over its own median, and the less the further that is above the lowest
+/// of late, with the square: so frames tell little, however strong they are. Bursts are taken out of it as
+/// the filter and the weights of the time tell them: what is learned is what lies between. S is the mean of
+/// about two seconds, always added to, never multiplied. Lines are what stands above the median of the bins
+/// around by more than chance, and that median tells how the background slopes; where neither is seen there
+/// is no filter.
 class SpectrumTracker {
  public:
-  static constexpr std::size_t kBins = 2 * static_cast<std::size_t>(ChipBuffer::kFilterReach);
+  explicit SpectrumTracker(double rolloff, KnownSpectrum known = {});
 
-  explicit SpectrumTracker(KnownSpectrum known = {});
-
-  /// New chips, all before `end`, which may hold frames. True where another filter is worth having.
+  /// New chips, all before `end`, which have their weights and may hold frames. True where another filter is
+  /// worth having.
   bool learn(const ChipBuffer& chips, std::int64_t end);
-  /// As ChipBuffer::set_filter() takes it; empty: none.
-  const std::vector<cf32>& taps() const { return filter_.taps; }
+  /// Null: none.
+  const std::shared_ptr<NoiseFilter>& filter() const { return filter_; }
   /// For a new stream.
   void restart();
   /// Of what was learned; nothing where there is no filter.
@@ -39,23 +39,25 @@ class SpectrumTracker {
 
  private:
   void add_block(const ChipBuffer& chips, std::int64_t first);
+  void read_between_bursts(const ChipBuffer& chips, std::int64_t first);
   struct Spectrum {
-    std::vector<double> all, background;  // by bin; where there is no line both are the same
-  };
-  struct Filter {
-    std::vector<float> response;
-    std::vector<cf32> taps;
-    double kept = 0;  // SNR, of that of 1/S
+    std::vector<double> all, background;  // by bin of the band; where there is no line both are the same
   };
   Spectrum spectrum() const;
-  Filter whitening(const Spectrum& s, std::size_t widen);
+  NoiseShape shape(const Spectrum& s, std::size_t widen) const;
+  double kept(const NoiseFilter* filter, const std::vector<double>& spectrum) const;
 
+  double rolloff_;
   KnownSpectrum known_;
   std::vector<float> window_;
   std::unique_ptr<Fft> forward_, inverse_;
+  // Of the band, by frequency from its lower edge on: the bin, the share of it in a frame's energy.
+  std::vector<std::size_t> bin_;
+  std::vector<double> energy_;
   std::vector<double> mean_;  // of blocks, each over its median
   std::vector<double> power_, sorted_;
-  Filter filter_;
+  std::vector<float> weights_;
+  std::shared_ptr<NoiseFilter> filter_;
   double blocks_ = 0;             // that the mean is of, by their weights
   double floor_ = 0;              // lowest power of a block of late
   double seen_ = 0, unseen_ = 0;  // windows, at most the memory; those since the filter was thought of

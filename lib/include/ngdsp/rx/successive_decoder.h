@@ -9,6 +9,7 @@
 #include "ngdsp/base/types.h"
 #include "ngdsp/rx/chip_buffer.h"
 #include "ngdsp/rx/frame_estimator.h"
+#include "ngdsp/rx/noise_rhythm.h"
 #include "ngdsp/rx/noise_weights.h"
 #include "ngdsp/rx/spectrum_tracker.h"
 #include "ngdsp/rx/vetter.h"

@@ -1,0 +1,33 @@
+// Whether the noise of the received stream follows the mains, and how.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ngdsp/rx/chip_buffer.h"
+#include "ngdsp/rx/mains_tracker.h"
+#include "ngdsp/rx/noise_report.h"
+
+namespace ngdsp {
+
+/// A MainsTracker of the logarithm of the power of what is left of the chips beside lines, by the
+/// half millisecond. For people: nothing in the receiver depends on it, weights know the bursts already.
+class NoiseRhythm {
+ public:
+  explicit NoiseRhythm(double chip_rate_hz);
+
+  /// Of new chips, all before `end`.
+  void learn(const ChipBuffer& chips, std::int64_t end);
+  /// For a new stream.
+  void restart();
+  void report(NoiseReport& out) const;
+  const MainsTracker& mains() const { return tracker_; }
+
+ private:
+  std::size_t step_chips_;
+  MainsTracker tracker_;
+  std::int64_t next_ = 0;
+  std::vector<float> power_, level_;
+};
+
+}  // namespace ngdsp

@@ -1,0 +1,261 @@
+#include "ngdsp/rx/noise_filter.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ngdsp/base/db.h"
+#include "ngdsp/base/fft.h"
+#include "ngdsp/waveform/pulse.h"
+
+namespace ngdsp {
+namespace {
+
+constexpr std::size_t kBins = NoiseShape::kBins;
+constexpr std::size_t kSamples = NoiseFilter::kSamples;
+constexpr std::size_t kSize = kSamples * NoiseFilter::kWindowChips;
+constexpr double kBackgroundReach = 64;                                     // chips either side
+constexpr double kLinesReach = NoiseFilter::kReach - 2 * kBackgroundReach;  // all three one after the other
+constexpr double kAnyReach = 1e9;                                           // no taper
+constexpr float kSurest = 0.9999F;  // share of lines in a bin: 40 dB over what is left of them
+constexpr double kLeastShare = 1e-3;
+constexpr std::size_t kOthersStep = 8;  // some hundred bins tell the noise
+constexpr int kMostSteps = 8;
+constexpr double kTolerated = 0.01;  // of the noise in the bins of lines
+
+// A response by kBins, its impulse response tapered (von Hann) to `reach` chips either side; the taps from
+// the middle of a span of kBins on.
+class Taper {
+ public:
+  std::vector<cf32> taps(const std::vector<double>& response, double reach) {
+    for (std::size_t k = 0; k < kBins; ++k)
+      inverse_.input()[k] = static_cast<float>(response[k] / static_cast<double>(kBins));
+    inverse_.execute();
+    std::vector<cf32> out(kBins);
+    for (std::size_t i = 0; i < kBins; ++i) {
+      const double chips = static_cast<double>(std::min(i, kBins - i)) / static_cast<double>(kSamples);
+      const double share = chips < reach ? 0.5 + 0.5 * std::cos(kPi * chips / reach) : 0;
+      out[(i + kBins / 2) % kBins] = static_cast<float>(share) * inverse_.output()[i];
+    }
+    return out;
+  }
+
+ private:
+  Fft inverse_{kBins, Fft::Direction::kInverse};
+};
+
+std::vector<float> response_of(const std::vector<cf32>& taps, Fft& forward) {
+  std::fill_n(forward.input(), forward.size(), cf32{});
+  std::copy_n(taps.begin() + kBins / 2, kBins / 2, forward.input());
+  std::copy_n(taps.begin(), kBins / 2, forward.input() + forward.size() - kBins / 2);
+  forward.execute();
+  std::vector<float> response;
+  for (std::size_t k = 0; k < forward.size(); ++k) response.push_back(forward.output()[k].real());
+  return response;
+}
+
+// Of a bin of a transform of four samples a chip, cycles a chip.
+double turns_of(std::size_t bin, std::size_t size) {
+  const auto n = static_cast<double>(size);
+  return (static_cast<double>(bin) - (2 * bin < size ? 0 : n)) * static_cast<double>(kSamples) / n;
+}
+
+}  // namespace
+
+// The filters, and what works on a window with them: made when the first one comes, as most filters are
+// thought of and not taken.
+struct NoiseFilter::Impl {
+  double rolloff;
+  std::vector<cf32> taps, root_taps, share_taps;  // of g, B^-1/2, H
+  std::vector<float> response, whitening;         // of g, B^-1/2
+  float scale;
+  bool has_lines;
+  std::unique_ptr<Window> window;
+};
+
+struct NoiseFilter::Window {
+  Fft forward{kSize, Fft::Direction::kForward}, inverse{kSize, Fft::Direction::kInverse};
+  std::vector<float> whitening, passed, to_psi;  // B^-1/2, 1 - H, scale B^-1/2, by bin
+  struct LineBin {
+    std::size_t bin;
+    float root;  // H^1/2
+  };
+  std::vector<LineBin> lines;
+  std::vector<std::size_t> others;  // some bins of the band, without lines
+  std::vector<cf32> samples, spectrum, z, residual, psi;
+  std::vector<float> counts;  // m by chip
+  std::vector<float> sorted;
+  std::vector<cf32> solution, left, direction, image;  // by line bin
+
+  explicit Window(const Impl& filter);
+  void even();
+  void joint(Span<const float> weights);
+  void count(Span<const float> weights);
+  void hold_back(const std::vector<cf32>& in, std::vector<cf32>& out);
+};
+
+NoiseFilter::NoiseFilter(const NoiseShape& shape, double rolloff) : impl_(new Impl) {
+  Impl& s = *impl_;
+  s.rolloff = rolloff;
+  Taper taper;
+  Fft forward(kBins, Fft::Direction::kForward);
+  std::vector<double> root, share;
+  for (std::size_t k = 0; k < kBins; ++k) {
+    root.push_back(1 / std::sqrt(shape.background[k]));
+    share.push_back(1 - shape.background[k] / shape.all[k]);
+  }
+  s.has_lines = std::any_of(share.begin(), share.end(), [](double h) { return h > 0; });
+  s.root_taps = taper.taps(root, kBackgroundReach);
+  s.share_taps = taper.taps(share, kLinesReach);
+  s.whitening = response_of(s.root_taps, forward);
+  const std::vector<float> shares = response_of(s.share_taps, forward);
+  double pulse = 0, passed = 0;
+  for (std::size_t k = 0; k < kBins; ++k) {
+    const double energy = std::pow(rrc_spectrum(turns_of(k, kBins), rolloff), 2);
+    s.response.push_back(s.whitening[k] * s.whitening[k] * (1 - shares[k]));
+    pulse += energy;
+    passed += energy * static_cast<double>(s.response.back());
+  }
+  s.scale = static_cast<float>(pulse / passed);
+  for (float& g : s.response) g *= s.scale;
+  s.taps = taper.taps({s.response.begin(), s.response.end()}, kAnyReach);
+}
+
+NoiseFilter::Window::Window(const Impl& filter) : whitening(response_of(filter.root_taps, forward)) {
+  const std::vector<float> shares = response_of(filter.share_taps, forward);
+  constexpr auto kScale = 1 / static_cast<float>(kSize);
+  for (std::size_t k = 0; k < kSize; ++k) {
+    passed.push_back(1 - shares[k]);  // as it is: limited it would reach further
+    const float h = filter.has_lines ? std::clamp(shares[k], 0.0F, kSurest) : 0;
+    to_psi.push_back(filter.scale * kScale * whitening[k]);
+    whitening[k] *= kScale;
+    if (static_cast<double>(h) > kLeastShare)
+      lines.push_back({k, std::sqrt(h)});
+    else if (k % kOthersStep == 0 && std::abs(turns_of(k, kSize)) < 0.5 * (1 - filter.rolloff))
+      others.push_back(k);
+  }
+  for (auto* v : {&samples, &spectrum, &z, &residual, &psi}) v->resize(kSize);
+  counts.resize(kWindowChips);
+  for (auto* v : {&solution, &left, &direction, &image}) v->resize(lines.size());
+}
+
+NoiseFilter::~NoiseFilter() = default;
+const std::vector<cf32>& NoiseFilter::taps() const { return impl_->taps; }
+const std::vector<float>& NoiseFilter::response() const { return impl_->response; }
+const std::vector<float>& NoiseFilter::whitening() const { return impl_->whitening; }
+bool NoiseFilter::has_lines() const { return impl_->has_lines; }
+const cf32* NoiseFilter::residual() const { return impl_->window->residual.data(); }
+const cf32* NoiseFilter::psi() const { return impl_->window->psi.data(); }
+
+cf32* NoiseFilter::samples() {
+  if (!impl_->window) impl_->window = std::make_unique<Window>(*impl_);
+  return impl_->window->samples.data();
+}
+
+void NoiseFilter::run(Span<const float> weights) {
+  Window& w = *impl_->window;
+  std::copy_n(w.samples.data(), kSize, w.forward.input());
+  w.forward.execute();
+  std::copy_n(w.forward.output(), kSize, w.spectrum.data());
+  if (std::all_of(weights.begin(), weights.end(), [](float x) { return x == 1 || x == 0; }))
+    w.even();
+  else
+    w.joint(weights);
+}
+
+void NoiseFilter::Window::even() {
+  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = whitening[k] * passed[k] * spectrum[k];
+  inverse.execute();
+  std::copy_n(inverse.output(), kSize, residual.data());
+  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] *= static_cast<float>(kSize) * to_psi[k];
+  inverse.execute();
+  std::copy_n(inverse.output(), kSize, psi.data());
+}
+
+// m: chips of less noise than most are not counted for more than those.
+void NoiseFilter::Window::count(Span<const float> weights) {
+  sorted.clear();
+  for (const float w : weights)
+    if (w > 0) sorted.push_back(w);
+  if (sorted.empty()) sorted.push_back(1);
+  const auto upper = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() * 3 / 4);
+  std::nth_element(sorted.begin(), upper, sorted.end());
+  // The window is a circle: its last reach belongs to nothing.
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    counts[i] = i + kReach < counts.size() ? std::min(1.0F, weights[i] / *upper) : 0.0F;
+}
+
+// out = H^1/2 (1 - m) H^1/2 in, of a signal by the bins of lines.
+void NoiseFilter::Window::hold_back(const std::vector<cf32>& in, std::vector<cf32>& out) {
+  std::fill_n(inverse.input(), kSize, cf32{});
+  for (std::size_t i = 0; i < lines.size(); ++i) inverse.input()[lines[i].bin] = lines[i].root * in[i];
+  inverse.execute();
+  constexpr auto kScale = 1 / static_cast<float>(kSize);
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k)
+      forward.input()[k] = kScale * (1 - counts[i]) * inverse.output()[k];
+  forward.execute();
+  for (std::size_t i = 0; i < lines.size(); ++i) out[i] = lines[i].root * forward.output()[lines[i].bin];
+}
+
+void NoiseFilter::Window::joint(Span<const float> weights) {
+  count(weights);
+  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = whitening[k] * spectrum[k];
+  inverse.execute();
+  std::copy_n(inverse.output(), kSize, z.data());
+  if (lines.empty()) {
+    residual = z;
+  } else {
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) forward.input()[k] = counts[i] * z[k];
+    forward.execute();
+    const auto dot = [](const std::vector<cf32>& a, const std::vector<cf32>& b) {
+      double sum = 0;
+      for (std::size_t i = 0; i < a.size(); ++i)
+        sum += static_cast<double>(a[i].real() * b[i].real() + a[i].imag() * b[i].imag());
+      return sum;
+    };
+    sorted.clear();
+    for (const std::size_t k : others) sorted.push_back(std::norm(forward.output()[k]));
+    double noise = 0;
+    if (!sorted.empty()) {
+      const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+      std::nth_element(sorted.begin(), middle, sorted.end());
+      noise = static_cast<double>(*middle) / std::log(2.0);
+    }
+    for (std::size_t i = 0; i < lines.size(); ++i) left[i] = lines[i].root * forward.output()[lines[i].bin];
+    std::fill(solution.begin(), solution.end(), cf32{});
+    direction = left;
+    double power = dot(left, left);
+    const double enough = kTolerated * noise * static_cast<double>(lines.size());
+    for (int step = 0; step < kMostSteps && power > enough; ++step) {
+      hold_back(direction, image);
+      for (std::size_t i = 0; i < image.size(); ++i) image[i] = direction[i] - image[i];
+      const double curvature = dot(direction, image);
+      if (!(curvature > 0)) break;
+      const auto along = static_cast<float>(power / curvature);
+      for (std::size_t i = 0; i < left.size(); ++i) {
+        solution[i] += along * direction[i];
+        left[i] -= along * image[i];
+      }
+      const double before = power;
+      power = dot(left, left);
+      const auto kept = static_cast<float>(power / before);
+      for (std::size_t i = 0; i < left.size(); ++i) direction[i] = left[i] + kept * direction[i];
+    }
+    std::fill_n(inverse.input(), kSize, cf32{});
+    constexpr auto kScale = 1 / static_cast<float>(kSize);
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      inverse.input()[lines[i].bin] = kScale * lines[i].root * solution[i];
+    inverse.execute();
+    for (std::size_t k = 0; k < kSize; ++k) residual[k] = z[k] - inverse.output()[k];
+  }
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k)
+      forward.input()[k] = weights[i] * residual[k];
+  forward.execute();
+  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = to_psi[k] * forward.output()[k];
+  inverse.execute();
+  std::copy_n(inverse.output(), kSize, psi.data());
+}
+
+}  // namespace ngdsp

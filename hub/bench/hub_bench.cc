@@ -266,9 +266,11 @@ void BM_LastSeen(benchmark::State& state) {
   config.file = dir.file("hub.sqlite");
   auto store = Store::open(config);
   store.value()->database().exec(
-      "WITH RECURSIVE d(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM d WHERE i < 5000) INSERT INTO devices SELECT "
+      "WITH RECURSIVE d(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM d WHERE i < 5000) INSERT INTO devices "
+      "SELECT "
       "i, 1, i, 9, 9, 'test-receiver', 'cenelec-a', 1, 1, 1, 1 FROM d;"
-      "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 19) INSERT INTO registers SELECT "
+      "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 19) INSERT INTO registers "
+      "SELECT "
       "i, '1-0:' || i || '.8.0', 'Wh', 0 FROM r;"
       "INSERT INTO last_readings SELECT d.address, r.id, 123456789, 1763667000123456789, 77, "
       "1763667000123456789, 0, 0, 0 FROM devices d, registers r");
@@ -289,8 +291,10 @@ void BM_RollupMonth(benchmark::State& state) {
   auto store = Store::open(config);
   store.value()->database().exec(
       "INSERT INTO registers VALUES(1,'1-0:1.8.0','Wh',0),(2,'1-0:32.7.0','V',-1);"
-      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 743), d(i) AS (SELECT 0 UNION "
-      "ALL SELECT i + 1 FROM d WHERE i < 499) INSERT INTO rollups SELECT d.i, r.id, 0, 3600 * n.i, 4, 1, 9, 20, "
+      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 743), d(i) AS (SELECT 0 "
+      "UNION "
+      "ALL SELECT i + 1 FROM d WHERE i < 499) INSERT INTO rollups SELECT d.i, r.id, 0, 3600 * n.i, 4, 1, 9, "
+      "20, "
       "1, 1, 9, 9 FROM d, registers r, n");
   auto reader = StoreReader::open(config.file);
   std::uint32_t device = 0;

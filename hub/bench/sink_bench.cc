@@ -65,7 +65,8 @@ void BM_Mqtt(benchmark::State& state) {
   MqttConfig config;
   config.url = "tcp://127.0.0.1:" + std::to_string(port);
   config.in_flight = state.range(0);
-  drain(state, [&] { return make_mqtt_sink(config, "h1"); }, "mqtt");
+  drain(
+      state, [&] { return make_mqtt_sink(config, "h1"); }, "mqtt");
 }
 
 void BM_Nats(benchmark::State& state) {
@@ -80,7 +81,8 @@ void BM_Nats(benchmark::State& state) {
   eventually([&] { return accepts(port); });
   NatsConfig config;
   config.url = "nats://127.0.0.1:" + std::to_string(port);
-  drain(state, [&] { return make_nats_sink(config, "h" + std::to_string(++runs)); }, "nats");
+  drain(
+      state, [&] { return make_nats_sink(config, "h" + std::to_string(++runs)); }, "nats");
 }
 
 void BM_Postgres(benchmark::State& state) {
@@ -91,7 +93,8 @@ void BM_Postgres(benchmark::State& state) {
   server.ready();
   PostgresConfig config;
   config.url = server.url();
-  drain(state, [&] { return make_postgres_sink(config, "h" + std::to_string(++runs)); }, "postgres");
+  drain(
+      state, [&] { return make_postgres_sink(config, "h" + std::to_string(++runs)); }, "postgres");
 }
 
 void BM_Zeromq(benchmark::State& state) {
@@ -99,7 +102,8 @@ void BM_Zeromq(benchmark::State& state) {
   const TempDir dir;
   ZeromqConfig config;
   config.endpoint = "ipc://" + dir.file("pub");
-  drain(state, [&] { return make_zeromq_sink(config, "h1"); }, "zeromq");
+  drain(
+      state, [&] { return make_zeromq_sink(config, "h1"); }, "zeromq");
 }
 
 BENCHMARK(BM_Zeromq)->UseRealTime()->Unit(benchmark::kMillisecond);

@@ -36,7 +36,8 @@ void add_command_routes(httplib::Server& server, StoreReader& reader) {
       out["created_ms"] = c.created_ns / kNsOfMs;
       out["not_after_ms"] = c.not_after_ns / kNsOfMs;
       out["tries"] = c.tries;
-      out["result"] = c.result ? json(to_string(static_cast<ngwire::CommandResult>(*c.result))) : json(nullptr);
+      out["result"] =
+          c.result ? json(to_string(static_cast<ngwire::CommandResult>(*c.result))) : json(nullptr);
       out["detail"] = c.detail ? json(*c.detail) : json(nullptr);
       list.push_back(std::move(out));
     }

@@ -50,8 +50,8 @@ void add_rollup_routes(httplib::Server& server, StoreReader& reader) {
     if (wrong.empty() && obis.empty()) wrong = "obis: is needed";
     if (wrong.empty() && number < 0) wrong = "level: expected hour, day or month";
     if (!wrong.empty()) return answer_wrong(response, 400, wrong);
-    const auto rows = reader.rollups(static_cast<std::uint32_t>(device), obis, number, (since_ms + 999) / 1000,
-                                     until_ms / 1000, limit);
+    const auto rows = reader.rollups(static_cast<std::uint32_t>(device), obis, number,
+                                     (since_ms + 999) / 1000, until_ms / 1000, limit);
     if (!rows) return answer_wrong(response, 503, "database: " + rows.error());
     json list = json::array();
     for (const StoredRollup& row : rows.value()) list.push_back(to_json(row, is_cumulative(obis)));

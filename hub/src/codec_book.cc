@@ -45,7 +45,8 @@ class Reader {
     if (!wrong_.empty()) return;
     wrong_ = source_ + ":";
     if (at != nullptr)
-      wrong_ += std::to_string(at->source().begin.line) + ":" + std::to_string(at->source().begin.column) + ":";
+      wrong_ +=
+          std::to_string(at->source().begin.line) + ":" + std::to_string(at->source().begin.column) + ":";
     wrong_ += " " + what;
   }
   void only(const toml::table& table, std::initializer_list<std::string_view> keys) {
@@ -92,7 +93,10 @@ std::vector<std::uint8_t> from_hex(const std::string& text) {
   std::vector<std::uint8_t> out;
   int high = -1;
   for (const char c : text) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c == ' ' ? -2 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c == ' '             ? -2
+                                             : -1;
     if (digit == -2 && high < 0) continue;
     if (digit < 0) return {};
     if (high < 0) {
@@ -162,7 +166,8 @@ std::string CodecBook::parse(std::string_view text, const std::string& source, C
   } catch (const toml::parse_error& error) {
     std::string what = source + ":" + std::to_string(error.source().begin.line) + ":" +
                        std::to_string(error.source().begin.column) + ": " + std::string(error.description());
-    std::replace_if(what.begin(), what.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+    std::replace_if(
+        what.begin(), what.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
     return what;
   }
   Reader reader(source);
@@ -182,7 +187,8 @@ std::string CodecBook::parse(std::string_view text, const std::string& source, C
       return out;
     }
     for (const toml::node& row : *node->as_array()) {
-      row.is_table() ? out.push_back(row.as_table()) : reader.complain(&row, std::string(key) + ": expected a table");
+      row.is_table() ? out.push_back(row.as_table())
+                     : reader.complain(&row, std::string(key) + ": expected a table");
     }
     if (out.empty()) reader.complain(node, std::string(key) + ": expected one or more");
     return out;

@@ -51,7 +51,8 @@ class CodecBook {
 
   /// The content of a sealed reading with a set of kFirstFileSet or more. `set`: no file describes it for
   /// that model. On any error nothing changes.
-  ngwire::ReadingError decode(const std::string& model, ngwire::ByteView content, ngwire::Reading& reading) const;
+  ngwire::ReadingError decode(const std::string& model, ngwire::ByteView content,
+                              ngwire::Reading& reading) const;
 
   std::size_t size() const { return codecs_.size(); }
   const std::deque<Codec>& codecs() const { return codecs_; }

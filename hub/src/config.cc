@@ -121,9 +121,9 @@ std::string HubConfig::validate() const {
   if (link.plain_readings != "auto" && link.plain_readings != "yes" && link.plain_readings != "no")
     return "link.plain_readings: expected auto, yes or no";
   if (link.time_period_s < 0 || link.time_period_s > 86400) return "link.time_period_s: expected 0 to 86400";
-  for (const auto& [days, field] : {std::pair{retention.readings_d, "retention.readings_d"},
-                                    std::pair{retention.hours_d, "retention.hours_d"},
-                                    std::pair{retention.days_d, "retention.days_d"}}) {
+  for (const auto& [days, field] :
+       {std::pair{retention.readings_d, "retention.readings_d"},
+        std::pair{retention.hours_d, "retention.hours_d"}, std::pair{retention.days_d, "retention.days_d"}}) {
     if (days < 0 || days > 36500) return std::string(field) + ": expected 0 to 36500";
   }
   if (outbox.max_values < 1000) return "outbox.max_values: expected 1000 or more";

@@ -35,7 +35,7 @@ struct LinkConfig {
   std::string key_file;  ///< seals the keys of devices; empty: systemd credential "ngplc-hub.key", if any
   std::string plain_readings = "auto";  ///< readings in the clear: "auto" while no device is registered,
                                         ///< "yes", "no"
-  std::int64_t time_period_s = 3600;  ///< groups are told the time so often, 0: never; 0..86400
+  std::int64_t time_period_s = 3600;    ///< groups are told the time so often, 0: never; 0..86400
 };
 
 /// How far behind a sink may fall before it loses the oldest readings, visibly.

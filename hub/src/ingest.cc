@@ -20,7 +20,8 @@ constexpr std::int64_t kReplyWindowNs = 10 * kSecondNs;
 // Cursors alone are not worth a transaction more often: flash wears.
 constexpr std::int64_t kCursorPeriodNs = 10 * kSecondNs;
 
-// Modem and hub may disagree by this much about the time; receivers give frames out seconds late, never early.
+// Modem and hub may disagree by this much about the time; receivers give frames out seconds late, never
+// early.
 constexpr std::int64_t kAheadNs = 60 * kSecondNs;
 // 2025-01-01: no hub of this kind was there before.
 constexpr std::int64_t kPlausibleNs = 1'735'689'600 * kSecondNs;
@@ -91,8 +92,12 @@ std::int64_t Ingest::capture_time(const ngwire::FrameRecord& record, std::int64_
   // would stay the newest until then.
   if (told_ahead_.size() > kToldMost) told_ahead_.clear();
   if (told_ahead_.insert({record.receiver, record.run}).second)
-    events_.push_back({received_ns, {}, {}, "time_ahead",
-                       record.receiver + ": captured " + std::to_string((captured - received_ns) / kSecondNs) +
+    events_.push_back({received_ns,
+                       {},
+                       {},
+                       "time_ahead",
+                       record.receiver + ": captured " +
+                           std::to_string((captured - received_ns) / kSecondNs) +
                            " s after it arrived; the time of arrival counts"});
   return received_ns;
 }
@@ -103,8 +108,12 @@ void Ingest::watch_clock(std::int64_t now_ns) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(steady - clock_steady_).count();
   const std::int64_t step = now_ns - clock_ns_ - passed;
   if (clock_ns_ != 0 && std::abs(step) > kStepNs) {
-    events_.push_back(
-        {now_ns, {}, {}, "clock_step", "clock of the hub stepped by " + std::to_string(std::llround(static_cast<double>(step) / kSecondNs)) + " s"});
+    events_.push_back({now_ns,
+                       {},
+                       {},
+                       "clock_step",
+                       "clock of the hub stepped by " +
+                           std::to_string(std::llround(static_cast<double>(step) / kSecondNs)) + " s"});
     spdlog::warn("{}", events_.back().detail);
   }
   clock_ns_ = now_ns;

@@ -88,11 +88,11 @@ class Ingest {
   Downlink downlink_;
   const CodecBook* codecs_ = nullptr;
   Rollups* rollups_ = nullptr;
-  std::unordered_map<std::int64_t, std::string> models_;              // by node
-  std::set<std::tuple<std::int64_t, int, int>> told_codec_;           // node, set, what was wrong
-  std::set<std::pair<std::string, std::uint64_t>> told_ahead_;        // receiver, run
-  std::vector<EventRow> events_;                                      // for the next transaction
-  std::int64_t clock_ns_ = 0;                                         // of the system, at clock_steady_
+  std::unordered_map<std::int64_t, std::string> models_;        // by node
+  std::set<std::tuple<std::int64_t, int, int>> told_codec_;     // node, set, what was wrong
+  std::set<std::pair<std::string, std::uint64_t>> told_ahead_;  // receiver, run
+  std::vector<EventRow> events_;                                // for the next transaction
+  std::int64_t clock_ns_ = 0;                                   // of the system, at clock_steady_
   std::chrono::steady_clock::time_point clock_steady_;
   std::vector<Reply> replies_;
   std::vector<Reply> ready_;

@@ -64,10 +64,11 @@ struct Rollups::State {
       : db(database),
         retention(r),
         outbox_max_age_ns(max_age_h * kHourNs),
-        next(db,
-             "SELECT v.id, v.device, v.register, v.mantissa + iif(g.obis LIKE '%.8.%', v.base, 0), v.time_ns, "
-             "g.obis FROM readings v JOIN registers g ON g.id = v.register WHERE v.id > ? ORDER BY v.id "
-             "LIMIT ?"),
+        next(
+            db,
+            "SELECT v.id, v.device, v.register, v.mantissa + iif(g.obis LIKE '%.8.%', v.base, 0), v.time_ns, "
+            "g.obis FROM readings v JOIN registers g ON g.id = v.register WHERE v.id > ? ORDER BY v.id "
+            "LIMIT ?"),
         put(db,
             "INSERT INTO rollups VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12) ON CONFLICT DO UPDATE SET "
             "count = count + ?5, low = min(low, ?6), high = max(high, ?7), sum = sum + ?8, "
@@ -94,7 +95,8 @@ struct Rollups::State {
     zone.reset();
     auto& calendar = by_name.try_emplace(name, name).first->second;
     if (!calendar.known() && unknown.insert(name).second)
-      spdlog::warn("time zone '{}' is not in the system's database: roll-ups of its devices are in UTC", name);
+      spdlog::warn("time zone '{}' is not in the system's database: roll-ups of its devices are in UTC",
+                   name);
     of_device[device] = &calendar;
     return calendar;
   }
@@ -126,7 +128,8 @@ void Rollups::turn(std::int64_t now_ns) {
   if (!folded) spdlog::error("roll-ups wait: {}", folded.error());
   if (folded && folded.value() == kValues) return;  // more is there: with the next turn
   state_->due = now + kFoldPeriod;
-  if (const auto forgotten = forget(now_ns); !forgotten) spdlog::error("retention waits: {}", forgotten.error());
+  if (const auto forgotten = forget(now_ns); !forgotten)
+    spdlog::error("retention waits: {}", forgotten.error());
 }
 
 Result<std::int64_t> Rollups::fold() {
@@ -167,8 +170,8 @@ Result<std::int64_t> Rollups::fold() {
     for (const auto& [key, f] : folds) {
       s.put.reset();
       int i = 0;
-      for (const std::int64_t number : {key.device, key.reg, std::int64_t{key.level}, key.start_s, f.count, f.low,
-                                        f.high, f.sum, f.first_ns, f.first, f.last_ns, f.last})
+      for (const std::int64_t number : {key.device, key.reg, std::int64_t{key.level}, key.start_s, f.count,
+                                        f.low, f.high, f.sum, f.first_ns, f.first, f.last_ns, f.last})
         s.put.bind(++i, number);
       s.put.exec();
     }
@@ -232,8 +235,8 @@ std::vector<Rollups::State::Pair> Rollups::State::next_pairs() {
   return out;
 }
 
-std::int64_t Rollups::State::forget_level(const std::vector<Pair>& pairs, RollupLevel level, std::int64_t days,
-                                          std::int64_t now_ns) {
+std::int64_t Rollups::State::forget_level(const std::vector<Pair>& pairs, RollupLevel level,
+                                          std::int64_t days, std::int64_t now_ns) {
   SQLite::Statement forget(
       db, "DELETE FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND start_s < ?4");
   forget.bind(3, static_cast<int>(level));

@@ -13,10 +13,10 @@ namespace ngplc::hub {
 
 class Store;
 
-/// Folds readings into roll-ups, behind the store and in its thread. It follows the readings as sinks do, with
-/// a cursor in the same transaction: each reading counts once, in the hour, day and month of its capture,
-/// however late it came. Count, lowest, highest, sum, first and last do not depend on the order, so that a
-/// roll-up is at any time what all its readings together give.
+/// Folds readings into roll-ups, behind the store and in its thread. It follows the readings as sinks do,
+/// with a cursor in the same transaction: each reading counts once, in the hour, day and month of its
+/// capture, however late it came. Count, lowest, highest, sum, first and last do not depend on the order, so
+/// that a roll-up is at any time what all its readings together give.
 class Rollups {
  public:
   /// How many values one transaction takes.
@@ -30,8 +30,8 @@ class Rollups {
   /// fold() and forget(), when a minute is over or more is waiting. What fails is logged and tried again.
   void turn(std::int64_t now_ns);
 
-  /// One transaction. The number of values folded in, less than kValues: nothing is left. Fails with one line,
-  /// nothing changed.
+  /// One transaction. The number of values folded in, less than kValues: nothing is left. Fails with one
+  /// line, nothing changed.
   ngwire::Result<std::int64_t> fold();
 
   /// Deletes a little of what is older than the retention says; never readings that a sink or a roll-up still

@@ -93,7 +93,8 @@ class MqttSink : public Sink {
     const mqtt::properties said = connected->get_connect_response().get_properties();
     window_ = static_cast<std::size_t>(config_.in_flight);
     if (said.contains(mqtt::property::RECEIVE_MAXIMUM))
-      window_ = std::min<std::size_t>(window_, mqtt::get<std::uint16_t>(said, mqtt::property::RECEIVE_MAXIMUM));
+      window_ =
+          std::min<std::size_t>(window_, mqtt::get<std::uint16_t>(said, mqtt::property::RECEIVE_MAXIMUM));
     discovered_.clear();
     publish(status_topic(), "online", true);
   }
@@ -114,7 +115,8 @@ class MqttSink : public Sink {
   void publish(const std::string& topic, const std::string& body, bool retained) {
     // A window that slides: the oldest makes room, the others stay under way.
     if (tokens_.size() >= window_) {
-      if (!tokens_.front()->wait_for(kWait)) throw mqtt::exception(MQTTASYNC_FAILURE, "not acknowledged in time");
+      if (!tokens_.front()->wait_for(kWait))
+        throw mqtt::exception(MQTTASYNC_FAILURE, "not acknowledged in time");
       tokens_.pop_front();
     }
     tokens_.push_back(client_->publish(mqtt::make_message(topic, body, kQos, retained)));

@@ -977,13 +977,15 @@ Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, con
   try {
     SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
     registers.bind(1, obis);
-    SQLite::Statement rows(state_->db,
-                           "SELECT start_s, count, low, high, sum, first, last FROM rollups WHERE device = ?1 "
-                           "AND register = ?2 AND level = ?3 AND start_s >= ?4 AND start_s < ?5 ORDER BY "
-                           "start_s LIMIT ?6");
-    SQLite::Statement before(state_->db,
-                             "SELECT last FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND "
-                             "start_s < ?4 ORDER BY start_s DESC LIMIT 1");
+    SQLite::Statement rows(
+        state_->db,
+        "SELECT start_s, count, low, high, sum, first, last FROM rollups WHERE device = ?1 "
+        "AND register = ?2 AND level = ?3 AND start_s >= ?4 AND start_s < ?5 ORDER BY "
+        "start_s LIMIT ?6");
+    SQLite::Statement before(
+        state_->db,
+        "SELECT last FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND "
+        "start_s < ?4 ORDER BY start_s DESC LIMIT 1");
     while (registers.executeStep()) {
       const Use use_rows(rows);
       const Use use_before(before);

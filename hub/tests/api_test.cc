@@ -127,9 +127,9 @@ TEST_F(ApiTest, RollupsAndCommands) {
   EXPECT_EQ(hours["rollups"][0]["total"], "1000024");
   EXPECT_EQ(hours["rollups"][0]["used"], "24");
   EXPECT_EQ(get("/api/v1/rollups?device=abc0&obis=1-0:32.7.0&level=month")["rollups"][0]["low"], "230.1");
-  for (const char* bad : {"", "device=1&obis=1-0:1.8.0", "device=1&obis=1-0:1.8.0&level=week",
-                          "obis=1-0:1.8.0&level=day", "device=x&obis=1&level=day", "device=1&level=day",
-                          "device=1&obis=1&level=day&limit=100000"})
+  for (const char* bad :
+       {"", "device=1&obis=1-0:1.8.0", "device=1&obis=1-0:1.8.0&level=week", "obis=1-0:1.8.0&level=day",
+        "device=x&obis=1&level=day", "device=1&level=day", "device=1&obis=1&level=day&limit=100000"})
     get(std::string("/api/v1/rollups?") + bad, 400);
   EXPECT_EQ(get("/api/v1/commands")["commands"].size(), 0U);
   get("/api/v1/commands?order=desc", 400);

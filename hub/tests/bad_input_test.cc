@@ -35,7 +35,8 @@ class BadInput : public ::testing::Test {
     hear(node.join_request(1));
     ASSERT_TRUE(node.take_accept(ingest_->take_replies().at(0).frame.payload));
   }
-  void hear(const ngwire::Bytes& payload, std::int64_t captured_ns = 0, std::int64_t received_ns = unix_now_ns()) {
+  void hear(const ngwire::Bytes& payload, std::int64_t captured_ns = 0,
+            std::int64_t received_ns = unix_now_ns()) {
     auto record = record_of(payload, ++sequence_);
     record.sample0_time_ns = captured_ns;
     record.sample_index = 0;
@@ -52,7 +53,8 @@ class BadInput : public ::testing::Test {
     return text("SELECT count(*) FROM events WHERE kind = '" + kind + "'");
   }
   bool counted(const std::string& result) const {
-    return metrics_.text().find("ngplc_hub_link_frames_total{result=\"" + result + "\"}") != std::string::npos;
+    return metrics_.text().find("ngplc_hub_link_frames_total{result=\"" + result + "\"}") !=
+           std::string::npos;
   }
   // Another device is heard as if nothing had happened.
   void expect_others_go_on() {
@@ -125,8 +127,8 @@ TEST_F(BadInput, ACounterFarAheadAndAnUnknownEpoch) {
 class BadDisk : public ::testing::Test {
  protected:
   std::vector<std::string> arguments() const {
-    return {"--feed", "ipc://" + dir_.file("feed"), "--http", "127.0.0.1:0", "--database",
-            dir_.file("data/hub.sqlite")};
+    return {"--feed",     "ipc://" + dir_.file("feed"), "--http", "127.0.0.1:0",
+            "--database", dir_.file("data/hub.sqlite")};
   }
   int port(const HubProcess& hub) const {
     const std::string log = hub.log();

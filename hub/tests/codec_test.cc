@@ -1,8 +1,7 @@
 // Reading sets from files: the shipped ones, wrong ones, and frames that do not match.
-#include "codec_book.h"
-
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "codec_book.h"
 #include "ingest.h"
 #include "link_node.h"
 

@@ -26,7 +26,8 @@ TEST(LocalCalendar, HoursDaysMonths) {
   EXPECT_EQ(kyiv.start(RollupLevel::hour, second - 3600), second - 5400) << "the first one is another hour";
   EXPECT_EQ(kyiv.start(RollupLevel::day, second), 1'761'426'000);    // 2025-10-25T21:00Z
   EXPECT_EQ(kyiv.start(RollupLevel::month, second), 1'759'266'000);  // 2025-09-30T21:00Z
-  EXPECT_EQ(kyiv.start(RollupLevel::day, 1'761'426'000 + 25 * 3600 - 1), 1'761'426'000) << "a day of 25 hours";
+  EXPECT_EQ(kyiv.start(RollupLevel::day, 1'761'426'000 + 25 * 3600 - 1), 1'761'426'000)
+      << "a day of 25 hours";
   EXPECT_EQ(kyiv.start(RollupLevel::day, 1'761'426'000 + 25 * 3600), 1'761'426'000 + 25 * 3600);
   const LocalCalendar kathmandu("Asia/Kathmandu");  // 5:45 ahead
   EXPECT_EQ(kathmandu.start(RollupLevel::hour, 1'761'442'200), 1'761'441'300);
@@ -51,7 +52,8 @@ class RollupTest : public ::testing::Test {
     record.sample_index = 0;
     ngwire::Reading reading;
     reading.device = 5;
-    reading.values = {{ngwire::find_register("1-0:1.8.0"), wh}, {ngwire::find_register("1-0:32.7.0"), decivolt}};
+    reading.values = {{ngwire::find_register("1-0:1.8.0"), wh},
+                      {ngwire::find_register("1-0:32.7.0"), decivolt}};
     ASSERT_EQ(ngwire::encode_reading(reading, 16, record.payload), "");
     ingest_->examine(std::move(record), unix_now_ns(), rows_);
   }
@@ -68,7 +70,10 @@ class RollupTest : public ::testing::Test {
     }
   }
   std::vector<StoredRollup> get(const std::string& obis, int level, std::int64_t since_s = 0) const {
-    return StoreReader::open(database_.file).value()->rollups(5, obis, level, since_s, INT64_MAX, 10'000).value();
+    return StoreReader::open(database_.file)
+        .value()
+        ->rollups(5, obis, level, since_s, INT64_MAX, 10'000)
+        .value();
   }
   std::int64_t number(const std::string& sql) const {
     return SQLite::Database(database_.file, SQLite::OPEN_READONLY, 5000).execAndGet(sql).getInt64();
@@ -152,7 +157,8 @@ TEST_F(RollupTest, RetentionKeepsWhatIsStillNeeded) {
   forget(later);
   EXPECT_EQ(number("SELECT count(*) FROM readings"), 82) << "not folded yet";
   ASSERT_TRUE(rollups.fold().ok());
-  SQLite::Database(database_.file, SQLite::OPEN_READWRITE, 5000).exec("INSERT INTO sinks VALUES('slow', 20, 0)");
+  SQLite::Database(database_.file, SQLite::OPEN_READWRITE, 5000)
+      .exec("INSERT INTO sinks VALUES('slow', 20, 0)");
   forget(unix_now_ns());
   EXPECT_EQ(number("SELECT count(*) FROM readings"), 82) << "they arrived today, whenever they were captured";
   forget(later);

@@ -46,7 +46,8 @@ TEST(Scale, MemoryStartAndQuestions) {
     ASSERT_TRUE(Registry::open(database.file).value()->import(entries, vault.value()).ok());
     SQLite::Database(database.file, SQLite::OPEN_READWRITE, 5000)
         .exec(
-            "UPDATE nodes SET state = 3, address = id + 1000000; INSERT INTO sessions SELECT id, 1, 1, 1, 9, 0 "
+            "UPDATE nodes SET state = 3, address = id + 1000000; INSERT INTO sessions SELECT id, 1, 1, 1, 9, "
+            "0 "
             "FROM nodes");
     Metrics metrics;
     Ingest ingest(*store.value(), metrics, nullptr, PlainPolicy::yes);

@@ -46,9 +46,8 @@ class Line {
     arrival.start_samples = 3000.4;
     arrival.clock_ppm = clock_ppm;
     modulator_.add(chips, arrival, ngdsp::Span<float>(samples));
-    const double variance =
-        noise_variance(profile_, profile_.sample_rate_hz, 1.0,
-                       chip_ec_n0_from_ebn0_db(profile_, profile_.class_of(q), ebn0_db));
+    const double variance = noise_variance(profile_, profile_.sample_rate_hz, 1.0,
+                                           chip_ec_n0_from_ebn0_db(profile_, profile_.class_of(q), ebn0_db));
     ngdsp::Rng random(++seed_);
     random.add_noise(ngdsp::Span<float>(samples), std::sqrt(variance));
     ngdsp::ReceiverConfig config;
@@ -98,10 +97,10 @@ class Device {
         header.kind != LinkKind::group_time || header.address != ngwire::kFirstGroupAddress + group)
       return std::nullopt;
     const auto counter = ngwire::rebuild_counter(group_window.next(), header.counter);
-    const auto content = counter && group_window.is_new(*counter)
-                             ? ngwire::open_link_frame(ccm, group_key, ngwire::group_eui(group), header,
-                                                       *counter, view)
-                             : std::nullopt;
+    const auto content =
+        counter && group_window.is_new(*counter)
+            ? ngwire::open_link_frame(ccm, group_key, ngwire::group_eui(group), header, *counter, view)
+            : std::nullopt;
     const auto time = content ? ngwire::decode_time_frame({content->data(), content->size()}) : std::nullopt;
     if (!time) return std::nullopt;
     group_window.take(*counter);

@@ -113,16 +113,15 @@ void Downlink::answered(const LinkMark& from, const ngwire::Answer& answer, std:
     return c.node == from.node && c.link_id() == answer.id && c.tries > 0 &&
            (c.state == CommandState::sent || c.state == CommandState::expired);
   });
-  if (found == commands_.end()) {
-    // A second answer to a command that was sent twice is the rule, not an event; nobody is waiting.
-    return;
-  }
+  // A second answer to a command that was sent twice is the rule, not an event.
+  if (found == commands_.end()) return;
   CommandRow& command = found->second;
-  command.result = static_cast<int>(answer.result);
-  command.detail = answer.detail;
   const CommandState state = answer.result == ngwire::CommandResult::done      ? CommandState::acknowledged
                              : answer.result == ngwire::CommandResult::expired ? CommandState::expired
                                                                                : CommandState::rejected;
+  if (state == command.state) return;
+  command.result = static_cast<int>(answer.result);
+  command.detail = answer.detail;
   end(command, state, now_ns,
       std::string("answer ") + to_string(answer.result) + ", detail " + std::to_string(answer.detail));
 }
@@ -209,7 +208,7 @@ void Downlink::send_time(std::int64_t node, const Way& way, std::int64_t now_ns)
   if (sealed) post(way, std::move(sealed->payload), at, at + kTimeWindowNs);
 }
 
-void Downlink::send_group_time(GroupRow& group, std::int64_t now_ns) {
+void Downlink::send_group_time(GroupRow& group, const Receivers& receivers, std::int64_t now_ns) {
   const auto number = static_cast<std::uint16_t>(group.id);
   const auto root =
       vault_ != nullptr ? vault_->open(ngwire::group_eui(number), group.sealed_key) : std::nullopt;
@@ -221,12 +220,6 @@ void Downlink::send_group_time(GroupRow& group, std::int64_t now_ns) {
   if (!payload) return;
   ++group.next_counter;
   groups_changed_.insert(group.id);
-  // Once over every receiver that heard anybody; devices take the counter once.
-  std::set<std::pair<std::string, std::string>> receivers;
-  for (const auto& [node, way] : ways_) {
-    if (way.heard_ns != 0 && now_ns - way.heard_ns < kWayLifeNs)
-      receivers.insert({way.receiver, way.profile});
-  }
   for (const auto& [receiver, profile] : receivers)
     post({receiver, profile, 0}, *payload, at, at + kTimeWindowNs);
 }
@@ -250,13 +243,20 @@ void Downlink::work(std::int64_t now_ns) {
   const bool due =
       group_time_ns_ == 0 || now_ns - group_time_ns_ >= rules_.time_period_ns || now_ns < group_time_ns_;
   if (groups_.empty() || rules_.time_period_ns == 0 || !due) return;
+  // Over every receiver that heard anybody lately; devices take the counter once.
+  Receivers receivers;
+  for (const auto& [node, way] : ways_) {
+    if (way.heard_ns != 0 && now_ns - way.heard_ns < kWayLifeNs)
+      receivers.insert({way.receiver, way.profile});
+  }
+  if (receivers.empty()) return;
   group_time_ns_ = now_ns;
   const bool good = rules_.clock_is_good();
   if (!good && !told_unsynchronised_)
     events_.push_back({now_ns, {}, {}, "clock", "of the hub is not synchronised: no time is told"});
   told_unsynchronised_ = !good;
   if (!good) return;
-  for (GroupRow& group : groups_) send_group_time(group, now_ns);
+  for (GroupRow& group : groups_) send_group_time(group, receivers, now_ns);
 }
 
 void Downlink::changes(Changes& out) const {

@@ -73,7 +73,8 @@ class Downlink {
   };
   void send(CommandRow& command, std::int64_t now_ns);
   void send_time(std::int64_t node, const Way& way, std::int64_t now_ns);
-  void send_group_time(GroupRow& group, std::int64_t now_ns);
+  using Receivers = std::set<std::pair<std::string, std::string>>;  // with their profiles
+  void send_group_time(GroupRow& group, const Receivers& receivers, std::int64_t now_ns);
   void post(const Way& way, std::vector<std::uint8_t> payload, std::int64_t not_before_ns,
             std::int64_t not_after_ns);
   void journal(const CommandRow& command, std::int64_t now_ns, const std::string& what);

@@ -289,11 +289,7 @@ void ChipBuffer::weigh_rows(Rows rows) {
     }
     power_[k].refresh_groups(from, to);
   }
-  // A stretch is asked for by whole groups, of which half may lie beside it.
-  const auto first = first_row_ + static_cast<std::int64_t>(from),
-             last = first + static_cast<std::int64_t>(count);
-  const auto group = static_cast<std::int64_t>(kGroupRows);
-  changed_.widen({(first - group) * lanes_, (last + group) * lanes_});
+  note_changed(rows);
 }
 
 // The power of psi.
@@ -305,6 +301,15 @@ void ChipBuffer::sum_rows(Rows rows) {
     for (const Lane& lane : psi(k)) add_power(lane.re.data() + from, lane.im.data() + from, to - from, power);
     power_[k].refresh_groups(from, to);
   }
+  note_changed(rows);
+}
+
+// A stretch is asked for by whole groups, of which half may lie beside it.
+void ChipBuffer::note_changed(Rows rows) {
+  const auto group = static_cast<std::int64_t>(kGroupRows);
+  const std::int64_t first = first_row_ + static_cast<std::int64_t>(rows.from) - group,
+                     last = first_row_ + static_cast<std::int64_t>(rows.to) + group;
+  changed_.widen({first * lanes_, last * lanes_});
 }
 
 }  // namespace ngdsp

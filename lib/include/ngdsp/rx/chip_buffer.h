@@ -156,6 +156,7 @@ class ChipBuffer {
   void filter_rows(Rows rows);
   void sum_rows(Rows rows);
   void weigh_rows(Rows rows);
+  void note_changed(Rows rows);
   Rows rows_of(std::int64_t chip, std::size_t count) const;
   Rows rows_between(std::int64_t first, std::int64_t last) const;
   double mean(const RowSums& sums, Rows rows) const;

@@ -22,7 +22,7 @@ if command -v ccache >/dev/null; then
   options+=" -DCMAKE_CXX_COMPILER_LAUNCHER=$scratch/cache"
 fi
 env DEB_CXXFLAGS_SET= DEB_CFLAGS_SET= DEB_CPPFLAGS_SET= DEB_LDFLAGS_SET= NGPLC_CMAKE_OPTIONS="$options" \
-  DEB_BUILD_OPTIONS="parallel=${NGPLC_JOBS:-2}" dpkg-buildpackage -b -us -uc >../build.log 2>&1 ||
+  DEB_BUILD_OPTIONS="noautodbgsym parallel=${NGPLC_JOBS:-2}" dpkg-buildpackage -b -us -uc >../build.log 2>&1 ||
   { tail -n 40 ../build.log; exit 1; }
 
 cd ..

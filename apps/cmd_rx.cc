@@ -88,6 +88,7 @@ double full_scale(SampleFormat format) {
   return sixteen_bits ? 32767.0 / 32768.0 : 1.0;
 }
 
+/// `frames`: those to be compared with the truth, where there is one.
 void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
             const std::vector<ReceivedFrame>& frames, const ngdevice::StreamInfo& stream,
             const ngdevice::StreamCounters& streamed, double took_s) {
@@ -99,7 +100,7 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
     spdlog::warn("{}: {} samples were not finite and were taken as zero", input.name,
                  counters.nonfinite_samples);
   }
-  out.frames += frames.size();
+  out.frames += counters.frames;
   TruthMatch match;
   if (input.has_truth) {
     match = match_truth(input.truth, frames, input.profile.samples_per_chip());
@@ -128,7 +129,7 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
     std::cout << line.dump() << std::endl;
   }
   std::string text = fmt::format("{}: {}, {} frames in {:.1f} s of signal", input.name, input.origin.profile,
-                                 frames.size(), signal_s);
+                                 counters.frames, signal_s);
   if (took_s > 0) text += fmt::format(", {:.0f} x real time", signal_s / took_s);
   if (input.has_truth)
     text += fmt::format("; truth: {} of {} found, {} others", match.found, match.expected, match.unexpected);
@@ -185,7 +186,7 @@ Status decode(const Input& input, SampleSource<Sample>& source, Output& out) {
     show(out, progress, input, frame);
     origin.sample0_time_ns = source.sample0_time_ns();
     if (out.hub && !out.hub->send(frame, origin)) ++out.unsent;
-    frames.push_back(frame);
+    if (input.has_truth) frames.push_back(frame);  // a device may be listened to for years
   };
   ngdsp::Receiver::TraceHandler on_trace;
   if (out.trace.is_open()) {

@@ -36,9 +36,15 @@ class Sink(gr.basic_block):
     def __init__(self):
         gr.basic_block.__init__(self, "arrivals", None, None)
         self.frames, self.status = [], []
-        for name, to in (("frames", self.frames), ("status", self.status)):
+        for name, handler in (("frames", self.take_frame), ("status", self.take_status)):
             self.message_port_register_in(pmt.intern(name))
-            self.set_msg_handler(pmt.intern(name), lambda message, to=to: to.append((time.monotonic(), message)))
+            self.set_msg_handler(pmt.intern(name), handler)
+
+    def take_frame(self, message):
+        self.frames.append((time.monotonic(), message))
+
+    def take_status(self, message):
+        self.status.append((time.monotonic(), message))
 
 
 def busy_s():

@@ -14,13 +14,15 @@ cd "$scratch/ngplc"
 # The flags of the other builds, so that a compiler cache has most of it already; a release has Debian's.
 options=-DNGPLC_WERROR=ON
 if command -v ccache >/dev/null; then
-  # debhelper gives builds a home of their own.
+  # debhelper gives builds a home and a language of their own, and the cache looks at both.
   CCACHE_DIR=$(ccache --get-config cache_dir)
   export CCACHE_DIR CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
-  options+=" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache"
+  printf '#!/bin/sh\nunset LC_ALL\nexec ccache "$@"\n' >../cache
+  chmod +x ../cache
+  options+=" -DCMAKE_CXX_COMPILER_LAUNCHER=$scratch/cache"
 fi
 env DEB_CXXFLAGS_SET= DEB_CFLAGS_SET= DEB_CPPFLAGS_SET= DEB_LDFLAGS_SET= NGPLC_CMAKE_OPTIONS="$options" \
-  DEB_BUILD_OPTIONS="parallel=${NGPLC_JOBS:-2}" dpkg-buildpackage -b -us -uc >../build.log 2>&1 ||
+  DEB_BUILD_OPTIONS="noautodbgsym parallel=${NGPLC_JOBS:-2}" dpkg-buildpackage -b -us -uc >../build.log 2>&1 ||
   { tail -n 40 ../build.log; exit 1; }
 
 cd ..

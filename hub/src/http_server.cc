@@ -25,6 +25,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kTick = std::chrono::milliseconds(200);
+// From accepting a connection to its start is one call of the library.
+constexpr auto kStart = std::chrono::seconds(5);
 constexpr std::size_t kChunk = 32 * 1024;
 
 // Clients are told apart by their address; of IPv6 by the network of 64 bits, which one client usually has.
@@ -131,10 +133,17 @@ struct HttpServer::State {
   std::mutex mutex;
   std::condition_variable wake;
   std::unordered_map<MHD_Connection*, Peer> peers;
-  std::unordered_map<std::string, int> per_address;
+  std::vector<Peer> accepted;                        // and not started yet
+  std::unordered_map<std::string, int> per_address;  // of both
   std::vector<MHD_Connection*> suspended;
   bool stopping = false;
   std::thread ticker;
+
+  // With the mutex held.
+  void release(const std::string& address) {
+    if (const auto it = per_address.find(address); it != per_address.end() && --it->second == 0)
+      per_address.erase(it);
+  }
 
   void set_deadline(MHD_Connection* connection, std::chrono::seconds time) {
     const std::lock_guard lock(mutex);
@@ -157,13 +166,18 @@ struct HttpServer::State {
 MHD_Result HttpServer::State::on_accept(void* cls, const sockaddr* address, socklen_t) {
   auto& s = *static_cast<State*>(cls);
   const char* reason = nullptr;
+  const std::string text = address_text(address);
   {
     const std::lock_guard lock(s.mutex);
-    if (static_cast<std::int64_t>(s.peers.size()) >= s.config.connections) {
+    const auto it = s.per_address.find(text);
+    if (static_cast<std::int64_t>(s.peers.size() + s.accepted.size()) >= s.config.connections) {
       reason = "connections";
-    } else if (const auto it = s.per_address.find(address_text(address));
-               it != s.per_address.end() && it->second >= s.config.connections_per_address) {
+    } else if (it != s.per_address.end() && it->second >= s.config.connections_per_address) {
       reason = "address";
+    } else {
+      // Counted here and not when it starts: other threads accept in between.
+      ++s.per_address[text];
+      s.accepted.push_back({-1, text, Clock::now() + kStart});
     }
   }
   if (reason == nullptr) return MHD_YES;
@@ -182,10 +196,16 @@ void HttpServer::State::on_connection(void* cls, MHD_Connection* connection, voi
     if (socket == nullptr || client == nullptr) return;
     Peer peer{socket->connect_fd, address_text(client->client_addr),
               Clock::now() + std::chrono::seconds(s.limits.request_s)};
-    ++s.per_address[peer.address];
+    const auto accepted = std::find_if(s.accepted.begin(), s.accepted.end(),
+                                       [&](const Peer& p) { return p.address == peer.address; });
+    if (accepted != s.accepted.end()) {
+      s.accepted.erase(accepted);
+    } else {
+      ++s.per_address[peer.address];
+    }
     s.peers.emplace(connection, std::move(peer));
   } else if (const auto it = s.peers.find(connection); it != s.peers.end()) {
-    if (--s.per_address[it->second.address] == 0) s.per_address.erase(it->second.address);
+    s.release(it->second.address);
     s.peers.erase(it);
   }
 }
@@ -202,6 +222,15 @@ void HttpServer::State::tick() {
     for (MHD_Connection* connection : waiting) MHD_resume_connection(connection);
     lock.lock();
     const auto now = Clock::now();
+    // The library could not start these.
+    for (auto it = accepted.begin(); it != accepted.end();) {
+      if (now < it->deadline) {
+        ++it;
+        continue;
+      }
+      release(it->address);
+      it = accepted.erase(it);
+    }
     for (auto& [connection, peer] : peers) {
       if (now < peer.deadline) continue;
       // The library sees the end of the stream and closes. It removes the peer before it closes the socket,

@@ -983,7 +983,7 @@ Result<std::vector<SinkRow>> StoreReader::sinks() {
 }
 
 Result<std::vector<CommandRow>> StoreReader::commands(const Page& page) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   try {
     SQLite::Statement s(state_->db,
                         std::string(kCommandColumns) + page_sql(page, "c.id", "n.address", "c.created_ns"));
@@ -997,7 +997,7 @@ Result<std::vector<CommandRow>> StoreReader::commands(const Page& page) {
 Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, const std::string& obis,
                                                        int level, std::int64_t since_s, std::int64_t until_s,
                                                        std::int64_t limit) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<StoredRollup> out;
   try {
     SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
@@ -1094,7 +1094,7 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
 }
 
 Result<std::vector<LastSeen>> StoreReader::last_seen(const Page& page, const std::string& obis) {
-  const std::lock_guard lock(state_->mutex);
+  const State::Turn turn(*state_);
   std::vector<LastSeen> out;
   Page by_address = page;
   by_address.newest_first = false;

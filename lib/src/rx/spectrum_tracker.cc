@@ -13,7 +13,7 @@ constexpr std::size_t kBins = NoiseShape::kBins;
 constexpr std::size_t kBlockChips = 1024;
 constexpr std::int64_t kHop = kBlockChips / 2;
 constexpr double kBinsATurn = kBlockChips;
-constexpr double kLeastEnergy = 0.2;  // of a frame in a bin, against the middle of the band: beyond, as there
+constexpr double kLeastEnergy = 0.02;  // of a frame in a bin, against the middle of the band: beyond, as there
 constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
 constexpr std::size_t kBackgroundBins = 16;  // that share it
@@ -22,8 +22,11 @@ constexpr double kLooksInMemory = 8;
 constexpr double kMeanOverMedian = 1.4427;  // of an exponential
 constexpr double kFloorRise = 1.02;         // a block: 3 dB in 0.4 s
 constexpr double kLeastBlocks = 2;          // that tell anything
+constexpr double kFloorBlocks = 94;         // a second: the lowest of so many that are
+constexpr double kFloorJump = 4;            // so much above the floor are the floor
+constexpr double kKnownBefore = 8;          // blocks that count then of what was learned before
 constexpr double kWorthFiltering = 0.01;    // of SNR lost by the filter that there is
-constexpr double kLeastDensity = 1e-6;   // of the median: what is told of less is chance
+constexpr double kLeastDensity = 1e-6;      // of the median: what is told of less is chance
 constexpr std::size_t kWidest = 6;          // bins either side of a line
 constexpr double kWorthSloping = 0.03;      // by a background taken for flat; more while few blocks tell it
 
@@ -49,8 +52,8 @@ SpectrumTracker::SpectrumTracker(double rolloff, KnownSpectrum known)
   for (std::size_t i = 0; i < kBins; ++i)
     window_[i] = static_cast<float>(0.5 - 0.5 * std::cos(2 * kPi * static_cast<double>(i) / kBins));
   for (std::size_t i = kBins / 2; i < kBins + kBins / 2; ++i) {
-    const double energy =
-        std::pow(rrc_spectrum((static_cast<double>(i) - static_cast<double>(kBins)) / kBinsATurn, rolloff), 2);
+    const double energy = std::pow(
+        rrc_spectrum((static_cast<double>(i) - static_cast<double>(kBins)) / kBinsATurn, rolloff), 2);
     if (energy < kLeastEnergy) continue;
     bin_.push_back(i % kBins);
     energy_.push_back(energy);
@@ -62,7 +65,7 @@ SpectrumTracker::SpectrumTracker(double rolloff, KnownSpectrum known)
 void SpectrumTracker::restart() {
   std::fill(mean_.begin(), mean_.end(), 0.0);
   filter_.reset();
-  blocks_ = seen_ = unseen_ = floor_ = 0;
+  blocks_ = seen_ = unseen_ = floor_ = since_least_ = 0;
   next_ = 0;
 }
 
@@ -133,15 +136,14 @@ void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t 
       std::copy(burst.begin(), burst.end(), x);
       forward_->execute();
       for (std::size_t k = 0; k < kBins; ++k)
-        inverse_->input()[k] =
-            forward_->output()[k] / (filter_->whitening()[k] * static_cast<float>(kBins));
+        inverse_->input()[k] = forward_->output()[k] / (filter_->whitening()[k] * static_cast<float>(kBins));
       inverse_->execute();
       std::copy_n(inverse_->output(), kBins, burst.begin());
     }
   }
   each([&](std::size_t, std::size_t n, int k, LanePosition at) {
-    x[n] = window_[n] * (cf32(*chips.sample_re(k, at), *chips.sample_im(k, at)) -
-                         (burst.empty() ? cf32{} : burst[n]));
+    x[n] = window_[n] *
+           (cf32(*chips.sample_re(k, at), *chips.sample_im(k, at)) - (burst.empty() ? cf32{} : burst[n]));
   });
 }
 
@@ -157,11 +159,21 @@ void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
   if (floor_ == 0) floor_ = scale;
   if (scale < floor_) blocks_ *= scale * scale / (floor_ * floor_);
   floor_ = std::min(scale, floor_ * kFloorRise);
+  // A line that was dead, or quieter by another load.
+  least_ = since_least_ == 0 ? scale : std::min(least_, scale);
+  if (++since_least_ >= kFloorBlocks) {
+    since_least_ = 0;
+    if (least_ > kFloorJump * floor_) {
+      floor_ = least_;
+      blocks_ = std::min(blocks_, kKnownBefore);
+    }
+  }
   const double share = floor_ * floor_ / (scale * scale);
   blocks_ = std::min(blocks_ + share, kMemoryBlocks);
   seen_ = std::min(seen_ + 1, kMemoryBlocks);
   ++unseen_;
-  for (std::size_t k = 0; k < power_.size(); ++k) mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
+  for (std::size_t k = 0; k < power_.size(); ++k)
+    mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
 }
 
 SpectrumTracker::Spectrum SpectrumTracker::spectrum() const {
@@ -170,7 +182,8 @@ SpectrumTracker::Spectrum SpectrumTracker::spectrum() const {
   s.background.resize(bins);
   std::vector<double> around;
   for (std::size_t k = 0; k < bins; k += kBackgroundBins) {
-    const std::size_t middle = k + kBackgroundBins / 2, first = middle < kAroundBins ? 0 : middle - kAroundBins,
+    const std::size_t middle = k + kBackgroundBins / 2,
+                      first = middle < kAroundBins ? 0 : middle - kAroundBins,
                       end = std::min(bins, middle + kAroundBins + 1);
     around.assign(mean_.begin() + static_cast<std::ptrdiff_t>(first),
                   mean_.begin() + static_cast<std::ptrdiff_t>(end));

@@ -46,8 +46,8 @@ class Stream {
       for (std::size_t k = 0; k < matched_.size(); ++k) {
         const double turns = (static_cast<double>(k) - (2 * k < matched_.size() ? 0 : matched_.size())) * 4 /
                              static_cast<double>(matched_.size());
-        back_.input()[k] = static_cast<float>(rrc_spectrum(turns, kRolloff) / matched_.size()) *
-                           matched_.output()[k];
+        back_.input()[k] =
+            static_cast<float>(rrc_spectrum(turns, kRolloff) / matched_.size()) * matched_.output()[k];
       }
       back_.execute();
       std::copy_n(back_.output() + kMargin / 2, kSamples, block.begin());
@@ -101,7 +101,8 @@ TEST(SpectrumTracker, SeesNothingInBurstsAndImpulses) {
 }
 
 TEST(SpectrumTracker, FindsAToneWithinTwoSecondsAndLosesIt) {
-  const auto on = static_cast<double>(steps_of(4) * kStep), off = on + static_cast<double>(steps_of(4) * kStep);
+  const auto on = static_cast<double>(steps_of(4) * kStep),
+             off = on + static_cast<double>(steps_of(4) * kStep);
   Stream stream([on, off](double chip, cf32 noise) {
     return noise + (chip >= on && chip < off ? tone(chip, 0.1234, 30) : cf32{});
   });
@@ -204,6 +205,49 @@ TEST(SpectrumTracker, BurstsDoNotHideASlope) {
   // The slope alone leaves 1/2.78, 13 of 160 chips next to nothing of a frame. The dip is at the edge of
   // the band, where S is that of beside: 0.9 dB were measured.
   EXPECT_NEAR(to_db(stream.chips.mean_power(first, 6 * kStep)), to_db(1 / 2.78 / (1 - 13 / 160.0)), 1.2);
+}
+
+// Two seconds after the noise became another one it is known, whatever it was before.
+TEST(SpectrumTracker, ChangesAreKnownWithinTwoSeconds) {
+  struct Part {
+    const char* name;
+    double seconds, level_db, tone_turns, tone_db, burst_db;
+  };
+  constexpr Part kParts[] = {{"white", 2, 0, 0, -100, 0},
+                             {"tone", 2, 0, 0.1234, 30, 0},
+                             {"dead", 6, -70, 0, -100, 0},
+                             {"other tone, bursts", 2, 0, -0.3, 30, 20},
+                             {"bursts", 2, 0, 0, -100, 30},
+                             {"louder, tone, bursts", 2, 20, 0.2, 30, 20},
+                             {"quieter, tone, bursts", 2, 0, -0.1, 20, 20}};
+  const Part* now = kParts;
+  const Mixed shape{"", 0, 0, 480, 48};
+  Stream stream([&](double chip, cf32 noise) {
+    const double v = std::fmod(chip, shape.period) < shape.length ? from_db(now->burst_db) : 1;
+    return static_cast<float>(std::sqrt(from_db(now->level_db))) *
+           (static_cast<float>(std::sqrt(v)) * noise + tone(chip, now->tone_turns, now->tone_db));
+  });
+  stream.weigh = true;
+  for (; now != std::end(kParts); ++now) {
+    stream.run(steps_of(now->seconds));
+    constexpr std::size_t kCount = 4 * kStep;
+    const double first = static_cast<double>(stream.chips.end()) - kCount - 1024;
+    const double best = now->level_db - to_db(0.9 + 0.1 / from_db(now->burst_db));
+    EXPECT_NEAR(to_db(stream.chips.mean_power(first, kCount)), best, 0.5) << now->name;
+  }
+}
+
+// A step of the samples' mean, as a coupler or a converter makes it, is an impulse.
+TEST(SpectrumTracker, AStepIsAnImpulse) {
+  const double at = static_cast<double>(steps_of(1) * kStep);
+  Stream stream([at](double chip, cf32 noise) {
+    return noise + tone(chip, 0.1234, 30) +
+           (chip < at ? 0.0F : 1000.0F * static_cast<float>(std::exp((at - chip) / 20)));
+  });
+  stream.weigh = true;
+  stream.run(steps_of(3));
+  const double first = static_cast<double>(stream.chips.begin()) + 1024;
+  EXPECT_NEAR(to_db(stream.chips.mean_power(first, 6 * kStep)), 0.1, 0.3);
 }
 
 // What is taken out of samples is gone from what they were filtered to, 46 dB below the noise.

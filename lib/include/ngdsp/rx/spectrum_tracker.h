@@ -58,9 +58,10 @@ class SpectrumTracker {
   std::vector<double> power_, sorted_;
   std::vector<float> weights_;
   std::shared_ptr<NoiseFilter> filter_;
-  double blocks_ = 0;             // that the mean is of, by their weights
-  double floor_ = 0;              // lowest power of a block of late
-  double seen_ = 0, unseen_ = 0;  // windows, at most the memory; those since the filter was thought of
+  double blocks_ = 0;                   // that the mean is of, by their weights
+  double floor_ = 0;                    // lowest power of a block of late
+  double least_ = 0, since_least_ = 0;  // of the blocks of this second, as many
+  double seen_ = 0, unseen_ = 0;        // windows, at most the memory; those since the filter was thought of
   std::int64_t next_ = 0;
 };
 

@@ -13,8 +13,11 @@ constexpr std::size_t kBins = NoiseShape::kBins;
 constexpr std::size_t kBlockChips = 1024;
 constexpr std::int64_t kHop = kBlockChips / 2;
 constexpr double kBinsATurn = kBlockChips;
-constexpr double kLeastEnergy = 0.02;  // of a frame in a bin, against the middle of the band: beyond, as there
-constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
+constexpr double kLeastEnergy =
+    0.02;  // of a frame in a bin, against the middle of the band: beyond, as there
+constexpr double kEdgeEnergy = 0.1, kMiddleEnergy = 0.9;  // bins that tell frames from noise
+constexpr double kLeastNoise = 0.001;                     // of what the middle of the band shows
+constexpr double kMemoryBlocks = 188;                     // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
 constexpr std::size_t kBackgroundBins = 16;  // that share it
 constexpr std::size_t kMedianStep = 4;       // of a window's bins so many tell its median to a tenth
@@ -176,32 +179,63 @@ void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
     mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
 }
 
-SpectrumTracker::Spectrum SpectrumTracker::spectrum() const {
-  Spectrum s;
+// What frames that lie everywhere put into the mean falls towards both edges of the band as their energy
+// does; noise that slopes falls to one. So the middle of the band, N + F, and the higher edge, N + F e, tell
+// how much of it is frames.
+std::vector<double> SpectrumTracker::without_frames() const {
   const std::size_t bins = bin_.size();
-  s.background.resize(bins);
-  std::vector<double> around;
+  std::vector<double> middle, low, high;
+  double share = 0;
+  for (std::size_t k = 0; k < bins; ++k) {
+    if (energy_[k] > kMiddleEnergy) middle.push_back(mean_[k]);
+    if (energy_[k] >= kEdgeEnergy) continue;
+    (k < bins / 2 ? low : high).push_back(mean_[k]);
+    share += energy_[k];
+  }
+  share /= static_cast<double>(low.size() + high.size());
+  const double here = median(middle), edge = std::max(median(low), median(high));
+  const double frames = std::clamp((here - edge) / (1 - share), 0.0, (1 - kLeastNoise) * here);
+  std::vector<double> mean = mean_;
+  for (std::size_t k = 0; k < bins; ++k) mean[k] /= here - frames * (1 - energy_[k]);
+  return mean;
+}
+
+// The median of the bins around each.
+std::vector<double> SpectrumTracker::background_of(const std::vector<double>& mean) const {
+  const std::size_t bins = mean.size();
+  std::vector<double> background(bins), around;
   for (std::size_t k = 0; k < bins; k += kBackgroundBins) {
     const std::size_t middle = k + kBackgroundBins / 2,
                       first = middle < kAroundBins ? 0 : middle - kAroundBins,
                       end = std::min(bins, middle + kAroundBins + 1);
-    around.assign(mean_.begin() + static_cast<std::ptrdiff_t>(first),
-                  mean_.begin() + static_cast<std::ptrdiff_t>(end));
-    std::fill(s.background.begin() + static_cast<std::ptrdiff_t>(k),
-              s.background.begin() + static_cast<std::ptrdiff_t>(std::min(bins, k + kBackgroundBins)),
+    around.assign(mean.begin() + static_cast<std::ptrdiff_t>(first),
+                  mean.begin() + static_cast<std::ptrdiff_t>(end));
+    std::fill(background.begin() + static_cast<std::ptrdiff_t>(k),
+              background.begin() + static_cast<std::ptrdiff_t>(std::min(bins, k + kBackgroundBins)),
               std::max(median(around), kLeastDensity));
   }
+  return background;
+}
+
+SpectrumTracker::Spectrum SpectrumTracker::spectrum() const {
+  Spectrum s;
+  const std::size_t bins = bin_.size();
+  std::vector<double> mean = without_frames();
+  s.background = background_of(mean);
   if (kept(nullptr, s.background) > 1 - kWorthSloping - 1 / blocks_) {
-    std::vector<double> all = mean_;
+    std::vector<double> all = mean;
     std::fill(s.background.begin(), s.background.end(), std::max(median(all), kLeastDensity));
+  } else {  // more than frames explain
+    mean = mean_;
+    s.background = background_of(mean);
   }
   const double threshold = line_threshold(blocks_);
   // Lower, too: beside a wide line the background is not that of the bins around.
   for (std::size_t k = 0; k < bins; ++k)
-    if (threshold * mean_[k] < s.background[k]) s.background[k] = std::max(mean_[k], kLeastDensity);
+    if (threshold * mean[k] < s.background[k]) s.background[k] = std::max(mean[k], kLeastDensity);
   s.all = s.background;
   for (std::size_t k = 0; k < bins; ++k)
-    if (mean_[k] > threshold * s.background[k]) s.all[k] = mean_[k];
+    if (mean[k] > threshold * s.background[k]) s.all[k] = mean[k];
   return s;
 }
 

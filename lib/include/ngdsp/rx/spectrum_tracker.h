@@ -43,6 +43,8 @@ class SpectrumTracker {
   struct Spectrum {
     std::vector<double> all, background;  // by bin of the band; where there is no line both are the same
   };
+  std::vector<double> without_frames() const;
+  std::vector<double> background_of(const std::vector<double>& mean) const;
   Spectrum spectrum() const;
   NoiseShape shape(const Spectrum& s, std::size_t widen) const;
   double kept(const NoiseFilter* filter, const std::vector<double>& spectrum) const;

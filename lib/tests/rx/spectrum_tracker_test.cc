@@ -207,6 +207,55 @@ TEST(SpectrumTracker, BurstsDoNotHideASlope) {
   EXPECT_NEAR(to_db(stream.chips.mean_power(first, 6 * kStep)), to_db(1 / 2.78 / (1 - 13 / 160.0)), 1.2);
 }
 
+// Chips without end, each `amplitude` behind the matched filter: what a line full of frames holds.
+class Frames {
+ public:
+  explicit Frames(float amplitude) : amplitude_(amplitude) {
+    for (int i = -4 * kReach; i < 4 * kReach; ++i)
+      pulse_.push_back(static_cast<float>(rrc_pulse(i / 4.0, kRolloff)));
+  }
+  cf32 operator()() {
+    if (at_ == 0) {
+      std::rotate(chips_.begin(), chips_.end() - 1, chips_.end());
+      chips_[0] = amplitude_ * cf32(static_cast<float>(rng_.normal()), static_cast<float>(rng_.normal())) /
+                  std::sqrt(2.0F);
+    }
+    cf32 sum;
+    for (std::size_t n = 0; n < chips_.size(); ++n) sum += chips_[n] * pulse_[4 * n + at_];
+    at_ = (at_ + 1) % 4;
+    return sum;
+  }
+
+ private:
+  static constexpr int kReach = 12;  // chips
+  float amplitude_;
+  std::vector<float> pulse_;
+  std::vector<cf32> chips_ = std::vector<cf32>(2 * kReach);
+  std::size_t at_ = 0;
+  Rng rng_{2};
+};
+
+// Their energy falls towards the edges of the band, the noise beside them does not: no filter is worth having.
+TEST(SpectrumTracker, FramesAreNoSlope) {
+  for (const double amplitude : {0.5, 1.0, 2.0, 6.0}) {
+    Stream stream([frames = Frames(static_cast<float>(amplitude))](double, cf32 noise) mutable { return noise + frames(); });
+    EXPECT_EQ(stream.run(steps_of(3)), 0) << amplitude;
+    const double first = static_cast<double>(stream.chips.begin()) + 1024;
+    EXPECT_NEAR(stream.chips.mean_power(first, 4 * kStep), 1 + amplitude * amplitude,
+                0.1 * (1 + amplitude * amplitude));
+  }
+}
+
+// A line among them is one all the same.
+TEST(SpectrumTracker, LinesAreSeenAmongFrames) {
+  Stream stream([frames = Frames(1)](double chip, cf32 noise) mutable {
+    return noise + frames() + tone(chip, 0.1234, 30);
+  });
+  EXPECT_GT(stream.run(steps_of(1)), 0);
+  const double first = static_cast<double>(stream.chips.begin()) + 1024;
+  EXPECT_NEAR(stream.chips.mean_power(first, 4 * kStep), 2, 0.3);
+}
+
 // Two seconds after the noise became another one it is known, whatever it was before.
 TEST(SpectrumTracker, ChangesAreKnownWithinTwoSeconds) {
   struct Part {

@@ -1,6 +1,7 @@
 // hubctl: what an operator asks a hub, over its API.
 #include <fcntl.h>
 #include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <getopt.h>
 #include <httplib.h>
 #include <sys/stat.h>
@@ -31,6 +32,10 @@ constexpr char kUsage[] =
     "  status                what the hub says of itself\n"
     "  devices               every device that was heard, with its newest values\n"
     "  claim CODE [NAME]     a device by the code on its label\n"
+    "  command NODE SECONDS WORD...\n"
+    "                        asks a device for something before the seconds are over: send_reading 1,\n"
+    "                        set_interval 900 17, set_levels 4 2 1 1, switch_load 0 yes, restart yes\n"
+    "  commands              what was asked, the newest first, and what became of it\n"
     "  trace [DEVICE]        readings and events as they come, until interrupted\n"
     "  replay SINK AFTER     deliver the readings after this id to the sink again\n"
     "  backup FILE           a checked copy of the database\n"
@@ -311,6 +316,52 @@ int doctor(Hub& hub, const Options& options) {
   return well ? kDone : kFailed;
 }
 
+// The last word "yes" confirms.
+int command(Hub& hub, const Options& options, const std::vector<std::string>& words) {
+  const std::string& node = words[1];
+  const std::string& seconds = words[2];
+  if (node.size() != 16 || node.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+    return complain(kWrongUsage, "command: expected the 16 hexadecimal digits of a node");
+  if (seconds.empty() || seconds.size() > 9 || seconds.find_first_not_of("0123456789") != std::string::npos)
+    return complain(kWrongUsage, "command: expected seconds until it expires");
+  Json body = {{"command", ""}, {"expires_s", std::stoll(seconds)}};
+  std::size_t end = words.size();
+  if (words.back() == "yes") {
+    body["confirm"] = "yes";
+    --end;
+  }
+  body["command"] =
+      fmt::format("{}", fmt::join(words.begin() + 3, words.begin() + static_cast<std::ptrdiff_t>(end), " "));
+  const auto answer = hub.ask("POST", "/api/v1/nodes/" + node + "/commands", body);
+  if (!answer) return complain(kFailed, answer.error());
+  if (options.json) {
+    print(answer.value());
+  } else {
+    std::cout << fmt::format("command {} is queued\n", answer.value()["command"].get<std::int64_t>());
+  }
+  return kDone;
+}
+
+int commands(Hub& hub, const Options& options) {
+  const auto all = hub.list("commands");
+  if (!all) return complain(kFailed, all.error());
+  if (!options.json)
+    std::cout << fmt::format("{:>8}  {:8}  {:19}  {:12}  {:12}  {:>5}  {}\n", "command", "device",
+                             "asked (UTC)", "what", "state", "tries", "answer");
+  for (const Json& c : all.value()) {
+    if (options.json) {
+      print(c);
+      continue;
+    }
+    std::cout << fmt::format(
+        "{:>8}  {:8}  {:19}  {:12}  {:12}  {:>5}  {}\n", c["command"].get<std::int64_t>(),
+        c["device"].is_string() ? c["device"].get<std::string>() : "", utc(c["created_ms"]),
+        c["what"].get<std::string>(), c["state"].get<std::string>(), c["tries"].get<std::int64_t>(),
+        c["result"].is_string() ? c["result"].get<std::string>() : "");
+  }
+  return kDone;
+}
+
 int done(const Result<Json>& answer, const Options& options) {
   if (!answer) return complain(kFailed, answer.error());
   if (options.json || !answer->contains("status")) {
@@ -340,6 +391,8 @@ int run(const std::vector<std::string>& words, const Options& options) {
   if (what == "claim" && (count == 1 || count == 2))
     return done(hub.ask("POST", "/api/v1/claim", {{"code", words[1]}, {"name", count == 2 ? words[2] : ""}}),
                 options);
+  if (what == "command" && count >= 3) return command(hub, options, words);
+  if (what == "commands" && count == 0) return commands(hub, options);
   if (what == "trace" && count <= 1) {
     if (count == 1 && words[1].find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
       return complain(kWrongUsage, "trace: expected an address of hexadecimal digits");

@@ -41,7 +41,9 @@ struct CommandDesk::State {
                           "request) VALUES(?,?,?,0,?,?,?)");
     add.bind(1, node);
     add.bind(2, static_cast<int>(order.opcode));
-    add.bind(3, order.arguments.data(), static_cast<int>(order.arguments.size()));
+    // A null pointer would be NULL: no arguments are an empty blob.
+    add.bind(3, order.arguments.empty() ? static_cast<const void*>("") : order.arguments.data(),
+             static_cast<int>(order.arguments.size()));
     add.bind(4, now);
     add.bind(5, now + order.expires_s * kSecondNs);
     if (!order.request.empty()) add.bind(6, order.request);

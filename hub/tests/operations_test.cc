@@ -257,6 +257,33 @@ TEST_F(Operations, HubctlAsksBacksUpAndRestores) {
   EXPECT_EQ(json::parse(client.Get("/api/v1/frames?limit=1000")->body)["frames"].size(), 22U);
 }
 
+TEST_F(Operations, HubctlQueuesCommands) {
+  auto process = start();
+  hub({"user", "add", "chief", "admin"}, 0, "correct horse");
+  std::ofstream(dir_.file("token")) << hub({"token", "add", "chief", "ctl", "operator", "0"});
+  std::filesystem::permissions(dir_.file("token"), std::filesystem::perms(0600));
+  const auto ask = [&](std::vector<std::string> words, int code) {
+    words.insert(words.begin(), {"--token-file", dir_.file("token")});
+    return ctl(std::move(words), code);
+  };
+  const std::string node = "00000000000000a1";
+  EXPECT_NE(ask({"command", node, "60", "send_reading", "1"}, 1).find("not in the registry"),
+            std::string::npos);
+  SQLite::Database(dir_.file("hub.sqlite"), SQLite::OPEN_READWRITE, 5000)
+      .exec(
+          "INSERT INTO nodes(eui, address, model, time_zone, verify_by, state, sealed_key) "
+          "VALUES(161, 7, 'm', 'UTC', '', 3, x'00')");
+  EXPECT_EQ(ask({"command", node, "60", "send_reading", "1"}, 0), "command 1 is queued\n");
+  EXPECT_NE(ask({"command", node, "60", "restart"}, 1).find("confirmation"), std::string::npos);
+  EXPECT_EQ(json::parse(ask({"--json", "command", node, "60", "restart", "yes"}, 0))["command"], 2);
+  EXPECT_NE(ask({"command", node, "60", "fly"}, 1).find("no command"), std::string::npos);
+  ask({"command", "a1", "60", "restart"}, 2);
+  ask({"command", node, "soon", "restart"}, 2);
+  const std::string table = ask({"commands"}, 0);
+  EXPECT_NE(table.find("00000007"), std::string::npos) << table;
+  EXPECT_LT(table.find("restart"), table.find("send_reading")) << "the newest first";
+}
+
 TEST_F(Operations, BackupWhileFramesComeIn) {
   auto process = start();
   feed(1, 10);

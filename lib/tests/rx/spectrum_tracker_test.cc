@@ -235,10 +235,13 @@ class Frames {
   Rng rng_{2};
 };
 
-// Their energy falls towards the edges of the band, the noise beside them does not: no filter is worth having.
+// Their energy falls towards the edges of the band, the noise beside them does not: no filter is worth
+// having.
 TEST(SpectrumTracker, FramesAreNoSlope) {
   for (const double amplitude : {0.5, 1.0, 2.0, 6.0}) {
-    Stream stream([frames = Frames(static_cast<float>(amplitude))](double, cf32 noise) mutable { return noise + frames(); });
+    Stream stream([frames = Frames(static_cast<float>(amplitude))](double, cf32 noise) mutable {
+      return noise + frames();
+    });
     EXPECT_EQ(stream.run(steps_of(3)), 0) << amplitude;
     const double first = static_cast<double>(stream.chips.begin()) + 1024;
     EXPECT_NEAR(stream.chips.mean_power(first, 4 * kStep), 1 + amplitude * amplitude,

@@ -146,8 +146,9 @@ int status(Hub& hub, const Options& options) {
     print(out);
     return kDone;
   }
+  const auto user = me.value()["user"].get<std::string>();
   std::cout << fmt::format("database  {}\ndevices   {}\nyou are   {} ({})\n", health ? "ok" : health.error(),
-                           devices->size(), me.value()["user"].get<std::string>(),
+                           devices->size(), user.empty() ? "nobody" : user,
                            me.value()["role"].get<std::string>());
   for (const Json& s : sinks.value()["sinks"])
     std::cout << fmt::format("sink      {}: {}, {} values wait, {} lost\n", s["sink"].get<std::string>(),

@@ -126,7 +126,9 @@ void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t 
         act(i, i * ChipBuffer::kPlanes + static_cast<std::size_t>(k), k, at);
   };
   std::vector<cf32> burst;
-  if (std::any_of(weights_.begin(), weights_.end(), [this](float w) { return w != weights_[0]; })) {
+  // Not before lines are known: one that comes on looks like a burst until then, and would stay one.
+  if (filter_ &&
+      std::any_of(weights_.begin(), weights_.end(), [this](float w) { return w != weights_[0]; })) {
     std::vector<float> sorted = weights_;
     const auto upper = sorted.begin() + kBlockChips * 3 / 4;
     std::nth_element(sorted.begin(), upper, sorted.end());

@@ -259,22 +259,6 @@ TEST(SpectrumTracker, LinesAreSeenAmongFrames) {
   EXPECT_NEAR(stream.chips.mean_power(first, 4 * kStep), 2, 0.3);
 }
 
-// A carrier that comes on after the noise is known is a burst to the weights of then, and becomes a line all
-// the same.
-TEST(SpectrumTracker, ACarrierThatComesOnIsALine) {
-  // 20 ms on of 30, the first time after half a second.
-  Stream stream([](double chip, cf32 noise) {
-    const double key = std::fmod(chip, 0.03 * kChipRate);
-    return noise + (chip > 0.5 * kChipRate && key < 0.02 * kChipRate ? tone(chip, 0.1234, 30) : cf32{});
-  });
-  stream.weigh = true;
-  EXPECT_EQ(stream.run(steps_of(0.4)), 0);
-  EXPECT_GT(stream.run(steps_of(0.6)), 0);
-  const double first = static_cast<double>(stream.chips.begin()) + 1024;
-  // Unweighted the carrier is 20 times the noise; a receiver that is told keeps all but the line's bins.
-  EXPECT_LT(to_db(stream.chips.mean_power(first, 4 * kStep)), 1);
-}
-
 // Two seconds after the noise became another one it is known, whatever it was before.
 TEST(SpectrumTracker, ChangesAreKnownWithinTwoSeconds) {
   struct Part {

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "api_json.h"
 #include "command_desk.h"
 #include "ngwire/wire/frame_record.h"
 #include "registry.h"
@@ -16,23 +17,7 @@ namespace {
 using ngwire::Result;
 using Arguments = std::vector<std::string>;
 
-void print(const NodeInfo& n) {
-  nlohmann::ordered_json out;
-  out["eui"] = ngwire::to_hex(n.eui);
-  out["device"] =
-      n.address ? nlohmann::ordered_json(ngwire::to_hex(std::uint64_t{*n.address}).substr(8)) : nullptr;
-  out["state"] = to_string(n.state);
-  out["name"] = n.name;
-  out["model"] = n.model;
-  out["gtin"] = n.gtin;
-  out["serial"] = n.serial;
-  out["time_zone"] = n.time_zone;
-  out["verify_by"] = n.verify_by;
-  out["tenant"] = n.tenant;
-  out["groups"] = n.groups;
-  out["missing"] = n.missing;
-  std::printf("%s\n", out.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).c_str());
-}
+void print(const NodeInfo& node) { std::printf("%s\n", dump(to_json(node)).c_str()); }
 
 template <class Number>
 bool parse(const std::string& text, Number& number, int base) {

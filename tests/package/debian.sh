@@ -7,7 +7,7 @@ for tool in git dpkg-buildpackage dh lintian; do
   command -v $tool >/dev/null || { echo "$tool is not installed (dpkg-dev, debhelper, dh-python, lintian)"; exit 77; }
 done
 rm -rf "$scratch"
-mkdir -p "$scratch/ngplc" "$scratch/root"
+mkdir -p "$scratch/ngplc" "$scratch/tree"
 git -C "$source" ls-files -z | tar -C "$source" --null -T - -c | tar -C "$scratch/ngplc" -x
 cd "$scratch/ngplc"
 
@@ -29,10 +29,10 @@ cd ..
 lintian --fail-on error,warning --info --suppress-tags initial-upload-closes-no-bugs,hardening-no-fortify-functions,hardening-no-bindnow \
   ngplc_*.changes
 for package in ./*.deb; do
-  case $package in *-dbgsym_*) ;; *) dpkg-deb -x "$package" root ;; esac
+  case $package in *-dbgsym_*) ;; *) dpkg-deb -x "$package" tree ;; esac
 done
 
-root=$PWD/root/usr
+root=$PWD/tree/usr
 library=$(dirname "$(find "$root/lib" -name 'libgnuradio-ngplc.so.0.1')")
 # The packages' own folders alone: the build folder and what is installed on this machine are not seen.
 export LD_LIBRARY_PATH=$library PYTHONPATH=$root/lib/python3/dist-packages GRC_BLOCKS_PATH=$root/share/gnuradio/grc/blocks

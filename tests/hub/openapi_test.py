@@ -76,6 +76,8 @@ INSERT INTO readings(id, frame_id, device, counter, register, mantissa, time_ns,
   VALUES(1, 1, 42, 4464, 1, 12, 1763667000000000000, 5), (2, 1, 42, 4464, 2, -2301, 1763667000000000000, 0);
 INSERT INTO devices VALUES(42, 1, 2, 3, 4464, 'cellar', 'cenelec-a', -7.5, 2, 12, 1);
 INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base) VALUES(42, 1, 12, 2, 1, 5), (42, 2, -2301, 2, 1, 0);
+INSERT INTO rollups(device, register, level, start_s, count, low, high, sum, first_ns, first, last_ns, last)
+  VALUES(42, 1, 0, 1763600400, 2, 10, 12, 0, 1763600401000000000, 10, 1763603999000000000, 12);
 INSERT INTO commands(id, node, opcode, arguments, state, created_ns, not_after_ns) VALUES(1, 1, 3, x'01', 4, 1763667000000000000, 1763667060000000000);
 INSERT INTO events VALUES(NULL, 1, 42, NULL, 'reset', 'from 5 to 0');
 """

@@ -194,8 +194,10 @@ std::vector<double> SpectrumTracker::without_frames() const {
     (k < bins / 2 ? low : high).push_back(mean_[k]);
     share += energy_[k];
   }
+  // A band that falls within a bin or two has no edge to read.
+  if (low.empty() || high.empty() || middle.empty()) return mean_;
   share /= static_cast<double>(low.size() + high.size());
-  const double here = median(middle), edge = std::max(median(low), median(high));
+  const double here = std::max(median(middle), kLeastDensity), edge = std::max(median(low), median(high));
   const double frames = std::clamp((here - edge) / (1 - share), 0.0, (1 - kLeastNoise) * here);
   std::vector<double> mean = mean_;
   for (std::size_t k = 0; k < bins; ++k) mean[k] /= here - frames * (1 - energy_[k]);

@@ -249,6 +249,23 @@ TEST(SpectrumTracker, FramesAreNoSlope) {
   }
 }
 
+// Roll-offs from next to none, whose edge is narrower than a bin, to the widest.
+TEST(SpectrumTracker, AnyRolloff) {
+  for (const double rolloff : {0.0005, 0.002, 0.01, 0.05, 1.0}) {
+    SpectrumTracker spectrum(rolloff);
+    ChipBuffer chips(7);
+    Rng rng(3);
+    std::vector<cf32> samples(kStep * ChipBuffer::kPlanes);
+    for (int step = 0; step < 6; ++step) {
+      for (cf32& x : samples) x = {static_cast<float>(rng.normal()), static_cast<float>(rng.normal())};
+      chips.append(samples);
+      spectrum.learn(chips, chips.end());
+    }
+    if (!spectrum.filter()) continue;
+    for (const float g : spectrum.filter()->response()) ASSERT_TRUE(std::isfinite(g)) << rolloff;
+  }
+}
+
 // A line among them is one all the same.
 TEST(SpectrumTracker, LinesAreSeenAmongFrames) {
   Stream stream([frames = Frames(1)](double chip, cf32 noise) mutable {

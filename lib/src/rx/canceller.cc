@@ -35,10 +35,12 @@ struct Taps {
   float re[ChipBuffer::kPlanes][kMaxTaps], im[ChipBuffer::kPlanes][kMaxTaps];
 };
 
-// Rows of one lane: where the replica's chips of every tap lie, and where the sums go.
+// Rows of one lane: where the replica's chips of every tap lie, where the sums go, and what they count for
+// there, null: all the same.
 struct LaneBlock {
   const float* const* s_re;
   const float* const* s_im;
+  const float* weight;
   float* r_re[ChipBuffer::kPlanes];
   float* r_im[ChipBuffer::kPlanes];
 };
@@ -49,7 +51,7 @@ inline __attribute__((always_inline)) void load_some(const float* from, std::siz
   std::memcpy(&x, from, n * sizeof(float));
 }
 
-// r += turn * row_turn * sum_m w_m s_m for n <= kLength rows; s is kept conjugated.
+// r += weight * turn * row_turn * sum_m w_m s_m for n <= kLength rows; s is kept conjugated.
 template <bool kReal>
 inline __attribute__((always_inline)) void add_rows(const LaneBlock& b, const Taps& w, const float* row_re,
                                                     const float* row_im, float turn_re, float turn_im,
@@ -70,7 +72,12 @@ inline __attribute__((always_inline)) void add_rows(const LaneBlock& b, const Ta
   Vector x, y;
   load_some(row_re + at, n, x);
   load_some(row_im + at, n, y);
-  const Vector c = x * turn_re - y * turn_im, s = x * turn_im + y * turn_re;
+  Vector c = x * turn_re - y * turn_im, s = x * turn_im + y * turn_re;
+  if (b.weight) {
+    load_some(b.weight + at, n, x);
+    c *= x;
+    s *= x;
+  }
   for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
     Vector re, im;
     load_some(b.r_re[k] + at, n, re);
@@ -102,26 +109,36 @@ NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float*
 
 }  // namespace
 
-Canceller::Canceller(double rolloff, WorkerPool& workers)
-    : rolloff_(rolloff), workers_(&workers), pulses_((kPulseSteps + 1) * kPulseTaps) {
-  for (int phase = 0; phase <= kPulseSteps; ++phase)
-    for (int q = 0; q < kPulseTaps; ++q)
-      pulses_[static_cast<std::size_t>(phase * kPulseTaps + q)] =
-          static_cast<float>(rc_pulse(q - kStrongReach + static_cast<double>(phase) / kPulseSteps, rolloff));
+Canceller::Canceller(double rolloff, WorkerPool& workers) : workers_(&workers), pulse_(rolloff) {
+  received_ = table_of(pulse_);
 }
 
-void Canceller::add_pulse(double t, cf64 gain, int count, float* re, float* im) const {
+void Canceller::set_filter(const std::vector<cf32>& taps) {
+  pulse_.set_filter(taps);
+  filtered_ = table_of(pulse_);
+}
+
+std::vector<cf32> Canceller::table_of(const ChipPulse& pulse) {
+  std::vector<cf32> table;
+  for (int phase = 0; phase <= kPulseSteps; ++phase)
+    for (int q = 0; q < kPulseTaps; ++q)
+      table.emplace_back(std::conj(pulse.at(q - kStrongReach + static_cast<double>(phase) / kPulseSteps)));
+  return table;
+}
+
+void Canceller::add_pulse(const std::vector<cf32>& table, double t, cf64 gain, int count, float* re,
+                          float* im) {
   const double whole = std::floor(t), steps = (t - whole) * kPulseSteps;
   const int phase = std::min(static_cast<int>(steps), kPulseSteps - 1);
   const auto mu = static_cast<float>(steps - phase);
   const auto g_re = static_cast<float>(gain.real()), g_im = static_cast<float>(gain.imag());
   const int from = static_cast<int>(whole) + kStrongReach;  // where in the table's row tap 0 is
-  const float* row = pulses_.data() + phase * kPulseTaps;
+  const cf32* row = table.data() + phase * kPulseTaps;
   const int begin = std::max(0, -from), end = std::min(count, kPulseTaps - from);
   for (int m = begin; m < end; ++m) {
-    const float p = row[from + m] + mu * (row[from + m + kPulseTaps] - row[from + m]);
-    re[m] += g_re * p;
-    im[m] += g_im * p;
+    const cf32 p = row[from + m] + mu * (row[from + m + kPulseTaps] - row[from + m]);
+    re[m] += g_re * p.real() - g_im * p.imag();
+    im[m] += g_re * p.imag() + g_im * p.real();
   }
 }
 
@@ -152,6 +169,15 @@ void Canceller::add_paths(const FrameEstimate& frame, const FrameEstimate& refer
 // Adds the paths; `frame` says how they move along it.
 Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
                                   int reach) {
+  const Extent touched = draw_behind(false, chips, frame, replica, reach);
+  if (chips.filter()) draw_behind(true, chips, frame, replica, reach);
+  chips.drawn(touched.first, touched.last);
+  return touched;
+}
+
+Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const FrameEstimate& frame,
+                                         const SplitSequence& replica, int reach) {
+  const std::vector<cf32>& table = filter ? filtered_ : received_;
   const int lanes = chips.lanes();
   double first_delay = 0, last_delay = 0;
   for (const Path& path : paths_) {
@@ -163,9 +189,8 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
   const int count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + reach + 1 - first);
   const int last = first + count - 1;
   // All taps of one path have its phase: half the work.
-  const bool real = paths_.size() == 1 && std::abs(frame.turns) < kStillTurns;
-  cf64 common = 1;
-  if (real) std::swap(common, paths_[0].gain);
+  const bool real = !filter && paths_.size() == 1 && std::abs(frame.turns) < kStillTurns;
+  const cf64 common = real ? paths_[0].gain : 1;
   const auto frame_chips = static_cast<double>(replica.chips());
   const auto row_of = [lanes](double chip) { return static_cast<std::int64_t>(std::floor(chip / lanes)); };
   const double begin = frame.timing.first_chip(), end = begin + (1 - frame.timing.clock) * frame_chips;
@@ -211,10 +236,10 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
         std::fill_n(w.im[k], w.count, 0.0F);
       }
       for (const Path& path : paths_) {
-        const cf64 gain =
-            path.turns == 0 ? path.gain : path.gain * std::polar(1.0, 2 * kPi * path.turns * middle);
+        const cf64 still = real ? 1 : path.gain,
+                   gain = path.turns == 0 ? still : still * std::polar(1.0, 2 * kPi * path.turns * middle);
         for (int k = 0; k < ChipBuffer::kPlanes; ++k)
-          add_pulse(part + path.delay + path.slip * middle - 0.25 * k - last, gain, w.count, w.re[k],
+          add_pulse(table, part + path.delay + path.slip * middle - 0.25 * k - last, gain, w.count, w.re[k],
                     w.im[k]);
       }
       for (int k = 0; k < ChipBuffer::kPlanes && !w.real; ++k) {
@@ -239,9 +264,10 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
         b.s_im = s_im.data() + l;
         const auto turn_re = static_cast<float>(lane_turn.real()),
                    turn_im = static_cast<float>(lane_turn.imag());
+        b.weight = filter ? chips.weight(at) : nullptr;
         for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
-          b.r_re[k] = chips.sample_re(k, at);
-          b.r_im[k] = chips.sample_im(k, at);
+          b.r_re[k] = filter ? chips.psi_re(k, at) : chips.sample_re(k, at);
+          b.r_im[k] = filter ? chips.psi_im(k, at) : chips.sample_im(k, at);
         }
         if (!frame.gain.values.empty()) {
           // The gain in place of the one that holds still.
@@ -256,9 +282,7 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
       }
     }
   });
-  const Extent touched{first_row * lanes, std::max(first_row, last_row) * lanes};
-  chips.refresh(touched.first, touched.last);
-  return touched;
+  return {first_row * lanes, std::max(first_row, last_row) * lanes};
 }
 
 }  // namespace ngdsp

@@ -73,12 +73,12 @@ void ChipBuffer::append(Span<const cf32> samples) {
   const auto chips = static_cast<std::int64_t>(samples.size() / kPlanes);
   if (chips == 0) return;
   const auto rows = static_cast<std::size_t>((end_ + chips - 1) / lanes_ + 1 - first_row_);
-  for (auto* planes : {&planes_, &residual_, &psi_})
-    for (auto& plane : *planes)
-      for (Lane& lane : plane) {
-        lane.re.resize(rows);
-        lane.im.resize(rows);
-      }
+  each_plane([rows](std::vector<Lane>& plane) {
+    for (Lane& lane : plane) {
+      lane.re.resize(rows);
+      lane.im.resize(rows);
+    }
+  });
   for (auto& lane : weights_) lane.resize(rows, 1.0F);
   for (RowSums& power : power_) power.resize(rows);
   const std::size_t before = weight_.rows.size();
@@ -94,7 +94,7 @@ void ChipBuffer::append(Span<const cf32> samples) {
       *sample_im(k, p) = x.imag();
     }
   end_ += chips;
-  refresh(end_ - chips, end_);
+  drawn(end_ - chips, end_);
 }
 
 void ChipBuffer::discard_before(std::int64_t chip) {
@@ -105,12 +105,12 @@ void ChipBuffer::discard_before(std::int64_t chip) {
   const std::int64_t dead = (begin_ / lanes_ - first_row_) / kGroup * kGroup;
   const auto rows = static_cast<std::int64_t>(weight_.rows.size());
   if (dead < rows / 2 || dead == 0) return;  // moving only when half is dead: a constant cost per chip
-  for (auto* planes : {&planes_, &residual_, &psi_})
-    for (auto& plane : *planes)
-      for (Lane& lane : plane) {
-        lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
-        lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
-      }
+  each_plane([dead](std::vector<Lane>& plane) {
+    for (Lane& lane : plane) {
+      lane.re.erase(lane.re.begin(), lane.re.begin() + dead);
+      lane.im.erase(lane.im.begin(), lane.im.begin() + dead);
+    }
+  });
   for (auto& lane : weights_) lane.erase(lane.begin(), lane.begin() + dead);
   for (RowSums& power : power_) power.discard(dead);
   weight_.discard(dead);
@@ -179,17 +179,19 @@ double ChipBuffer::effective_power(double chip, std::size_t count) const {
 }
 
 void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
+  const int step = filter_ ? kHalf : 1;
+  const float share = static_cast<float>(step) / kPlanes;
   const auto lanes = static_cast<std::size_t>(lanes_);
   std::vector<float> sum;
   LanePosition p(first, lanes_);
   for (std::size_t l = 0; l < std::min(lanes, power.size()); ++l, ++p) {
     const std::size_t rows = (power.size() - l + lanes - 1) / lanes;
     sum.assign(rows, 0.0F);
-    for (int k = 0; k < kPlanes; ++k) {
+    for (int k = 0; k < kPlanes; k += step) {
       const Lane& lane = at(left(k), p);
       add_power(lane.re.data() + index(p), lane.im.data() + index(p), rows, sum.data());
     }
-    for (std::size_t i = 0; i < rows; ++i) power[l + i * lanes] = sum[i] / kPlanes;
+    for (std::size_t i = 0; i < rows; ++i) power[l + i * lanes] = share * sum[i];
   }
 }
 
@@ -217,46 +219,63 @@ void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
 
 void ChipBuffer::set_filter(std::shared_ptr<NoiseFilter> filter) {
   filter_ = std::move(filter);
+  for (auto& plane : residual_) plane = filter_ ? planes_[0] : std::vector<Lane>{};
   for (int k = 0; k < kPlanes; ++k) {
-    residual_[k].clear();
     psi_[k].clear();
-    if (filter_) residual_[k] = planes_[k];
     if (filter_ || !even()) psi_[k] = planes_[k];
   }
+  unsettled_ = {};
   refresh(begin_, end_);
 }
 
-// By overlapping windows.
+// By overlapping windows, lane by lane as chips are kept.
 void ChipBuffer::filter_rows(Rows rows) {
   const auto chip_of = [this](std::size_t row) {
     return (first_row_ + static_cast<std::int64_t>(row)) * lanes_;
   };
+  // act(where the lane's first one of the chips `first` ... last - 1 is, its place in a window from `from`
+  // on, how many there are).
+  const auto each_lane = [this](std::int64_t first, std::int64_t last, std::int64_t from, auto act) {
+    LanePosition p(first, lanes_);
+    for (std::int64_t chip = first; chip < std::min(last, first + lanes_); ++chip, ++p)
+      act(p, static_cast<std::size_t>(chip - from),
+          static_cast<std::size_t>((last - chip + lanes_ - 1) / lanes_));
+  };
   constexpr std::int64_t kWindow = NoiseFilter::kWindowChips, kHop = NoiseFilter::kHopChips;
+  constexpr std::size_t kSamples = NoiseFilter::kSamples;
   const std::int64_t held = chip_of(0), last = std::min(chip_of(rows.to), end_);
+  const auto lanes = static_cast<std::size_t>(lanes_);
   std::vector<float> weights(static_cast<std::size_t>(kWindow));
   for (std::int64_t chip = chip_of(rows.from); chip < last; chip += kHop) {
     const std::int64_t from = chip - kFilterReach, first = std::max(from, held),
                        end = std::min(from + kWindow, end_);
-    std::fill_n(filter_->samples(), kWindow * kPlanes, cf32{});
-    std::fill(weights.begin(), weights.end(), 0.0F);
-    LanePosition p(first, lanes_);
-    for (std::int64_t i = first; i < end; ++i, ++p) {
-      cf32* sample = filter_->samples() + (i - from) * kPlanes;
-      for (int k = 0; k < kPlanes; ++k) sample[k] = {*sample_re(k, p), *sample_im(k, p)};
-      weights[static_cast<std::size_t>(i - from)] = *weight(p);
+    cf32* samples = filter_->samples();
+    if (end - first < kWindow) {
+      std::fill_n(samples, kSamples * static_cast<std::size_t>(kWindow), cf32{});
+      std::fill(weights.begin(), weights.end(), 0.0F);
     }
-    filter_->run(weights);
-    p = LanePosition(chip, lanes_);
-    for (std::int64_t i = chip; i < std::min(chip + kHop, last); ++i, ++p) {
-      const auto row = static_cast<std::size_t>(index(p));
-      for (int k = 0; k < kPlanes; ++k) {
-        const cf32 left = filter_->residual()[(i - from) * kPlanes + k],
-                   out = filter_->psi()[(i - from) * kPlanes + k];
-        Lane &e = at(residual_[k], p), &psi = at(psi_[k], p);
-        e.re[row] = left.real(), e.im[row] = left.imag();
-        psi.re[row] = out.real(), psi.im[row] = out.imag();
+    each_lane(first, end, from, [&](LanePosition p, std::size_t place, std::size_t count) {
+      for (std::size_t k = 0; k < kSamples; ++k) {
+        const float *re = sample_re(kFilterPlanes[k], p), *im = sample_im(kFilterPlanes[k], p);
+        for (std::size_t i = 0; i < count; ++i) samples[(place + i * lanes) * kSamples + k] = {re[i], im[i]};
       }
-    }
+      const float* w = weight(p);
+      for (std::size_t i = 0; i < count; ++i) weights[place + i * lanes] = w[i];
+    });
+    filter_->run(weights);
+    const cf32 *residual = filter_->residual(), *psi = filter_->psi();
+    each_lane(chip, std::min(chip + kHop, last), from,
+              [&](LanePosition p, std::size_t place, std::size_t count) {
+                const auto copy = [&](const cf32* x, std::size_t step, Lane& lane) {
+                  float *re = lane.re.data() + index(p), *im = lane.im.data() + index(p);
+                  for (std::size_t i = 0; i < count; ++i)
+                    re[i] = x[i * step].real(), im[i] = x[i * step].imag();
+                };
+                for (std::size_t k = 0; k < kSamples; ++k)
+                  copy(residual + place * kSamples + k, lanes * kSamples, at(residual_[k], p));
+                for (std::size_t k = 0; k < kPlanes; ++k)
+                  copy(psi + place * kPlanes + k, lanes * kPlanes, at(psi_[k], p));
+              });
   }
 }
 
@@ -273,6 +292,18 @@ void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
       rows_between(std::max(first - kFilterReach, first_row_ * lanes_), std::min(last + kFilterReach, end_));
   filter_rows(rows);
   sum_rows(rows);
+}
+
+void ChipBuffer::drawn(std::int64_t first, std::int64_t last) {
+  if (first >= last) return;
+  if (!filter_) return weigh_rows(rows_between(first, last));
+  sum_rows(rows_between(first, last));
+  unsettled_.widen({first, last});
+}
+
+void ChipBuffer::settle() {
+  const ChipRange range = std::exchange(unsettled_, {});
+  refresh(std::max(range.first, begin_), range.last);
 }
 
 void ChipBuffer::weigh_rows(Rows rows) {

@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kReach = 16;     // chips either side
 constexpr double kSteps = 64;  // a chip, linear between
-constexpr int kStepsATap = 16;
-constexpr int kPulseTaps = 48;  // either side, 12 chips: the raised cosine is 50 dB down there
+constexpr int kStepsATap = 32;
+constexpr int kPulseTaps = 24;  // either side, 12 chips: the raised cosine is 50 dB down there
 static_assert(kStepsATap * static_cast<int>(NoiseFilter::kSamples) == static_cast<int>(kSteps));
 
 }  // namespace

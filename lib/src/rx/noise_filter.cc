@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kBins = NoiseShape::kBins;
 constexpr std::size_t kSamples = NoiseFilter::kSamples;
 constexpr std::size_t kSize = kSamples * NoiseFilter::kWindowChips;
+constexpr std::size_t kPsiSize = NoiseFilter::kPsiSamples * NoiseFilter::kWindowChips;
+constexpr auto kScale = 1 / static_cast<float>(kSize);
 constexpr double kBackgroundReach = 64;                                     // chips either side
 constexpr double kLinesReach = NoiseFilter::kReach - 2 * kBackgroundReach;  // all three one after the other
 constexpr double kAnyReach = 1e9;                                           // no taper
@@ -53,10 +55,16 @@ std::vector<float> response_of(const std::vector<cf32>& taps, Fft& forward) {
   return response;
 }
 
-// Of a bin of a transform of four samples a chip, cycles a chip.
+// Of a bin of a transform of kSamples a chip, cycles a chip.
 double turns_of(std::size_t bin, std::size_t size) {
   const auto n = static_cast<double>(size);
   return (static_cast<double>(bin) - (2 * bin < size ? 0 : n)) * static_cast<double>(kSamples) / n;
+}
+
+// Of kSamples a chip to kPsiSamples: the band, and down to nothing at its images.
+float interpolation(double turns, double rolloff) {
+  const double edge = 0.5 * (1 + rolloff), beyond = std::abs(turns) - edge;
+  return beyond <= 0 ? 1 : static_cast<float>(0.5 + 0.5 * std::cos(kPi * std::min(1.0, beyond / (1 - edge))));
 }
 
 }  // namespace
@@ -73,7 +81,8 @@ struct NoiseFilter::Impl {
 };
 
 struct NoiseFilter::Window {
-  Fft forward{kSize, Fft::Direction::kForward}, inverse{kSize, Fft::Direction::kInverse};
+  Fft forward{kSize, Fft::Direction::kForward}, inverse{kSize, Fft::Direction::kInverse},
+      psi{kPsiSize, Fft::Direction::kInverse};
   std::vector<float> whitening, passed, to_psi;  // B^-1/2, 1 - H, scale B^-1/2, by bin
   struct LineBin {
     std::size_t bin;
@@ -81,7 +90,7 @@ struct NoiseFilter::Window {
   };
   std::vector<LineBin> lines;
   std::vector<std::size_t> others;  // some bins of the band, without lines
-  std::vector<cf32> samples, spectrum, z, residual, psi;
+  std::vector<cf32> samples, z, residual;
   std::vector<float> counts;  // m by chip
   std::vector<float> sorted;
   std::vector<cf32> solution, left, direction, image;  // by line bin
@@ -90,7 +99,9 @@ struct NoiseFilter::Window {
   void even();
   void joint(Span<const float> weights);
   void count(Span<const float> weights);
+  void solve();
   void hold_back(const std::vector<cf32>& in, std::vector<cf32>& out);
+  void correlate(const cf32* spectrum);
 };
 
 NoiseFilter::NoiseFilter(const NoiseShape& shape, double rolloff) : impl_(new Impl) {
@@ -122,18 +133,18 @@ NoiseFilter::NoiseFilter(const NoiseShape& shape, double rolloff) : impl_(new Im
 
 NoiseFilter::Window::Window(const Impl& filter) : whitening(response_of(filter.root_taps, forward)) {
   const std::vector<float> shares = response_of(filter.share_taps, forward);
-  constexpr auto kScale = 1 / static_cast<float>(kSize);
   for (std::size_t k = 0; k < kSize; ++k) {
     passed.push_back(1 - shares[k]);  // as it is: limited it would reach further
     const float h = filter.has_lines ? std::clamp(shares[k], 0.0F, kSurest) : 0;
-    to_psi.push_back(filter.scale * kScale * whitening[k]);
+    to_psi.push_back(filter.scale * kScale * whitening[k] *
+                     interpolation(turns_of(k, kSize), filter.rolloff));
     whitening[k] *= kScale;
     if (static_cast<double>(h) > kLeastShare)
       lines.push_back({k, std::sqrt(h)});
     else if (k % kOthersStep == 0 && std::abs(turns_of(k, kSize)) < 0.5 * (1 - filter.rolloff))
       others.push_back(k);
   }
-  for (auto* v : {&samples, &spectrum, &z, &residual, &psi}) v->resize(kSize);
+  for (auto* v : {&samples, &z, &residual}) v->resize(kSize);
   counts.resize(kWindowChips);
   for (auto* v : {&solution, &left, &direction, &image}) v->resize(lines.size());
 }
@@ -144,7 +155,7 @@ const std::vector<float>& NoiseFilter::response() const { return impl_->response
 const std::vector<float>& NoiseFilter::whitening() const { return impl_->whitening; }
 bool NoiseFilter::has_lines() const { return impl_->has_lines; }
 const cf32* NoiseFilter::residual() const { return impl_->window->residual.data(); }
-const cf32* NoiseFilter::psi() const { return impl_->window->psi.data(); }
+const cf32* NoiseFilter::psi() const { return impl_->window->psi.output(); }
 
 cf32* NoiseFilter::samples() {
   if (!impl_->window) impl_->window = std::make_unique<Window>(*impl_);
@@ -155,7 +166,6 @@ void NoiseFilter::run(Span<const float> weights) {
   Window& w = *impl_->window;
   std::copy_n(w.samples.data(), kSize, w.forward.input());
   w.forward.execute();
-  std::copy_n(w.forward.output(), kSize, w.spectrum.data());
   if (std::all_of(weights.begin(), weights.end(), [](float x) { return x == 1 || x == 0; }))
     w.even();
   else
@@ -163,12 +173,21 @@ void NoiseFilter::run(Span<const float> weights) {
 }
 
 void NoiseFilter::Window::even() {
-  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = whitening[k] * passed[k] * spectrum[k];
+  const cf32* spectrum = forward.output();
+  cf32* in = inverse.input();
+  for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * passed[k] * spectrum[k];
   inverse.execute();
   std::copy_n(inverse.output(), kSize, residual.data());
-  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] *= static_cast<float>(kSize) * to_psi[k];
-  inverse.execute();
-  std::copy_n(inverse.output(), kSize, psi.data());
+  for (std::size_t k = 0; k < kSize; ++k) in[k] *= static_cast<float>(kSize);
+  correlate(in);
+}
+
+// psi of what is to go through B^-1/2, by bin.
+void NoiseFilter::Window::correlate(const cf32* spectrum) {
+  cf32 *low = psi.input(), *high = low + kPsiSize - kSize;
+  for (std::size_t k = 0; k < kSize / 2; ++k) low[k] = to_psi[k] * spectrum[k];
+  for (std::size_t k = kSize / 2; k < kSize; ++k) high[k] = to_psi[k] * spectrum[k];
+  psi.execute();
 }
 
 // m: chips of less noise than most are not counted for more than those.
@@ -186,76 +205,85 @@ void NoiseFilter::Window::count(Span<const float> weights) {
 
 // out = H^1/2 (1 - m) H^1/2 in, of a signal by the bins of lines.
 void NoiseFilter::Window::hold_back(const std::vector<cf32>& in, std::vector<cf32>& out) {
-  std::fill_n(inverse.input(), kSize, cf32{});
-  for (std::size_t i = 0; i < lines.size(); ++i) inverse.input()[lines[i].bin] = lines[i].root * in[i];
+  cf32* x = inverse.input();
+  std::fill_n(x, kSize, cf32{});
+  for (std::size_t i = 0; i < lines.size(); ++i) x[lines[i].bin] = lines[i].root * in[i];
   inverse.execute();
-  constexpr auto kScale = 1 / static_cast<float>(kSize);
-  for (std::size_t i = 0; i < counts.size(); ++i)
-    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k)
-      forward.input()[k] = kScale * (1 - counts[i]) * inverse.output()[k];
+  const cf32* l = inverse.output();
+  x = forward.input();
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const float held = kScale * (1 - counts[i]);
+    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) x[k] = held * l[k];
+  }
   forward.execute();
-  for (std::size_t i = 0; i < lines.size(); ++i) out[i] = lines[i].root * forward.output()[lines[i].bin];
+  const cf32* spectrum = forward.output();
+  for (std::size_t i = 0; i < lines.size(); ++i) out[i] = lines[i].root * spectrum[lines[i].bin];
+}
+
+// The solution from what is left by none.
+void NoiseFilter::Window::solve() {
+  const auto dot = [](const std::vector<cf32>& a, const std::vector<cf32>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      sum += static_cast<double>(a[i].real() * b[i].real() + a[i].imag() * b[i].imag());
+    return sum;
+  };
+  const cf32* spectrum = forward.output();
+  sorted.clear();
+  for (const std::size_t k : others) sorted.push_back(std::norm(spectrum[k]));
+  double noise = 0;
+  if (!sorted.empty()) {
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    noise = static_cast<double>(*middle) / std::log(2.0);
+  }
+  for (std::size_t i = 0; i < lines.size(); ++i) left[i] = lines[i].root * spectrum[lines[i].bin];
+  std::fill(solution.begin(), solution.end(), cf32{});
+  direction = left;
+  double power = dot(left, left);
+  const double enough = kTolerated * noise * static_cast<double>(lines.size());
+  for (int step = 0; step < kMostSteps && power > enough; ++step) {
+    hold_back(direction, image);
+    for (std::size_t i = 0; i < image.size(); ++i) image[i] = direction[i] - image[i];
+    const double curvature = dot(direction, image);
+    if (!(curvature > 0)) break;
+    const auto along = static_cast<float>(power / curvature);
+    for (std::size_t i = 0; i < left.size(); ++i) {
+      solution[i] += along * direction[i];
+      left[i] -= along * image[i];
+    }
+    const double before = power;
+    power = dot(left, left);
+    const auto kept = static_cast<float>(power / before);
+    for (std::size_t i = 0; i < left.size(); ++i) direction[i] = left[i] + kept * direction[i];
+  }
 }
 
 void NoiseFilter::Window::joint(Span<const float> weights) {
   count(weights);
-  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = whitening[k] * spectrum[k];
+  const cf32* spectrum = forward.output();
+  cf32* in = inverse.input();
+  for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * spectrum[k];
   inverse.execute();
   std::copy_n(inverse.output(), kSize, z.data());
+  cf32* weighed = forward.input();
   if (lines.empty()) {
     residual = z;
   } else {
     for (std::size_t i = 0; i < counts.size(); ++i)
-      for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) forward.input()[k] = counts[i] * z[k];
+      for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) weighed[k] = counts[i] * z[k];
     forward.execute();
-    const auto dot = [](const std::vector<cf32>& a, const std::vector<cf32>& b) {
-      double sum = 0;
-      for (std::size_t i = 0; i < a.size(); ++i)
-        sum += static_cast<double>(a[i].real() * b[i].real() + a[i].imag() * b[i].imag());
-      return sum;
-    };
-    sorted.clear();
-    for (const std::size_t k : others) sorted.push_back(std::norm(forward.output()[k]));
-    double noise = 0;
-    if (!sorted.empty()) {
-      const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-      std::nth_element(sorted.begin(), middle, sorted.end());
-      noise = static_cast<double>(*middle) / std::log(2.0);
-    }
-    for (std::size_t i = 0; i < lines.size(); ++i) left[i] = lines[i].root * forward.output()[lines[i].bin];
-    std::fill(solution.begin(), solution.end(), cf32{});
-    direction = left;
-    double power = dot(left, left);
-    const double enough = kTolerated * noise * static_cast<double>(lines.size());
-    for (int step = 0; step < kMostSteps && power > enough; ++step) {
-      hold_back(direction, image);
-      for (std::size_t i = 0; i < image.size(); ++i) image[i] = direction[i] - image[i];
-      const double curvature = dot(direction, image);
-      if (!(curvature > 0)) break;
-      const auto along = static_cast<float>(power / curvature);
-      for (std::size_t i = 0; i < left.size(); ++i) {
-        solution[i] += along * direction[i];
-        left[i] -= along * image[i];
-      }
-      const double before = power;
-      power = dot(left, left);
-      const auto kept = static_cast<float>(power / before);
-      for (std::size_t i = 0; i < left.size(); ++i) direction[i] = left[i] + kept * direction[i];
-    }
-    std::fill_n(inverse.input(), kSize, cf32{});
-    constexpr auto kScale = 1 / static_cast<float>(kSize);
-    for (std::size_t i = 0; i < lines.size(); ++i)
-      inverse.input()[lines[i].bin] = kScale * lines[i].root * solution[i];
+    solve();
+    std::fill_n(in, kSize, cf32{});
+    for (std::size_t i = 0; i < lines.size(); ++i) in[lines[i].bin] = kScale * lines[i].root * solution[i];
     inverse.execute();
-    for (std::size_t k = 0; k < kSize; ++k) residual[k] = z[k] - inverse.output()[k];
+    const cf32* l = inverse.output();
+    for (std::size_t k = 0; k < kSize; ++k) residual[k] = z[k] - l[k];
   }
   for (std::size_t i = 0; i < counts.size(); ++i)
-    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k)
-      forward.input()[k] = weights[i] * residual[k];
+    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) weighed[k] = weights[i] * residual[k];
   forward.execute();
-  for (std::size_t k = 0; k < kSize; ++k) inverse.input()[k] = to_psi[k] * forward.output()[k];
-  inverse.execute();
-  std::copy_n(inverse.output(), kSize, psi.data());
+  correlate(forward.output());
 }
 
 }  // namespace ngdsp

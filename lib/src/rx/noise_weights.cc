@@ -90,6 +90,7 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
     chips.set_weights(first, weights_);
     return;
   }
+  chips.settle();
   const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
                      to = std::min(end_, last + kBesideChips);
   const auto count = static_cast<std::size_t>(to - from);

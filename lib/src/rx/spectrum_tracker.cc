@@ -10,7 +10,8 @@ namespace ngdsp {
 namespace {
 
 constexpr std::size_t kBins = NoiseShape::kBins;
-constexpr std::size_t kBlockChips = 1024;
+constexpr std::size_t kSamples = NoiseFilter::kSamples;
+constexpr std::size_t kBlockChips = kBins / kSamples;
 constexpr std::int64_t kHop = kBlockChips / 2;
 constexpr double kBinsATurn = kBlockChips;
 constexpr double kLeastEnergy =
@@ -122,8 +123,7 @@ void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t 
   const auto each = [&](auto act) {
     LanePosition at(first, chips.lanes());
     for (std::size_t i = 0; i < kBlockChips; ++i, ++at)
-      for (int k = 0; k < ChipBuffer::kPlanes; ++k)
-        act(i, i * ChipBuffer::kPlanes + static_cast<std::size_t>(k), k, at);
+      for (std::size_t k = 0; k < kSamples; ++k) act(i, i * kSamples + k, ChipBuffer::kFilterPlanes[k], at);
   };
   std::vector<cf32> burst;
   // Not before lines are known: one that comes on looks like a burst until then, and would stay one.

@@ -52,6 +52,7 @@ void StrongFrame::take_out_rest(ChipBuffer& chips, const ChipPulse& pulse, Cance
   frame.rest.resize(kHalves);
   for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d] = {kFirstDelay + 0.5 * static_cast<double>(d), {}};
   canceller.add(chips, frame, replica, -1);
+  chips.settle();
   for (int round = 0; round < kRounds; ++round) {
     take_out_response(chips, pulse, canceller, replica, frame);
     take_out_gain(chips, canceller, replica, frame);
@@ -77,6 +78,7 @@ void StrongFrame::take_out_response(ChipBuffer& chips, const ChipPulse& pulse, C
   solve(gram, response);
   for (std::size_t d = 0; d < kHalves; ++d) part.rest[d].gain = response[d];
   canceller.add(chips, part, replica, -1);
+  chips.settle();
   for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d].gain += part.rest[d].gain;
 }
 
@@ -117,6 +119,7 @@ void StrongFrame::take_out_gain(ChipBuffer& chips, Canceller& canceller, const S
   const double noise = chips.noise_power(static_cast<double>(start), replica.chips());
   if (frame.gain.values.empty() && explained < kGainShows * static_cast<double>(pieces) * noise) return;
   canceller.add(chips, part, replica, -1);
+  chips.settle();
   if (frame.gain.values.empty()) {
     frame.gain = part.gain;
     for (cf32& g : frame.gain.values) g += 1.0F;

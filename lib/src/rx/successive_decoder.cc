@@ -228,6 +228,7 @@ struct SuccessiveDecoder::Impl {
     chips.set_filter(filter);
     const std::vector<cf32> taps = filter ? filter->taps() : std::vector<cf32>{};
     pulse.set_filter(taps);
+    canceller.set_filter(taps);
     demodulator.set_filter(taps);
     estimator.set_filter(taps);
   }
@@ -382,6 +383,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
+  chips.settle();
   noise_weights.learn(chips, end);
   noise_rhythm.learn(chips, end);
   if (spectrum_tracker.learn(chips, end)) {
@@ -634,6 +636,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
 double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame,
                                          const SplitSequence& replica) {
   const auto extent = canceller.add(chips, frame, replica, -1);
+  if (strong(frame, floor)) chips.settle();
   const auto power = [&] {
     return std::max(chips.mean_power(static_cast<double>(extent.first),
                                      static_cast<std::size_t>(extent.last - extent.first)),

@@ -212,6 +212,58 @@ TEST(Cancellation, AFrameIsDrawnToItsEnds) {
     }
 }
 
+// A frame drawn behind a filter that evens out a slope, takes out lines and holds bursts for less is near
+// enough to what the filter makes of the frame: -25 dB with a slope, whose pulse ends soon. A line takes from
+// the frame the share of the band that it covers, here 3 %, and spreads it far from the pulse: not below
+// -15 dB, with a burst in it to and fro.
+TEST(Cancellation, WhatIsDrawnBehindAFilterIsNearEnough) {
+  constexpr double kRolloff = 0.2;
+  constexpr int kLanes = 7;
+  constexpr std::size_t kSymbols = 1024;
+  Rng rng(5);
+  std::vector<cf32> sequence((1 + kSymbols) * kLanes);
+  for (cf32& c : sequence) c = {rng.below(2) ? 0.7071F : -0.7071F, rng.below(2) ? 0.7071F : -0.7071F};
+  SplitSequence replica;
+  replica.assign_modulated(SplitSequence(sequence, kLanes), kLanes, std::vector<float>(kSymbols, 1.0F));
+  FrameEstimate frame;
+  frame.timing = {1200.6, 20e-6, 0.5 * static_cast<double>(sequence.size())};
+  frame.fingers = {{0, {1, 0}}, {2.4, {0, 0.5}}};
+  frame.turns = 1e-4;
+  for (const bool line : {false, true})
+    for (const bool burst : {false, true}) {
+      NoiseShape shape;
+      for (std::size_t k = 0; k < NoiseShape::kBins; ++k) {
+        const double turns = static_cast<double>(k < 1024 ? k : k - 2048.0) / 1024;
+        shape.background.push_back(from_db(10 * std::clamp(turns, -0.6, 0.6)));
+        shape.all.push_back(shape.background.back() * (line && std::abs(turns - 0.2) < 0.015 ? 1000 : 1));
+      }
+      const auto filter = std::make_shared<NoiseFilter>(shape, kRolloff);
+      ChipBuffer chips(kLanes);
+      chips.append(std::vector<cf32>(ChipBuffer::kPlanes * (sequence.size() + 2400)));
+      chips.set_filter(filter);
+      if (burst) chips.set_weights(4000, std::vector<float>(300, 0.01F));
+      Canceller canceller(kRolloff);
+      canceller.set_filter(filter->taps());
+      canceller.add(chips, frame, replica, 1);
+      const auto psi = [&chips] {
+        std::vector<cf32> out;
+        for (std::int64_t n = 600; n < chips.end() - 600; ++n)
+          for (int k = 0; k < ChipBuffer::kPlanes; ++k) out.emplace_back(*chips.re(k, n), *chips.im(k, n));
+        return out;
+      };
+      const std::vector<cf32> drawn = psi();
+      chips.settle();
+      const std::vector<cf32> settled = psi();
+      double error = 0, energy = 0;
+      for (std::size_t i = 0; i < drawn.size(); ++i) {
+        error += static_cast<double>(std::norm(drawn[i] - settled[i]));
+        energy += static_cast<double>(std::norm(settled[i]));
+      }
+      EXPECT_GT(energy, 1000);
+      EXPECT_LT(to_db(error / energy), line ? -13 : -25) << line << burst;
+    }
+}
+
 TEST(Cancellation, GainIsLinearBetweenItsValues) {
   FrameGain gain;
   EXPECT_EQ(gain.at(17), cf32(1, 0));

@@ -68,7 +68,7 @@ TEST(ChipBuffer, OutsideOfWhatChangedPowersStay) {
     } else {
       for (std::int64_t chip = kFrom; chip < kTo; ++chip)
         for (int k = 0; k < ChipBuffer::kPlanes; ++k) *chips.sample_re(k, LanePosition(chip, 7)) += 3;
-      chips.refresh(kFrom, kTo);
+      chips.drawn(kFrom, kTo);
     }
     const ChipRange changed = chips.take_changed();
     int kept = 0, moved = 0;

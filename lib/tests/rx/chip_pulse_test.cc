@@ -12,7 +12,7 @@ namespace ngdsp {
 namespace {
 
 constexpr double kRolloff = 0.2;
-constexpr int kMiddle = 2048, kTapsAChip = 4;
+constexpr int kMiddle = 1024, kTapsAChip = 2;
 
 // A notch 9 % of the band wide, a fifth of the chip rate above the carrier, and its images at other chip
 // rates.

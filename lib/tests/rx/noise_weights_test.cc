@@ -216,7 +216,7 @@ TEST(NoiseWeights, LearnedAgainWhereTheFloorFell) {
       *chips.sample_re(k, p) = *alone.sample_re(k, p);
       *chips.sample_im(k, p) = *alone.sample_im(k, p);
     }
-  chips.refresh(0, end);
+  chips.drawn(0, end);
   weights.learn_again(chips);
   EXPECT_NEAR(to_db(chips.mean_power(0, 30000)), to_db(alone.mean_power(0, 30000)), 0.05);
 }

@@ -52,6 +52,7 @@ class Stream {
       back_.execute();
       std::copy_n(back_.output() + kMargin / 2, kSamples, block.begin());
       chips.append(block);
+      chips.settle();
       if (weigh) weights.learn(chips, chips.end());
       if (spectrum.learn(chips, chips.end())) {
         chips.set_filter(spectrum.filter());
@@ -331,8 +332,9 @@ TEST(SpectrumTracker, FilteredChipsFollowTheirSamples) {
   for (std::int64_t i = first; i < last; ++i, ++p) before.push_back(*chips.re(1, p));
   for (const float scale : {1.0F, -1.0F}) {
     p = LanePosition(first, 7);
-    for (std::int64_t i = first; i < last; ++i, ++p) *chips.sample_re(1, p) += scale;
-    chips.refresh(first, last);
+    for (std::int64_t i = first; i < last; ++i, ++p) *chips.sample_re(2, p) += scale;
+    chips.drawn(first, last);
+    chips.settle();
   }
   p = LanePosition(first, 7);
   for (std::int64_t i = first; i < last; ++i, ++p)

@@ -5,6 +5,7 @@
 
 #include "ngdsp/base/worker_pool.h"
 #include "ngdsp/rx/chip_buffer.h"
+#include "ngdsp/rx/chip_pulse.h"
 #include "ngdsp/rx/despreader.h"
 #include "ngdsp/rx/frame_estimator.h"
 
@@ -12,13 +13,15 @@ namespace ngdsp {
 
 /// Adds or takes away what a frame leaves behind the matched filter: in plane k, at chip c,
 ///   sum_n s[n] exp(j 2 pi turns (n - reference)) g(c + k/4 - t_n),  g(t) = sum_l gain_l rc(t - delay_l),
-/// t_n the time of chip n by FrameTiming, rc the raised cosine. The clock's drift moves in steps of a block
-/// of rows. One object a thread.
+/// t_n the time of chip n by FrameTiming, rc the raised cosine. Where there is a NoiseFilter, the same with
+/// its ChipPulse for rc and times the weights, is added to psi: near enough until ChipBuffer::settle(). The
+/// clock's drift moves in steps of a block of rows. One object a thread.
 class Canceller {
  public:
   /// The workers share out the frame's chips; the pool lives as long as the canceller.
   explicit Canceller(double rolloff, WorkerPool& workers = WorkerPool::alone());
-  double rolloff() const { return rolloff_; }
+  /// As NoiseFilter::taps() has them; empty: none.
+  void set_filter(const std::vector<cf32>& taps);
 
   /// `scale` -1 takes the frame out, +1 puts it back. Returns the first chip touched and the one behind the
   /// last.
@@ -40,12 +43,16 @@ class Canceller {
   void add_paths(const FrameEstimate& frame, const FrameEstimate& reference, double scale);
   // Pulses end `reach` chips from their middle.
   Extent draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica, int reach);
-  // Adds gain rc(t + m) to tap m < count.
-  void add_pulse(double t, cf64 gain, int count, float* re, float* im) const;
-  double rolloff_;
+  Extent draw_behind(bool filter, ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
+                     int reach);
+  // The pulse at whole chips, mirrored, in a row for every phase.
+  static std::vector<cf32> table_of(const ChipPulse& pulse);
+  // Adds gain p(-t - m) to tap m < count.
+  static void add_pulse(const std::vector<cf32>& table, double t, cf64 gain, int count, float* re, float* im);
   WorkerPool* workers_;
-  std::vector<Path> paths_;    // of what is drawn
-  std::vector<float> pulses_;  // the raised cosine at whole chips, in a row for every phase
+  ChipPulse pulse_;
+  std::vector<Path> paths_;  // of what is drawn
+  std::vector<cf32> received_, filtered_;
 };
 
 }  // namespace ngdsp

@@ -65,6 +65,9 @@ class ChipBuffer {
   static constexpr int kPlanes = 4;
 
   static constexpr int kFilterReach = NoiseFilter::kReach;
+  /// The planes that hold all of r, half a chip apart: what a NoiseFilter works on.
+  static constexpr int kHalf = kPlanes / static_cast<int>(NoiseFilter::kSamples);
+  static constexpr int kFilterPlanes[NoiseFilter::kSamples] = {0, kHalf};
 
   explicit ChipBuffer(int lanes = 1);
 
@@ -94,15 +97,18 @@ class ChipBuffer {
   double effective_power(double chip, std::size_t count) const;
 
   /// What noise has beyond lines, whitened (NoiseFilter::residual()), without a filter |r|^2, of chips
-  /// `first` up to first + power.size(), all held: the mean over their planes.
+  /// `first` up to first + power.size(), all held: the mean over their planes, of a filter's over two.
   void powers(std::int64_t first, Span<float> power) const;
   /// Weights of chips `first` up to first + weights.size(), all held.
   void set_weights(std::int64_t first, Span<const float> weights);
   /// Null: none.
   void set_filter(std::shared_ptr<NoiseFilter> filter);
   const NoiseFilter* filter() const { return filter_.get(); }
-  /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow.
-  void refresh(std::int64_t first, std::int64_t last);
+  /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow. With
+  /// a filter psi is to be changed as well, near enough for now, as its own value takes long to calculate:
+  /// settle() does so for all that was appended and drawn.
+  void drawn(std::int64_t first, std::int64_t last);
+  void settle();
   /// What changed since this was asked last: outside of it the powers of any stretch are what they were.
   ChipRange take_changed() { return std::exchange(changed_, {}); }
 
@@ -124,7 +130,10 @@ class ChipBuffer {
   const float* sample_im(int plane, LanePosition p) const {
     return at(planes_[plane], p).im.data() + index(p);
   }
-  /// The residual there (as powers()).
+  /// psi there, where there is a filter.
+  float* psi_re(int plane, LanePosition p) { return at(psi_[plane], p).re.data() + index(p); }
+  float* psi_im(int plane, LanePosition p) { return at(psi_[plane], p).im.data() + index(p); }
+  /// The residual there (as powers()); with a filter, of one of kFilterPlanes.
   const float* residual_re(int plane, LanePosition p) const {
     return at(left(plane), p).re.data() + index(p);
   }
@@ -152,7 +161,17 @@ class ChipBuffer {
   bool even() const { return uneven_end_ <= begin_; }
   bool plain() const { return psi_[0].empty(); }
   const std::vector<Lane>& psi(int plane) const { return plain() ? planes_[plane] : psi_[plane]; }
-  const std::vector<Lane>& left(int plane) const { return filter_ ? residual_[plane] : planes_[plane]; }
+  // Of one of kFilterPlanes where there is a filter.
+  const std::vector<Lane>& left(int plane) const {
+    return filter_ ? residual_[plane / kHalf] : planes_[plane];
+  }
+  template <class Act>
+  void each_plane(Act act) {
+    for (auto& plane : planes_) act(plane);
+    for (auto& plane : residual_) act(plane);
+    for (auto& plane : psi_) act(plane);
+  }
+  void refresh(std::int64_t first, std::int64_t last);
   void filter_rows(Rows rows);
   void sum_rows(Rows rows);
   void weigh_rows(Rows rows);
@@ -172,12 +191,12 @@ class ChipBuffer {
   int lanes_;
   std::shared_ptr<NoiseFilter> filter_;
   // r, what is left of it without lines where there is a filter, psi where it is not r; else without lanes.
-  std::vector<Lane> planes_[kPlanes], residual_[kPlanes], psi_[kPlanes];
+  std::vector<Lane> planes_[kPlanes], residual_[NoiseFilter::kSamples], psi_[kPlanes];
   std::vector<std::vector<float>> weights_;  // by lane
   RowSums power_[kPlanes], weight_;          // of |psi|^2 and w
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
   std::int64_t uneven_end_ = 0;  // behind the last chip whose weight is not 1
-  ChipRange changed_;
+  ChipRange changed_, unsettled_;
 };
 
 }  // namespace ngdsp

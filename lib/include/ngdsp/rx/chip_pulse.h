@@ -7,7 +7,7 @@
 
 namespace ngdsp {
 
-/// p(t) = sum g[n] rc(t - n/4), rc the raised cosine, g the taps of a NoiseFilter, g[-n] = g[n]*. A path of
+/// p(t) = sum g[n] rc(t - n/2), rc the raised cosine, g the taps of a NoiseFilter, g[-n] = g[n]*. A path of
 /// gain 1 gives a correlator that is t chips late p(t) a chip, and what noise is left in two correlators t
 /// chips apart correlates by p(t), where g is 1/S.
 class ChipPulse {

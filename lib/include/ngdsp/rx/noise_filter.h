@@ -10,10 +10,10 @@
 
 namespace ngdsp {
 
-/// The spectrum of stationary noise, by bin of a transform of kBins over four times the chip rate, of noise
-/// as it is before the matched filter.
+/// The spectrum of stationary noise, by bin of a transform of kBins over twice the chip rate, which holds
+/// every band, of noise as it is before the matched filter.
 struct NoiseShape {
-  static constexpr std::size_t kBins = 4096;
+  static constexpr std::size_t kBins = 2048;
   std::vector<double> background;  ///< above 0
   std::vector<double> all;         ///< with lines: the background where there is none, above it elsewhere
 };
@@ -30,18 +30,19 @@ struct NoiseShape {
 /// many steps as leave 1 % of the noise. Where all weights are alike it is one filter, of the taps below.
 class NoiseFilter {
  public:
-  static constexpr int kReach = 512;          ///< of the filters either side, chips
-  static constexpr int kWindowChips = 4096;   ///< worked on at a time
-  static constexpr int kHopChips = 2560;      ///< of those, from chip kReach on, are right
-  static constexpr std::size_t kSamples = 4;  ///< a chip
+  static constexpr int kReach = 512;             ///< of the filters either side, chips
+  static constexpr int kWindowChips = 4096;      ///< worked on at a time
+  static constexpr int kHopChips = 2560;         ///< of those, from chip kReach on, are right
+  static constexpr std::size_t kSamples = 2;     ///< a chip, received and left
+  static constexpr std::size_t kPsiSamples = 4;  ///< a chip
 
   NoiseFilter(const NoiseShape& shape, double rolloff);
   NoiseFilter(const NoiseFilter&) = delete;
   NoiseFilter& operator=(const NoiseFilter&) = delete;
   ~NoiseFilter();
 
-  /// Of psi = g * r where all chips count alike: 4 a chip from -kReach chips on, g[-n] = g[n]*, scaled so
-  /// that the matched pulse stays 1 in its middle.
+  /// Of psi = g * r where all chips count alike: kSamples a chip from -kReach chips on, g[-n] = g[n]*, scaled
+  /// so that the matched pulse stays 1 in its middle.
   const std::vector<cf32>& taps() const;
   /// g by bin of a NoiseShape.
   const std::vector<float>& response() const;

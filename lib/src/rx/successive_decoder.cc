@@ -10,6 +10,7 @@
 #include "ngdsp/fec/interleaver.h"
 #include "ngdsp/fec/polar_decoder.h"
 #include "ngdsp/rx/canceller.h"
+#include "ngdsp/rx/changing_paths.h"
 #include "ngdsp/rx/collapse_detector.h"
 #include "ngdsp/rx/demodulator.h"
 #include "ngdsp/rx/strong_frame.h"
@@ -87,7 +88,8 @@ constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 // What stays of frames that were estimated amid others, over the noise: tolerated where frames are few, and
 // times the share of an estimate's noise that all of them leave where they are many.
 constexpr double kToleratedRest = 0.1, kToleratedRestAmongMany = 0.003;
-constexpr double kTryAgainPower = 0.85;  // of that at the last decoding
+constexpr int kStillFrames = 32, kLookAtFrames = 8;  // of frames, one is looked at for changes
+constexpr double kTryAgainPower = 0.85;              // of that at the last decoding
 
 }  // namespace
 
@@ -104,6 +106,8 @@ struct SuccessiveDecoder::Impl {
   FrameEstimator estimator;
   Canceller canceller;
   StrongFrame strong_frame;
+  ChangingPaths changing_paths;
+  int frames_still = kStillFrames;  // since the last one whose paths changed
   ChipPulse pulse;
   NoiseReport last_report;  // when the last stream ended
   SpectrumTracker spectrum_tracker;
@@ -229,6 +233,7 @@ struct SuccessiveDecoder::Impl {
     const std::vector<cf32> taps = filter ? filter->taps() : std::vector<cf32>{};
     pulse.set_filter(taps);
     canceller.set_filter(taps);
+    changing_paths.set_filter(taps);
     demodulator.set_filter(taps);
     estimator.set_filter(taps);
   }
@@ -241,6 +246,7 @@ struct SuccessiveDecoder::Impl {
     return frame.amplitude() * frame.amplitude() > StrongFrame::kLeastChipEcN0 * power;
   }
   double take_out(ChipBuffer& chips, FrameEstimate& frame, const SplitSequence& replica);
+  void take_out_changes(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica);
   void estimate_again(ChipBuffer& chips);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
@@ -273,6 +279,7 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
       demodulator(encoder, c.range),
       estimator(encoder, c.range),
       canceller(p.rolloff, workers),
+      changing_paths(p.rolloff, p.chip_rate_hz),
       pulse(p.rolloff),
       spectrum_tracker(p.rolloff, c.known_spectrum),
       noise_weights(c.known_variance),
@@ -646,8 +653,17 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
     // What it hid weighs on what is left of it.
     noise_weights.learn_again(chips, extent.first, extent.last);
     strong_frame.take_out_rest(chips, pulse, canceller, replica, frame);
+  } else {
+    take_out_changes(chips, frame, replica);
   }
   return power();
+}
+
+// All frames come over one grid: while none shows changes few are looked at.
+void SuccessiveDecoder::Impl::take_out_changes(ChipBuffer& chips, const FrameEstimate& frame,
+                                               const SplitSequence& replica) {
+  if (many_carriers() || (++frames_still > kStillFrames && frames_still % kLookAtFrames != 0)) return;
+  if (changing_paths.take_out(chips, canceller, replica, frame, noise_rhythm.mains())) frames_still = 0;
 }
 
 // An estimate is as good as the interference was weak; what it leaves of its frame is interference in turn.
@@ -677,7 +693,10 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     if (before.rest.empty()) {
       estimator.estimate_again(chips, replica, t.estimate);
       canceller.replace(chips, before, t.estimate, replica);
-      if (strong(t.estimate, power)) strong_frame.take_out_rest(chips, pulse, canceller, replica, t.estimate);
+      if (strong(t.estimate, power))
+        strong_frame.take_out_rest(chips, pulse, canceller, replica, t.estimate);
+      else
+        take_out_changes(chips, t.estimate, replica);
     } else {
       canceller.add(chips, before, replica, +1);
       const SplitSequence& turned = estimator.replica(h, t.symbols);

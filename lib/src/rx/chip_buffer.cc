@@ -306,6 +306,11 @@ void ChipBuffer::settle() {
   refresh(std::max(range.first, begin_), range.last);
 }
 
+void ChipBuffer::settle(std::int64_t first, std::int64_t last) {
+  if (unsettled_.meets(static_cast<double>(first), last - first))
+    refresh(std::max(first, begin_), std::min(last, end_));
+}
+
 void ChipBuffer::weigh_rows(Rows rows) {
   const auto [from, to] = rows;
   if (plain()) return sum_rows(rows);

@@ -84,15 +84,15 @@ void NoiseWeights::learn_again(ChipBuffer& chips, std::int64_t first, std::int64
 
 void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
   weights_.resize(static_cast<std::size_t>(last - first));
+  const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
+                     to = std::min(end_, last + kBesideChips);
+  chips.settle(from, to);
   if (known_) {
     for (std::size_t i = 0; i < weights_.size(); ++i)
       weights_[i] = static_cast<float>(1 / known_(first + static_cast<std::int64_t>(i)));
     chips.set_weights(first, weights_);
     return;
   }
-  chips.settle();
-  const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
-                     to = std::min(end_, last + kBesideChips);
   const auto count = static_cast<std::size_t>(to - from);
   std::vector<float> all(count);
   // What rings through notches of a burst that counted shows as long as it counts.

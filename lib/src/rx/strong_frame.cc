@@ -51,8 +51,8 @@ void StrongFrame::take_out_rest(ChipBuffer& chips, const ChipPulse& pulse, Cance
   canceller.add(chips, frame, replica, +1);
   frame.rest.resize(kHalves);
   for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d] = {kFirstDelay + 0.5 * static_cast<double>(d), {}};
-  canceller.add(chips, frame, replica, -1);
-  chips.settle();
+  const auto extent = canceller.add(chips, frame, replica, -1);
+  chips.settle(extent.first, extent.last);
   for (int round = 0; round < kRounds; ++round) {
     take_out_response(chips, pulse, canceller, replica, frame);
     take_out_gain(chips, canceller, replica, frame);
@@ -77,8 +77,8 @@ void StrongFrame::take_out_response(ChipBuffer& chips, const ChipPulse& pulse, C
           pulse.at(0.5 * (static_cast<double>(i) - static_cast<double>(j))) + (i == j ? kRidge : 0);
   solve(gram, response);
   for (std::size_t d = 0; d < kHalves; ++d) part.rest[d].gain = response[d];
-  canceller.add(chips, part, replica, -1);
-  chips.settle();
+  const auto extent = canceller.add(chips, part, replica, -1);
+  chips.settle(extent.first, extent.last);
   for (std::size_t d = 0; d < kHalves; ++d) frame.rest[d].gain += part.rest[d].gain;
 }
 
@@ -118,8 +118,8 @@ void StrongFrame::take_out_gain(ChipBuffer& chips, Canceller& canceller, const S
   }
   const double noise = chips.noise_power(static_cast<double>(start), replica.chips());
   if (frame.gain.values.empty() && explained < kGainShows * static_cast<double>(pieces) * noise) return;
-  canceller.add(chips, part, replica, -1);
-  chips.settle();
+  const auto extent = canceller.add(chips, part, replica, -1);
+  chips.settle(extent.first, extent.last);
   if (frame.gain.values.empty()) {
     frame.gain = part.gain;
     for (cf32& g : frame.gain.values) g += 1.0F;

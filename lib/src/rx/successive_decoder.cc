@@ -88,6 +88,8 @@ constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 // What stays of frames that were estimated amid others, over the noise: tolerated where frames are few, and
 // times the share of an estimate's noise that all of them leave where they are many.
 constexpr double kToleratedRest = 0.1, kToleratedRestAmongMany = 0.003;
+// Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
+constexpr int kSettleSteps = 4;
 constexpr int kStillFrames = 32, kLookAtFrames = 8;  // of frames, one is looked at for changes
 constexpr double kTryAgainPower = 0.85;              // of that at the last decoding
 
@@ -149,6 +151,7 @@ struct SuccessiveDecoder::Impl {
   Budget vettings{kVettings}, paths{kPaths};
   ChipRange unsearched, unestimated;  // changed since candidates, and since estimates, were looked at
   double floor = 0;                   // noise power per chip
+  int unsettled_steps = 0;
   bool strained = false;              // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
   std::optional<CollapseDetector> collapse;
@@ -390,7 +393,10 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
-  chips.settle();
+  if (strained || ++unsettled_steps == kSettleSteps) {
+    chips.settle();
+    unsettled_steps = 0;
+  }
   noise_weights.learn(chips, end);
   noise_rhythm.learn(chips, end);
   if (spectrum_tracker.learn(chips, end)) {
@@ -643,7 +649,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
 double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame,
                                          const SplitSequence& replica) {
   const auto extent = canceller.add(chips, frame, replica, -1);
-  if (strong(frame, floor)) chips.settle();
+  if (strong(frame, floor)) chips.settle(extent.first, extent.last);
   const auto power = [&] {
     return std::max(chips.mean_power(static_cast<double>(extent.first),
                                      static_cast<std::size_t>(extent.last - extent.first)),

@@ -106,9 +106,10 @@ class ChipBuffer {
   const NoiseFilter* filter() const { return filter_.get(); }
   /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow. With
   /// a filter psi is to be changed as well, near enough for now, as its own value takes long to calculate:
-  /// settle() does so for all that was appended and drawn.
+  /// settle() does so for all that was appended and drawn, or for chips `first` up to `last`.
   void drawn(std::int64_t first, std::int64_t last);
   void settle();
+  void settle(std::int64_t first, std::int64_t last);
   /// What changed since this was asked last: outside of it the powers of any stretch are what they were.
   ChipRange take_changed() { return std::exchange(changed_, {}); }
 

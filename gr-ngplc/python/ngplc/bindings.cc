@@ -3,6 +3,7 @@
 #include <gnuradio/ngplc/frame_feed_sink.h>
 #include <gnuradio/ngplc/frame_feed_source.h>
 #include <gnuradio/ngplc/mains_channel.h>
+#include <gnuradio/ngplc/mains_phase.h>
 #include <gnuradio/ngplc/modulator.h>
 #include <gnuradio/ngplc/node_population.h>
 #include <gnuradio/ngplc/polar_decoder.h>
@@ -94,6 +95,17 @@ void bind_detector(py::module& m, const char* name) {
       .def("noise_detections_per_s", &Block::noise_detections_per_s, "Of white noise alone, by theory.");
 }
 
+template <class T>
+void bind_mains_phase(py::module& m, const char* name) {
+  using Block = gr::ngplc::mains_phase<T>;
+  block_class<Block, gr::sync_block>(m, name, "Tags `mains_phase`, `mains_frequency` at zero crossings.")
+      .def(py::init(&Block::make), "reference"_a = "samples", "profile"_a = "cenelec-a",
+           "sample_rate_hz"_a = 0.0, "carrier_hz"_a = -1.0, "center_hz"_a = -1.0)
+      .def("locked", &Block::locked, "The mains is followed now.")
+      .def("frequency_hz", &Block::frequency_hz, "Of the mains, Hz; 0 while it is not followed.")
+      .def("locks", &Block::locks, "Times it was found.");
+}
+
 void bind_coding(py::module& m) {
   using Encoder = gr::ngplc::polar_encoder;
   block_class<Encoder>(m, "polar_encoder", "Payloads to symbols: CRC, polar code, interleaver.")
@@ -140,6 +152,8 @@ PYBIND11_MODULE(ngplc_python, m) {
   bind_despreader<gr_complex>(m, "despreader_c");
   bind_detector<float>(m, "preamble_detector_f");
   bind_detector<gr_complex>(m, "preamble_detector_c");
+  bind_mains_phase<float>(m, "mains_phase_f");
+  bind_mains_phase<gr_complex>(m, "mains_phase_c");
   bind_coding(m);
   bind_feed(m);
   m.def("preamble_taps", &gr::ngplc::preamble_taps, "profile"_a, "sequence"_a, "sample_rate_hz"_a = 0.0,

@@ -8,7 +8,6 @@ from gnuradio import blocks, gr, ngplc
 
 RATE = 48_000
 STEP = 24  # samples of half a millisecond
-PIECE = 200 * STEP  # a tenth of a second: the loop is corrected so often
 
 
 def voltage(seconds, hz=50.02, turns=0.3, rate=RATE, noise=0.0, seed=1):
@@ -34,13 +33,13 @@ def run(samples, second=None, chunk=None, tags=(), **parameters):
 
 
 class MainsPhase(unittest.TestCase):
-    def check(self, found, hz, turns, tolerance, rate=RATE, after=0, moved=0):
+    def check(self, found, hz, turns, tolerance, rate=RATE, after=0):
         """Every crossing after `after` has one tag, at the first sample behind it, and the phase there is right."""
         at = [(offset, value) for offset, value in found["mains_phase"] if offset >= after]
         self.assertGreater(len(at), 10)
         last = None
         for offset, value in at:
-            truth = hz * (offset - moved) / rate + turns
+            truth = hz * offset / rate + turns
             error = (value - truth + 0.5) % 1 - 0.5
             self.assertLess(abs(error), tolerance, offset)
             beyond = value % 0.5  # a sample behind the crossing, and what a correction of the loop passed over
@@ -62,14 +61,15 @@ class MainsPhase(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, said):
                 make(**wrong)
 
-    # A degree of the mains at 50 Hz and 0.5 ms a value: the mean of a value shifts nothing, noise 20 dB below a sine over 1 s
-    # moves a phase by 1/sqrt(2 * 100 * 2000 values), and the loop takes a tenth of it.
+    # A degree, once the loop (damped by 0.7, 0.3 a tenth of a second: a time of 0.7 s) has forgotten that the frequency was
+    # found to 0.03 Hz, which is 1.5 degrees in as long. Noise 20 dB below the voltage is far below: 0.1/sqrt(2000) radians.
+    # Of 16.7 Hz a tenth of a second is no whole number of cycles, whose rest moves the loop by a degree or two.
     def test_voltage_of_every_mains(self):
-        for hz in (50.02, 59.9, 16.69):
-            x = voltage(4, hz, 0.3, noise=0.07)
+        for hz, tolerance in ((50.02, 1 / 360), (59.9, 1 / 360), (16.69, 3 / 360)):
+            x = voltage(5, hz, 0.3, noise=0.07)
             out, found, block = run(x, sample_rate_hz=RATE)
             numpy.testing.assert_array_equal(out, x)
-            self.check(found, hz, 0.3, 1 / 360, after=RATE * 2)
+            self.check(found, hz, 0.3, tolerance, after=RATE * 3)
             self.assertEqual([v for _, v in found["mains_lock"]], [True])
             # It takes a second, and is said where the next step begins.
             self.assertEqual(found["mains_lock"][0][0] % STEP, 0)
@@ -83,7 +83,7 @@ class MainsPhase(unittest.TestCase):
         x = numpy.zeros(4 * RATE, numpy.float32)
         out, found, _ = run(x, voltage(4), reference="voltage", sample_rate_hz=RATE, tags=[flow.time_tag(0, 7.0)])
         numpy.testing.assert_array_equal(out, x)
-        self.check(found, 50.02, 0.3, 1 / 360, after=RATE * 2)
+        self.check(found, 50.02, 0.3, 1 / 360, after=RATE * 3)
         self.assertEqual([o for o, _ in found["rx_time"]], [0])
 
     def test_pulses_at_rising_crossings(self):

@@ -25,9 +25,7 @@ MainsReference reference_of(const std::string& name) {
   return static_cast<MainsReference>(found - kReferences.begin());
 }
 
-bool has_input(MainsReference r) {
-  return r == MainsReference::kVoltage || r == MainsReference::kCrossings;
-}
+bool has_input(MainsReference r) { return r == MainsReference::kVoltage || r == MainsReference::kCrossings; }
 
 gr::io_signature::sptr inputs(MainsReference reference, int size) {
   return has_input(reference) ? gr::io_signature::make2(2, 2, size, sizeof(float))
@@ -120,8 +118,7 @@ void mains_phase_impl<T>::begin_step(std::uint64_t offset) {
   const double middle = noise_ ? noise_->rhythm().next_chip() * chip_samples_
                                : first + 0.5 * static_cast<double>(step_samples_ - 1);
   const bool voltage = reference_ == MainsReference::kSamples || reference_ == MainsReference::kVoltage;
-  const double phase =
-      wrapped(tracker.turns() + (first - middle) * f / rate_hz_ + (voltage ? 0.25 : 0));
+  const double phase = wrapped(tracker.turns() + (first - middle) * f / rate_hz_ + (voltage ? 0.25 : 0));
   if (found) next_ = phase < 0.5 ? 0.5 : 0;
   // A correction of the phase may have passed over it.
   double turns_to = wrapped(next_ - phase);

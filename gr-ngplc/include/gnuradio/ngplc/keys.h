@@ -54,6 +54,9 @@ inline const pmt::pmt_t mains_lock = pmt::mp("mains_lock");
 inline const pmt::pmt_t frames = pmt::mp("frames");
 inline const pmt::pmt_t status = pmt::mp("status");
 inline const pmt::pmt_t candidates = pmt::mp("candidates");
+inline const pmt::pmt_t residual = pmt::mp("residual");
+inline const pmt::pmt_t weights = pmt::mp("weights");
+inline const pmt::pmt_t correlation = pmt::mp("correlation");
 inline const pmt::pmt_t sent = pmt::mp("sent");
 
 }  // namespace keys

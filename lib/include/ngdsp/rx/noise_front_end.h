@@ -16,8 +16,8 @@
 
 namespace ngdsp {
 
-/// Spectrum S(f), weights w(t) and rhythm of the noise as the receiver learns them, in steps of as many chips,
-/// but of all that comes: no frame is taken out, so what the receiver has taken out weighs here.
+/// Spectrum S(f), weights w(t) and rhythm of the noise as the receiver learns them, in steps of as many
+/// chips, but of all that comes: no frame is taken out, so what the receiver has taken out weighs here.
 class NoiseFrontEnd {
  public:
   static constexpr std::int64_t kStepChips = 2048;
@@ -25,7 +25,8 @@ class NoiseFrontEnd {
   /// carrier_hz: carrier in the input (0 = centre of complex input). Errors are those of FrontEnd::create.
   static Result<NoiseFrontEnd> create(const Profile& profile, double sample_rate_hz, double carrier_hz);
 
-  /// Gets w of successive chips, once a step: the inverse of the variance of their noise, 1 for the background.
+  /// Gets w of successive chips, once a step: the inverse of the variance of their noise, 1 for the
+  /// background.
   using Sink = std::function<void(Span<const float> weights)>;
   /// Chip n of the stream is at input sample n fs/Rc. What comes does not depend on the sizes of `samples`.
   void process(Span<const cf32> samples, const Sink& sink);

@@ -20,7 +20,8 @@ using KnownVariance = std::function<double(std::int64_t chip)>;
 /// taken out, weights are learned again.
 class NoiseWeights {
  public:
-  /// Looked at on either side of what is learned; so many of the last are learned anew with those that follow.
+  /// Looked at on either side of what is learned; so many of the last are learned anew with those that
+  /// follow.
   static constexpr std::int64_t kBesideChips = 256;
 
   explicit NoiseWeights(KnownVariance known = {}) : known_(std::move(known)) {}

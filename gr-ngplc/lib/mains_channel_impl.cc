@@ -78,6 +78,7 @@ mains_channel_impl<T>::mains_channel_impl(const ngdsp::Scenario& scenario, const
       line_(line_with(extra)) {
   const double reach = std::max(longest(taps_), longest(other_taps_)) * chip_samples_;
   this->set_history(static_cast<unsigned>(std::ceil(reach)) + 2 * kDelay);
+  this->declare_sample_delay(static_cast<unsigned>(kDelay));
 }
 
 template <class T>

@@ -88,11 +88,21 @@ random_access_receiver_impl<T>::random_access_receiver_impl(const std::string& p
   receiver_ = std::move(*receiver);
   this->message_port_register_out(keys::frames);
   this->message_port_register_out(keys::status);
-  this->message_port_register_out(keys::candidates);
+  for (const auto& port : {keys::candidates, keys::residual, keys::weights, keys::correlation})
+    this->message_port_register_out(port);
 }
 
 template <class T>
 bool random_access_receiver_impl<T>::start() {
+  const auto asked = [this](const pmt::pmt_t& port) {
+    return !pmt::is_null(this->message_subscribers(port));
+  };
+  correlation_.reset();
+  if (asked(keys::correlation)) correlation_.emplace(profile_);
+  if (correlation_ || asked(keys::residual) || asked(keys::weights))
+    receiver_->on_residual([this](const ngdsp::Receiver::Residual& r) { residual(r); });
+  else
+    receiver_->on_residual({});
   if (position_ > 0) {  // started again: its input begins anew, the counting of samples does not
     receiver_->reset_at(position_);
     time_.reset();
@@ -270,6 +280,30 @@ void random_access_receiver_impl<T>::candidate(const ngdsp::CandidateTrace& c) {
   put(dict, keys::stage, std::string(ngdsp::to_string(c.stage)));
   put(dict, keys::reason, c.reason);
   this->message_port_pub(keys::candidates, dict);
+}
+
+template <class T>
+void random_access_receiver_impl<T>::residual(const ngdsp::Receiver::Residual& r) {
+  const double chip_rate_hz = profile_.chip_rate_hz, chip_samples = rate_hz_ / chip_rate_hz;
+  const auto publish = [this](const pmt::pmt_t& port, double index, double rate_hz, const pmt::pmt_t& data) {
+    const double whole = std::round(index);
+    pmt::pmt_t meta = pmt::make_dict();
+    put(meta, keys::profile, profile_.name);
+    put(meta, keys::sample_index, static_cast<std::uint64_t>(std::max(0.0, whole)));
+    put(meta, keys::sample_fraction, index - whole);
+    put(meta, keys::sample_rate_hz, rate_hz);
+    this->message_port_pub(port, pmt::cons(meta, data));
+  };
+  publish(keys::residual, r.sample_index, r.samples.size() / r.weights.size() * chip_rate_hz,
+          pmt::init_c32vector(r.samples.size(), r.samples));
+  publish(keys::weights, r.sample_index, chip_rate_hz, pmt::init_f32vector(r.weights.size(), r.weights));
+  if (!correlation_) return;
+  if (std::abs(r.sample_index - correlated_to_) > 0.5) correlation_->restart();
+  correlated_to_ = r.sample_index + static_cast<double>(r.weights.size()) * chip_samples;
+  const double first = r.sample_index - static_cast<double>(correlation_->behind_chips()) * chip_samples;
+  const std::vector<float> found = correlation_->process(r.samples);
+  if (!found.empty())
+    publish(keys::correlation, first, chip_rate_hz, pmt::init_f32vector(found.size(), found));
 }
 
 template <class T>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ngdsp/rx/receiver.h"
+#include "preamble_correlation.h"
 
 namespace gr {
 namespace ngplc {
@@ -44,6 +45,7 @@ class random_access_receiver_impl : public random_access_receiver<T> {
   void finish();
   void frame(const ngdsp::ReceivedFrame& f);
   void candidate(const ngdsp::CandidateTrace& c);
+  void residual(const ngdsp::Receiver::Residual& r);
   void report(const char* event, const pmt::pmt_t& more);
   pmt::pmt_t time_of(double sample) const;
   bool input_ended(int available) const;
@@ -52,6 +54,8 @@ class random_access_receiver_impl : public random_access_receiver<T> {
   const double rate_hz_;
   const std::uint64_t status_samples_;
   std::optional<ngdsp::Receiver> receiver_;
+  std::optional<PreambleCorrelation> correlation_;  // while somebody asks for it
+  double correlated_to_ = 0;                        // sample behind the last of the residual
   std::vector<Run> runs_{{0, 0}};
   std::optional<Time> time_;
   std::uint64_t position_ = 0;  // of the next sample on the time axis: missing samples count

@@ -33,11 +33,19 @@ class Recording:
 
 def source(samples, chunk=None, tags=()):
     """A block that gives the samples, at most `chunk` of them at a time."""
-    make = blocks.vector_source_c if samples.dtype == numpy.complex64 else blocks.vector_source_f
-    block = make(samples, False, 1, list(tags))
-    if chunk:
+    is_complex = samples.dtype == numpy.complex64
+    block = (blocks.vector_source_c if is_complex else blocks.vector_source_f)(samples, False, 1, list(tags))
+    if not chunk:
+        return block
+    if not tags:
         block.set_max_noutput_items(chunk)
-    return block
+        return block
+    # A source with tags gives all or nothing: what follows it cuts.
+    cut = blocks.copy(samples.itemsize)
+    cut.set_max_noutput_items(chunk)
+    both = gr.hier_block2("source", gr.io_signature(0, 0, 0), gr.io_signature(1, 1, samples.itemsize))
+    both.connect(block, cut, both)
+    return both
 
 
 def store(graph, block, port):

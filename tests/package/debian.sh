@@ -45,5 +45,5 @@ done
 "$root/bin/ngplc" tx x --random 1
 "$root/bin/ngplc" channel x y --scenario workshop --ebn0-db 20
 "$root/bin/ngplc" rx y --json | grep -q '"payload"'
-/usr/bin/python3 -c 'from gnuradio import ngplc; ngplc.random_access_receiver_f(); print(ngplc.__file__)' | grep -q "$scratch"
+/usr/bin/python3 -c 'from gnuradio import ngplc; ngplc.random_access_receiver_f(); ngplc.mains_phase_f(); ngplc.noise_front_end_f(); print(ngplc.__file__)' | grep -q "$scratch"
 echo "packages: $(ls ./*.deb | wc -l), all used from an empty root"

@@ -3,8 +3,10 @@
 #include <gnuradio/ngplc/frame_feed_sink.h>
 #include <gnuradio/ngplc/frame_feed_source.h>
 #include <gnuradio/ngplc/mains_channel.h>
+#include <gnuradio/ngplc/mains_phase.h>
 #include <gnuradio/ngplc/modulator.h>
 #include <gnuradio/ngplc/node_population.h>
+#include <gnuradio/ngplc/noise_front_end.h>
 #include <gnuradio/ngplc/polar_decoder.h>
 #include <gnuradio/ngplc/polar_encoder.h>
 #include <gnuradio/ngplc/preamble_detector.h>
@@ -94,6 +96,28 @@ void bind_detector(py::module& m, const char* name) {
       .def("noise_detections_per_s", &Block::noise_detections_per_s, "Of white noise alone, by theory.");
 }
 
+template <class T>
+void bind_mains_phase(py::module& m, const char* name) {
+  using Block = gr::ngplc::mains_phase<T>;
+  block_class<Block, gr::sync_block>(m, name, "Tags `mains_phase`, `mains_frequency` at zero crossings.")
+      .def(py::init(&Block::make), "reference"_a = "samples", "profile"_a = "cenelec-a",
+           "sample_rate_hz"_a = 0.0, "carrier_hz"_a = -1.0, "center_hz"_a = -1.0)
+      .def("locked", &Block::locked, "The mains is followed now.")
+      .def("frequency_hz", &Block::frequency_hz, "Of the mains, Hz; 0 while it is not followed.")
+      .def("locks", &Block::locks, "Times it was found.");
+}
+
+template <class T>
+void bind_noise_front_end(py::module& m, const char* name) {
+  using Block = gr::ngplc::noise_front_end<T>;
+  block_class<Block>(m, name, "Samples with what each counts for, and the spectrum of their noise.")
+      .def(py::init(&Block::make), "profile"_a = "cenelec-a", "sample_rate_hz"_a = 0.0, "carrier_hz"_a = -1.0,
+           "center_hz"_a = -1.0, "spectrum_interval_s"_a = 0.1)
+      .def("delay_samples", &Block::delay_samples, "The output is this much later than the input.")
+      .def("spectrum_bins", &Block::spectrum_bins, "Of a vector on output 2.")
+      .def("noise_class", &Block::noise_class, "What the noise is, such as lines+bursts.");
+}
+
 void bind_coding(py::module& m) {
   using Encoder = gr::ngplc::polar_encoder;
   block_class<Encoder>(m, "polar_encoder", "Payloads to symbols: CRC, polar code, interleaver.")
@@ -140,6 +164,10 @@ PYBIND11_MODULE(ngplc_python, m) {
   bind_despreader<gr_complex>(m, "despreader_c");
   bind_detector<float>(m, "preamble_detector_f");
   bind_detector<gr_complex>(m, "preamble_detector_c");
+  bind_mains_phase<float>(m, "mains_phase_f");
+  bind_mains_phase<gr_complex>(m, "mains_phase_c");
+  bind_noise_front_end<float>(m, "noise_front_end_f");
+  bind_noise_front_end<gr_complex>(m, "noise_front_end_c");
   bind_coding(m);
   bind_feed(m);
   m.def("preamble_taps", &gr::ngplc::preamble_taps, "profile"_a, "sequence"_a, "sample_rate_hz"_a = 0.0,

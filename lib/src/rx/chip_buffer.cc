@@ -98,7 +98,9 @@ void ChipBuffer::append(Span<const cf32> samples) {
 }
 
 void ChipBuffer::discard_before(std::int64_t chip) {
-  begin_ = std::max(begin_, std::min(chip, end_));
+  const ChipRange left{begin_, std::max(begin_, std::min(chip, end_))};
+  begin_ = left.last;
+  if (leaving_ && !left.empty()) leaving_(*this, left);
   if (even() && !filter_)
     for (auto& plane : psi_) plane.clear();
   constexpr auto kGroup = static_cast<std::int64_t>(kGroupRows);
@@ -117,7 +119,11 @@ void ChipBuffer::discard_before(std::int64_t chip) {
   first_row_ += dead;
 }
 
-void ChipBuffer::restart() { *this = ChipBuffer(lanes_); }
+void ChipBuffer::restart() {
+  Leaving leaving = std::move(leaving_);
+  *this = ChipBuffer(lanes_);
+  leaving_ = std::move(leaving);
+}
 
 // At least one, all held.
 ChipBuffer::Rows ChipBuffer::rows_of(std::int64_t chip, std::size_t count) const {

@@ -34,6 +34,13 @@ const MainsTracker::Grid MainsTracker::kGrids[] = {{50.0 / 3, 24, 3, 47}, {50, 8
 MainsTracker::MainsTracker(double step_s)
     : step_s_(step_s), piece_(static_cast<std::size_t>(std::lround(kPieceSeconds / step_s))) {}
 
+double MainsTracker::turns() const {
+  // turns_ is at the piece that is being filled.
+  const double at =
+      turns_ + static_cast<double>(second_.size() % piece_) * step_s_ * (locked() ? frequency_hz_ : 0);
+  return at - std::floor(at);
+}
+
 void MainsTracker::restart() {
   const std::uint64_t locks = locks_;
   *this = MainsTracker(step_s_);

@@ -23,6 +23,12 @@ void NoiseRhythm::restart() {
   next_ = 0;
 }
 
+double NoiseRhythm::next_chip() const {
+  // A chip is the mean of its four planes.
+  constexpr double kMiddle = 0.5 * (ChipBuffer::kPlanes - 1) / ChipBuffer::kPlanes;
+  return static_cast<double>(next_) + 0.5 * static_cast<double>(step_chips_ - 1) + kMiddle;
+}
+
 void NoiseRhythm::learn(const ChipBuffer& chips, std::int64_t end) {
   next_ = std::max(next_, chips.begin());
   const std::size_t steps = end > next_ ? static_cast<std::size_t>(end - next_) / step_chips_ : 0;

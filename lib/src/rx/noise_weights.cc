@@ -7,7 +7,6 @@ namespace ngdsp {
 namespace {
 
 constexpr std::size_t kStretchChips = 1024;
-constexpr std::int64_t kBesideChips = 256;  // that are looked at on either side of what is learned
 constexpr double kLearnAgainPower = 0.25, kLearnAnyway = 1e300;
 // The floor under a chip: a quarter of the chips around it are below that. Bursts may take most of the time,
 // and two cycles of the mains are about this long.

@@ -49,6 +49,7 @@ struct Receiver::Impl {
   ReceiverConfig config;
   FrameHandler on_frame;
   TraceHandler on_trace;
+  ResidualHandler on_residual;
   double sample_rate_hz, samples_per_chip;
   FrontEnd front_end;
   SuccessiveDecoder decoder;
@@ -65,6 +66,7 @@ struct Receiver::Impl {
        const OffsetRange& range);
   void take(Span<const cf32> block);
   void report(const DecodedFrame& decoded);
+  void report_residual(const ChipBuffer& chips, ChipRange left);
   void trace(const Candidate& c, const char* reason);
   void restart(std::uint64_t sample_index);
   cf32 stand_in();
@@ -244,6 +246,30 @@ void Receiver::Impl::report(const DecodedFrame& d) {
   on_frame(f);
 }
 
+void Receiver::Impl::report_residual(const ChipBuffer& leaving, ChipRange left) {
+  constexpr auto kMost = static_cast<std::int64_t>(ReceiverCounters::kStepChips);
+  for (; left.last - left.first > kMost; left.first += kMost)
+    report_residual(leaving, {left.first, left.first + kMost});
+  Residual r;
+  r.sample_index = static_cast<double>(origin) + static_cast<double>(left.first) * samples_per_chip;
+  LanePosition p(left.first, leaving.lanes());
+  for (std::int64_t chip = left.first; chip < left.last; ++chip, ++p) {
+    for (int k = 0; k < ChipBuffer::kPlanes; ++k)
+      r.samples.emplace_back(*leaving.sample_re(k, p), *leaving.sample_im(k, p));
+    r.weights.push_back(*leaving.weight(p));
+  }
+  on_residual(r);
+}
+
+void Receiver::on_residual(ResidualHandler handler) {
+  Impl& s = *impl_;
+  s.on_residual = std::move(handler);
+  ChipBuffer::Leaving leaving;
+  if (s.on_residual)
+    leaving = [&s](const ChipBuffer& chips, ChipRange left) { s.report_residual(chips, left); };
+  s.chips.set_leaving(std::move(leaving));
+}
+
 void Receiver::process(Span<const float> samples) { impl_->process(samples); }
 void Receiver::process(Span<const cf32> samples) { impl_->process(samples); }
 
@@ -256,6 +282,7 @@ void Receiver::flush() {
                                   FrameReader::kMarginChips);
   s.chips.append(std::vector<cf32>(static_cast<std::size_t>(ChipBuffer::kPlanes * s.decoder.span_chips())));
   s.decoder.finish(s.chips, end);
+  s.chips.discard_before(end);
   s.restart(s.origin);
 }
 

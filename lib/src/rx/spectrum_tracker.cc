@@ -261,6 +261,21 @@ NoiseShape SpectrumTracker::shape(const Spectrum& s, std::size_t widen) const {
   return shape;
 }
 
+std::vector<float> SpectrumTracker::density() const {
+  if (blocks_ < kLeastBlocks) return {};
+  const std::vector<double> all = spectrum().all;
+  std::vector<double> s(kBlockChips);  // the bins of the band lie evenly about the carrier
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const std::size_t k = std::max(i + all.size() / 2, kBlockChips / 2) - kBlockChips / 2;
+    s[i] = all[std::min(k, all.size() - 1)];
+  }
+  std::vector<double> sorted = s;
+  const double middle = median(sorted);
+  std::vector<float> over(s.size());
+  for (std::size_t i = 0; i < s.size(); ++i) over[i] = static_cast<float>(s[i] / middle);
+  return over;
+}
+
 void SpectrumTracker::report(NoiseReport& out) const {
   out.filtered = filter_ != nullptr;
   if (!out.filtered || known_) return;

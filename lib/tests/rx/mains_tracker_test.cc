@@ -129,5 +129,19 @@ TEST(MainsTracker, AnythingIsTaken) {
   EXPECT_FALSE(tracker.locked());
 }
 
+// A sine is highest at phase 0, and is asked for between pieces of a tenth of a second, too.
+TEST(MainsTracker, TellsThePhaseOfTheNextValue) {
+  MainsTracker tracker(kStep);
+  for (int i = 0; i < 6000; ++i) {
+    const double turns = 50.01 * kStep * i + 0.3;
+    if (i > 4000) {
+      const double error = tracker.turns() - turns;
+      ASSERT_NEAR(error - std::round(error), 0, 1.0 / 360) << i;
+    }
+    const auto x = static_cast<float>(std::cos(2 * kPi * turns));
+    tracker.process(Span<const float>(&x, 1));
+  }
+}
+
 }  // namespace
 }  // namespace ngdsp

@@ -469,5 +469,39 @@ TEST(ReceiverConfig, ValidateNamesTheField) {
   EXPECT_NE(made.error().find("sample rate"), std::string::npos);
 }
 
+// The frame of amplitude 1 is out of it. A chip's noise is told to 0.8 % by the 16384 of a frame; what its
+// estimate takes of the noise along is far less.
+TEST(Receiver, WhatIsLeftIsTheNoise) {
+  const Profile p = *load_profile("cenelec-a");
+  Stream s(p, 60000);
+  Arrival a;
+  a.start_samples = 5000.3;
+  s.add(random_payload(16, 1), 0, a);
+  s.add_noise(12, 0, 1);
+  Result<Receiver> r = Receiver::create(config_of(p), [](const ReceivedFrame&) {});
+  std::vector<cf32> left;
+  std::size_t weights = 0;
+  r->on_residual([&](const Receiver::Residual& residual) {
+    EXPECT_EQ(residual.sample_index, static_cast<double>(weights) * p.samples_per_chip());
+    EXPECT_EQ(residual.samples.size(), 4 * residual.weights.size());
+    EXPECT_LE(residual.weights.size(), ReceiverCounters::kStepChips);
+    left.insert(left.end(), residual.samples.begin(), residual.samples.end());
+    weights += residual.weights.size();
+  });
+  r->process(Span<const float>(s.real));
+  r->flush();
+  EXPECT_EQ(r->counters().frames, 1U);
+  EXPECT_NEAR(static_cast<double>(weights), 60000, 32);
+  double power = 0;
+  for (std::size_t n = 5000; n < 5000 + 4 * 16384; ++n)
+    power += static_cast<double>(std::norm(left[n])) / (4 * 16384);
+  EXPECT_NEAR(to_db(power * chip_ec_n0_from_ebn0_db(p, p.class_of(0), 12)), 0, 0.2);
+  const std::size_t before = weights;
+  r->on_residual({});
+  r->process(Span<const float>(s.real));
+  r->flush();
+  EXPECT_EQ(weights, before);
+}
+
 }  // namespace
 }  // namespace ngdsp

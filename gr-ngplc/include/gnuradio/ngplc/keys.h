@@ -45,10 +45,18 @@ inline const pmt::pmt_t stage = pmt::mp("stage");
 inline const pmt::pmt_t evidence = pmt::mp("evidence");
 inline const pmt::pmt_t frame_metric = pmt::mp("frame_metric");
 
+// tags of the mains and of its noise
+inline const pmt::pmt_t mains_phase = pmt::mp("mains_phase");
+inline const pmt::pmt_t mains_frequency = pmt::mp("mains_frequency");
+inline const pmt::pmt_t mains_lock = pmt::mp("mains_lock");
+
 // message ports
 inline const pmt::pmt_t frames = pmt::mp("frames");
 inline const pmt::pmt_t status = pmt::mp("status");
 inline const pmt::pmt_t candidates = pmt::mp("candidates");
+inline const pmt::pmt_t residual = pmt::mp("residual");
+inline const pmt::pmt_t weights = pmt::mp("weights");
+inline const pmt::pmt_t correlation = pmt::mp("correlation");
 inline const pmt::pmt_t sent = pmt::mp("sent");
 
 }  // namespace keys

@@ -26,6 +26,16 @@ namespace ngplc {
  * - `candidates`, with `trace`: a dictionary a candidate that did not become a frame, with the stage where it
  *   died and why.
  *
+ * For a look inside, made only while somebody is connected; the frames are the same. PDUs with `sample_index`
+ * and `sample_fraction` of their first value and `sample_rate_hz` of their values, some 2.5 of the longest
+ * frame behind the stream:
+ * - `residual`, c32: what is left when all frames are taken out, matched-filtered, carrier at zero, four
+ * times the chip rate;
+ * - `weights`, f32: what its chips count for, the inverse of the variance of their noise, 1 for the
+ * background;
+ * - `correlation`, f32: of the residual with every preamble from each chip on, the strongest, over the energy
+ *   there: exponential(1) for each sequence on noise. A peak is a frame that was not decoded.
+ *
  * Tags: `rx_time` of the first sample gives frames their time. A later one is a discontinuity: as many
  * samples are missing as the times say, the receiver bridges that or starts anew (ngdsp::Receiver::reset_at),
  * goes on counting samples with the missing ones, and sends a status. `rx_rate` is compared with the sample

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -79,6 +80,9 @@ class ChipBuffer {
   void append(Span<const cf32> samples);
   /// Forgets chips before `chip`.
   void discard_before(std::int64_t chip);
+  /// `leaving` sees chips, in order, just before they are forgotten so.
+  using Leaving = std::function<void(const ChipBuffer&, ChipRange)>;
+  void set_leaving(Leaving leaving) { leaving_ = std::move(leaving); }
   /// Empty, and the next chip is number 0.
   void restart();
 
@@ -191,6 +195,7 @@ class ChipBuffer {
 
   int lanes_;
   std::shared_ptr<NoiseFilter> filter_;
+  Leaving leaving_;
   // r, what is left of it without lines where there is a filter, psi where it is not r; else without lanes.
   std::vector<Lane> planes_[kPlanes], residual_[NoiseFilter::kSamples], psi_[kPlanes];
   std::vector<std::vector<float>> weights_;  // by lane

@@ -33,7 +33,7 @@ class MainsTracker {
   void process(Span<const float> x);
   bool locked() const { return grid_ != nullptr; }
   double frequency_hz() const { return frequency_hz_; }  ///< while locked
-  double turns() const { return turns_; }                ///< at the value that comes next, 0 ... 1
+  double turns() const;  ///< while locked: at the value that comes next, 0 ... 1
   std::uint64_t locks() const { return locks_; }
   /// Mean of x over the phase, from 0 on; empty while not locked.
   std::vector<double> profile() const;

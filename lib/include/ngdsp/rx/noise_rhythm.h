@@ -22,6 +22,8 @@ class NoiseRhythm {
   void restart();
   void report(NoiseReport& out) const;
   const MainsTracker& mains() const { return tracker_; }
+  /// Middle of the half millisecond that comes next, where mains().turns() is: chips from the stream's start.
+  double next_chip() const;
 
  private:
   std::size_t step_chips_;

@@ -20,6 +20,10 @@ using KnownVariance = std::function<double(std::int64_t chip)>;
 /// taken out, weights are learned again.
 class NoiseWeights {
  public:
+  /// Looked at on either side of what is learned; so many of the last are learned anew with those that
+  /// follow.
+  static constexpr std::int64_t kBesideChips = 256;
+
   explicit NoiseWeights(KnownVariance known = {}) : known_(std::move(known)) {}
 
   /// Of new chips, all before `end`; the last ones anew, now that it is known what follows them.

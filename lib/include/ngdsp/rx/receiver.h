@@ -109,6 +109,17 @@ class Receiver {
   Receiver(Receiver&&) noexcept;
   Receiver& operator=(Receiver&&) noexcept;
 
+  /// What is left of the stream when nothing more is taken out of it, up to 2048 chips at a time, in order
+  /// and without gaps but those that reset_at() does not bridge, some 2.5 of the longest frame behind it.
+  struct Residual {
+    double sample_index = 0;     ///< input sample of samples[0] and of the middle of the first chip
+    std::vector<cf32> samples;   ///< matched-filter output at four times the chip rate, carrier at zero
+    std::vector<float> weights;  ///< of its chips: the inverse of the variance of their noise, background 1
+  };
+  using ResidualHandler = std::function<void(const Residual&)>;
+  /// Empty, as it is at first: nobody asks, and nothing is done for it.
+  void on_residual(ResidualHandler handler);
+
   void process(Span<const float> samples);  ///< real profiles
   void process(Span<const cf32> samples);   ///< complex profiles
   /// The end of the stream: decides every frame that is complete, then the receiver is as new, counters kept.

@@ -32,6 +32,9 @@ class SpectrumTracker {
   bool learn(const ChipBuffer& chips, std::int64_t end);
   /// Null: none.
   const std::shared_ptr<NoiseFilter>& filter() const { return filter_; }
+  /// S by bin of 1/1024 of the chip rate from half of it below the carrier on, over its median; empty while
+  /// next to nothing is known.
+  std::vector<float> density() const;
   /// For a new stream.
   void restart();
   /// Of what was learned; nothing where there is no filter.

@@ -131,6 +131,67 @@ void BM_RefuseForged(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
+// What 64 good sealed frames and their commit cost while so many bad ones come between every two of them: forged,
+// replayed, flipped, cut. CPU time of this thread, the bad ones left out.
+void BM_GoodAmongBad(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  KeyVault::create(dir.file("key"));
+  const auto vault = KeyVault::open(dir.file("key"));
+  register_nodes(config.file, vault.value(), 1, 1);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics, &vault.value());
+  ingest.idle();
+  spdlog::set_level(spdlog::level::off);
+  TestNode node(1);
+  std::vector<FrameRow> rows;
+  std::uint64_t sequence = 1;
+  ingest.examine(record_of(node.join_request(1), sequence), unix_now_ns(), rows);
+  ingest.commit(rows);
+  for (const Reply& reply : ingest.take_replies()) node.take_accept(reply.frame.payload);
+  std::vector<ngwire::Bytes> heard;
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    heard.push_back(node.reading(i));
+    ingest.examine(record_of(heard.back(), ++sequence), unix_now_ns(), rows);
+  }
+  ingest.commit(rows);
+  const auto cpu_s = [] {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  };
+  std::mt19937 random(1);
+  std::int64_t bad = 0;
+  std::uint64_t good = 0;
+  for (auto _ : state) {
+    rows.clear();
+    double spent_s = 0;
+    for (int i = 0; i < 64; ++i) {
+      for (std::int64_t j = 0; j < state.range(0); ++j, ++bad) {
+        ngwire::Bytes payload = heard[random() % 100];  // too old to be a copy
+        if (bad % 4 == 0) payload[6] = static_cast<std::uint8_t>(random());
+        if (bad % 4 == 1) payload[random() % payload.size()] ^= static_cast<std::uint8_t>(1U << random() % 8);
+        if (bad % 4 == 2) payload.resize(1 + random() % (payload.size() - 1));
+        ingest.examine(record_of(payload, ++sequence), unix_now_ns(), rows);
+      }
+      auto record = record_of(node.reading(static_cast<std::uint32_t>(1000 + good++)), ++sequence);
+      const double start_s = cpu_s();
+      ingest.examine(std::move(record), unix_now_ns(), rows);
+      spent_s += cpu_s() - start_s;
+    }
+    const std::size_t taken = static_cast<std::size_t>(
+        std::count_if(rows.begin(), rows.end(), [](const FrameRow& row) { return row.link.has_value(); }));
+    if (taken != 64) state.SkipWithError("not exactly the good frames were taken");
+    const double start_s = cpu_s();
+    if (!ingest.commit(rows)) state.SkipWithError("commit failed");
+    state.SetIterationTime(spent_s + cpu_s() - start_s);
+  }
+  state.counters["bad"] = static_cast<double>(bad);
+  state.SetItemsProcessed(static_cast<std::int64_t>(good));
+}
+
 // The same rows into the same tables with the C interface alone: frames and readings, one transaction a
 // batch.
 void BM_BareSqlite(benchmark::State& state) {
@@ -444,6 +505,7 @@ BENCHMARK(BM_BareSqlite)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_Store)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_StoreSealed)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_RefuseForged);
+BENCHMARK(BM_GoodAmongBad)->ArgName("bad_a_good")->Arg(0)->Arg(10)->Arg(100)->UseManualTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_BareZeroMq)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Feed)->UseRealTime()->Unit(benchmark::kMillisecond);
 

@@ -77,7 +77,7 @@ struct MqttConfig {
   std::string ca_file;        ///< with ssl://, who may have signed the broker's certificate
   std::string discovery_prefix = "homeassistant";  ///< empty: no discovery
   /// Messages sent and not yet acknowledged, 1..10000; never more than the broker says it takes.
-  std::int64_t in_flight = 16;
+  std::int64_t in_flight = 500;
 };
 
 struct InfluxConfig {

@@ -113,13 +113,11 @@ class MqttSink : public Sink {
   }
 
   void publish(const std::string& topic, const std::string& body, bool retained) {
-    // A window that slides by half of itself: to wake for every acknowledgement costs four changes of thread a
-    // message, here and in the library.
+    // A window that slides: the oldest makes room, the others stay under way.
     if (tokens_.size() >= window_) {
-      for (const std::size_t keep = window_ / 2; tokens_.size() > keep; tokens_.pop_front()) {
-        if (!tokens_[tokens_.size() - keep - 1]->wait_for(kWait))
-          throw mqtt::exception(MQTTASYNC_FAILURE, "not acknowledged in time");
-      }
+      if (!tokens_.front()->wait_for(kWait))
+        throw mqtt::exception(MQTTASYNC_FAILURE, "not acknowledged in time");
+      tokens_.pop_front();
     }
     tokens_.push_back(client_->publish(mqtt::make_message(topic, body, kQos, retained)));
   }

@@ -93,6 +93,7 @@ struct FeedClient::State {
   FeedClientCounters mine;
   std::uint64_t hub_instance = 0;
   std::int64_t last_heard_ms = -kHubSilent_ms;
+  std::atomic<int> draining{0};  // callers of drain()
   std::int64_t last_hello_ms = -kHelloEvery_ms;
 
   std::string connect();
@@ -211,6 +212,7 @@ void FeedClient::State::handle(const std::string& kind, const zmq::message_t& bo
         spool->reset_in_flight();
       }
       hub_instance = hello->instance;
+      spool->set_patience(hello->batch_ms);
       return;
     }
   } else if (kind == ngwire::kKindDownlink) {
@@ -258,18 +260,23 @@ void FeedClient::State::publish_counters() {
 }
 
 void FeedClient::State::run() {
-  const auto hello = ngwire::encode(ngwire::Hello{config.receiver, config.run, config.software});
+  ngwire::Hello self{config.receiver, config.run, config.software};
+  const auto hello = ngwire::encode(self);
+  self.drain = true;
+  const auto last_hello = ngwire::encode(self);
+  bool drained = false;
   while (!stopping) {
     bool writable = true;
     try {
       take_inbox();
       if (hub.handle() != nullptr) {
         const std::int64_t now = now_ms();
-        if (now - last_hello_ms >= kHelloEvery_ms && hello) {
-          last_hello_ms = now;
-          put(ngwire::kKindHello, hello.value());
-        }
         writable = send_some(now);
+        const bool drain = draining > 0;
+        if ((now - last_hello_ms >= kHelloEvery_ms || (drain && !drained)) && hello) {
+          last_hello_ms = now;
+          drained = put(ngwire::kKindHello, drain ? last_hello.value() : hello.value()) && drain;
+        }
         receive();
       }
     } catch (const zmq::error_t&) {
@@ -361,8 +368,15 @@ void FeedClient::report(const ngwire::TransmitReport& report) {
 
 bool FeedClient::drain(std::int64_t timeout_ms) {
   State& s = *state_;
-  std::unique_lock lock(s.mutex);
-  return s.idle.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&s] { return s.all_committed; });
+  ++s.draining;
+  s.wake();
+  bool committed = false;
+  {
+    std::unique_lock lock(s.mutex);
+    committed = s.idle.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&s] { return s.all_committed; });
+  }
+  --s.draining;
+  return committed;
 }
 
 std::uint64_t FeedClient::close(std::int64_t timeout_ms) {

@@ -5,7 +5,9 @@
 #include <spdlog/spdlog.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <atomic>
+#include <random>
 #include <thread>
 
 #include "feed_client.h"
@@ -129,6 +131,67 @@ void BM_RefuseForged(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
+// What 64 good sealed frames and their commit cost while so many bad ones come between every two of them: forged,
+// replayed, flipped, cut. CPU time of this thread, the bad ones left out.
+void BM_GoodAmongBad(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig config;
+  config.file = dir.file("hub.sqlite");
+  auto store = Store::open(config);
+  KeyVault::create(dir.file("key"));
+  const auto vault = KeyVault::open(dir.file("key"));
+  register_nodes(config.file, vault.value(), 1, 1);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics, &vault.value());
+  ingest.idle();
+  spdlog::set_level(spdlog::level::off);
+  TestNode node(1);
+  std::vector<FrameRow> rows;
+  std::uint64_t sequence = 1;
+  ingest.examine(record_of(node.join_request(1), sequence), unix_now_ns(), rows);
+  ingest.commit(rows);
+  for (const Reply& reply : ingest.take_replies()) node.take_accept(reply.frame.payload);
+  std::vector<ngwire::Bytes> heard;
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    heard.push_back(node.reading(i));
+    ingest.examine(record_of(heard.back(), ++sequence), unix_now_ns(), rows);
+  }
+  ingest.commit(rows);
+  const auto cpu_s = [] {
+    timespec t{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+  };
+  std::mt19937 random(1);
+  std::int64_t bad = 0;
+  std::uint64_t good = 0;
+  for (auto _ : state) {
+    rows.clear();
+    double spent_s = 0;
+    for (int i = 0; i < 64; ++i) {
+      for (std::int64_t j = 0; j < state.range(0); ++j, ++bad) {
+        ngwire::Bytes payload = heard[random() % 100];  // too old to be a copy
+        if (bad % 4 == 0) payload[6] = static_cast<std::uint8_t>(random());
+        if (bad % 4 == 1) payload[random() % payload.size()] ^= static_cast<std::uint8_t>(1U << random() % 8);
+        if (bad % 4 == 2) payload.resize(1 + random() % (payload.size() - 1));
+        ingest.examine(record_of(payload, ++sequence), unix_now_ns(), rows);
+      }
+      auto record = record_of(node.reading(static_cast<std::uint32_t>(1000 + good++)), ++sequence);
+      const double start_s = cpu_s();
+      ingest.examine(std::move(record), unix_now_ns(), rows);
+      spent_s += cpu_s() - start_s;
+    }
+    const std::size_t taken = static_cast<std::size_t>(
+        std::count_if(rows.begin(), rows.end(), [](const FrameRow& row) { return row.link.has_value(); }));
+    if (taken != 64) state.SkipWithError("not exactly the good frames were taken");
+    const double start_s = cpu_s();
+    if (!ingest.commit(rows)) state.SkipWithError("commit failed");
+    state.SetIterationTime(spent_s + cpu_s() - start_s);
+  }
+  state.counters["bad"] = static_cast<double>(bad);
+  state.SetItemsProcessed(static_cast<std::int64_t>(good));
+}
+
 // The same rows into the same tables with the C interface alone: frames and readings, one transaction a
 // batch.
 void BM_BareSqlite(benchmark::State& state) {
@@ -228,6 +291,45 @@ void BM_Feed(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(done));
 }
 
+// From send() to the acknowledgement, 50 frames a second: percentiles in ms.
+void BM_AckDelay(benchmark::State& state) {
+  const TempDir dir;
+  DatabaseConfig database;
+  database.file = dir.file("hub.sqlite");
+  auto store = Store::open(database);
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics);
+  FeedConfig feed_config;
+  feed_config.endpoint = "ipc://" + dir.file("feed");
+  FeedServer server(feed_config, "bench", ingest, metrics);
+  if (const std::string wrong = server.start(); !wrong.empty()) state.SkipWithError(wrong.c_str());
+  FeedClientConfig config;
+  config.endpoint = feed_config.endpoint;
+  config.receiver = "test-receiver";
+  config.run = 1;
+  auto client = FeedClient::open(config);
+  std::vector<double> delays_ms;
+  std::uint64_t sent = 0;
+  auto next = std::chrono::steady_clock::now();
+  for (auto _ : state) {
+    std::this_thread::sleep_until(next += std::chrono::milliseconds(20));
+    const auto start = std::chrono::steady_clock::now();
+    client.value()->send(make_record(1, sent, static_cast<std::uint32_t>(sent % 500)));
+    ++sent;
+    while (client.value()->counters().spool.acknowledged < sent)
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    delays_ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    next = std::max(next, std::chrono::steady_clock::now() - std::chrono::milliseconds(20));
+  }
+  std::sort(delays_ms.begin(), delays_ms.end());
+  const auto share = [&](double p) {
+    return delays_ms[static_cast<std::size_t>(p * static_cast<double>(delays_ms.size() - 1))];
+  };
+  state.counters["p50_ms"] = share(0.5);
+  state.counters["p99_ms"] = share(0.99);
+  state.counters["most_ms"] = share(1);
+}
+
 // The same bytes from a DEALER to a ROUTER in another thread, nothing else done with them.
 void BM_BareZeroMq(benchmark::State& state) {
   const TempDir dir;
@@ -293,7 +395,7 @@ void BM_RollupMonth(benchmark::State& state) {
       "INSERT INTO registers VALUES(1,'1-0:1.8.0','Wh',0),(2,'1-0:32.7.0','V',-1);"
       "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 743), d(i) AS (SELECT 0 "
       "UNION "
-      "ALL SELECT i + 1 FROM d WHERE i < 499) INSERT INTO rollups SELECT d.i, r.id, 0, 3600 * n.i, 4, 1, 9, "
+      "ALL SELECT i + 1 FROM d WHERE i < 499) INSERT INTO rollups SELECT 0, 3600 * n.i, d.i, r.id, 4, 1, 9, "
       "20, "
       "1, 1, 9, 9 FROM d, registers r, n");
   auto reader = StoreReader::open(config.file);
@@ -330,8 +432,8 @@ void BM_Fold(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(sequence));
 }
 
-// Bytes handed to the disk when readings come one by one, as at one a second, each with a commit of its own.
-// Needs a folder on a real disk: TMPDIR.
+// Bytes that reach the disk a frame of two registers, in a database that holds 400 000 values of these devices.
+// Arguments: frames a commit, devices, frames a fold of the roll-ups. Needs a folder on a real disk: TMPDIR.
 void BM_BytesOnDisk(benchmark::State& state) {
   const auto written = [] {
     std::ifstream io("/proc/self/io");
@@ -341,6 +443,10 @@ void BM_BytesOnDisk(benchmark::State& state) {
     }
     return bytes;
   };
+  const auto batch = static_cast<std::size_t>(state.range(0));
+  const auto devices = static_cast<std::uint64_t>(state.range(1));
+  const auto fold_every = static_cast<std::uint64_t>(state.range(2));
+  constexpr std::uint64_t kBefore = 200'000;
   const TempDir dir;
   DatabaseConfig config;
   config.file = dir.file("hub.sqlite");
@@ -348,29 +454,58 @@ void BM_BytesOnDisk(benchmark::State& state) {
   Metrics metrics;
   Ingest ingest(*store.value(), metrics);
   Rollups rollups(*store.value(), {}, 2160);
+  std::mt19937 random(1);
+  std::vector<FrameRow> rows;
   std::uint64_t sequence = 0;
+  const auto hear = [&](std::size_t most) {
+    auto record = make_record(1, sequence, static_cast<std::uint32_t>(random() % devices));
+    record.sample_index = 192'000 * sequence++;  // one a second
+    ingest.examine(std::move(record), unix_now_ns(), rows);
+    if (rows.size() < most) return;
+    if (!ingest.commit(rows)) state.SkipWithError("commit failed");
+    rows.clear();
+  };
+  const auto fold = [&] {
+    for (std::int64_t values = Rollups::kValues; values == Rollups::kValues;) {
+      const auto folded = rollups.fold();
+      if (!folded) return state.SkipWithError(folded.error().c_str());
+      values = folded.value();
+    }
+  };
+  while (sequence < kBefore) hear(5000);
+  fold();
+  store.value()->checkpoint();
+  const auto file_before = std::filesystem::file_size(config.file);
   const std::int64_t before = written();
   for (auto _ : state) {
-    auto record = make_record(1, sequence, static_cast<std::uint32_t>(sequence % 500));
-    record.sample_index = 192'000 * sequence;
-    std::vector<FrameRow> rows;
-    ingest.examine(std::move(record), unix_now_ns(), rows);
-    ingest.commit(rows);
-    if (++sequence % 60 == 0 && !rollups.fold().ok()) state.SkipWithError("not folded");
+    hear(batch);
+    if (sequence % fold_every == 0) fold();
   }
-  state.counters["bytes_a_frame"] = static_cast<double>(written() - before) / static_cast<double>(sequence);
+  store.value()->checkpoint();
+  const auto frames = static_cast<double>(sequence - kBefore);
+  state.counters["bytes_a_frame"] = static_cast<double>(written() - before) / frames;
   state.counters["file_bytes_a_frame"] =
-      static_cast<double>(std::filesystem::file_size(config.file)) / static_cast<double>(sequence);
+      static_cast<double>(std::filesystem::file_size(config.file) - file_before) / frames;
 }
 
 BENCHMARK(BM_LastSeen)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_RollupMonth)->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_Fold)->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(BM_BytesOnDisk)->Iterations(7200)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_BytesOnDisk)
+    ->ArgNames({"batch", "devices", "fold"})
+    ->Args({1, 500, 60})
+    ->Args({60, 500, 3600})
+    ->Args({300, 500, 3600})
+    ->Args({600, 500, 3600})
+    ->Args({600, 5000, 3600})
+    ->Iterations(7200)
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_AckDelay)->Iterations(3000)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_BareSqlite)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_Store)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_StoreSealed)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_RefuseForged);
+BENCHMARK(BM_GoodAmongBad)->ArgName("bad_a_good")->Arg(0)->Arg(10)->Arg(100)->UseManualTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_BareZeroMq)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Feed)->UseRealTime()->Unit(benchmark::kMillisecond);
 

@@ -501,19 +501,14 @@ HttpResponse Api::State::nodes(const Call& call) {
   const auto page = parse_page(call.request.query, {});
   if (!page) return error_answer(400, page.error());
   const std::lock_guard lock(registry_mutex);
-  const auto all = from.registry.list();
-  if (!all) return error_answer(503, all.error());
+  const auto nodes = from.registry.list(page->cursor, page->limit);
+  if (!nodes) return error_answer(503, nodes.error());
   Json list = Json::array();
-  std::int64_t last = 0;
-  for (const NodeInfo& node : all.value()) {
-    if (node.id <= page->cursor) continue;
-    if (static_cast<std::int64_t>(list.size()) == page->limit) break;
-    list.push_back(to_json(node));
-    last = node.id;
-  }
-  const bool full = static_cast<std::int64_t>(list.size()) == page->limit;
+  for (const NodeInfo& node : nodes.value()) list.push_back(to_json(node));
+  const bool full = static_cast<std::int64_t>(nodes->size()) == page->limit;
   return json_answer(
-      Json{{"nodes", std::move(list)}, {"next_cursor", full ? Json(std::to_string(last)) : Json()}});
+      Json{{"nodes", std::move(list)},
+           {"next_cursor", full ? Json(std::to_string(nodes->back().id)) : Json()}});
 }
 
 HttpResponse Api::State::node(const Call& call) {

@@ -32,13 +32,18 @@ HttpResponse last_answer(const HttpRequest& request, StoreReader& reader) {
   fmt::memory_buffer body;
   const auto out = std::back_inserter(body);
   fmt::format_to(out, "{{\"devices\":[");
+  std::string unit, unit_json;
   for (const LastSeen& d : rows.value()) {
     fmt::format_to(out, "{}{{\"device\":\"{:08x}\",\"last_seen_ms\":{}", &d == rows->data() ? "" : ",",
                    d.device, d.last_seen_ns / kMsNs);
     if (d.has_value) {
+      if (unit_json.empty() || d.unit != unit) {
+        unit = d.unit;
+        unit_json = nlohmann::json(unit).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+      }
       fmt::format_to(out, ",\"value\":\"{}\",\"unit\":{},\"time_ms\":{}",
                      ngwire::decimal_string(d.mantissa, d.exponent),
-                     nlohmann::json(d.unit).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
+                     unit_json,
                      d.time_ns / kMsNs);
       if (d.base != 0)
         fmt::format_to(out, ",\"total\":\"{}\"", ngwire::decimal_string(d.base + d.mantissa, d.exponent));

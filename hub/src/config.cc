@@ -15,6 +15,9 @@ namespace {
 using ngwire::Result;
 
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
+constexpr std::int64_t kMostDelayMs = 600'000;
+constexpr std::int64_t kLongDelayMs = 1000;
+constexpr std::int64_t kModemWindow = 1024;  // records a modem has under way
 
 const char* type_name(const toml::node& node) {
   switch (node.type()) {
@@ -109,7 +112,12 @@ std::string HubConfig::validate() const {
   if (feed.endpoint.size() <= 6 || feed.endpoint.size() > 256)
     return "feed.endpoint: expected tcp://HOST:PORT or ipc://PATH";
   if (feed.batch_records < 1 || feed.batch_records > 10000) return "feed.batch_records: expected 1 to 10000";
-  if (feed.batch_delay_ms < 0 || feed.batch_delay_ms > 1000) return "feed.batch_delay_ms: expected 0 to 1000";
+  if (feed.batch_delay_ms < 0 || feed.batch_delay_ms > kMostDelayMs)
+    return "feed.batch_delay_ms: expected 0 to " + std::to_string(kMostDelayMs);
+  // A modem has at most so many under way: a batch that waits for more would wait in vain.
+  if (feed.batch_delay_ms > kLongDelayMs && feed.batch_records > kModemWindow)
+    return "feed.batch_records: expected at most " + std::to_string(kModemWindow) +
+           " with a feed.batch_delay_ms above " + std::to_string(kLongDelayMs);
   if (tcp) {
     const auto address = parse_host_port(feed.endpoint.substr(6));
     if (!address) return "feed.endpoint: " + address.error();
@@ -146,6 +154,7 @@ std::string HubConfig::validate() const {
         std::pair{retention.hours_d, "retention.hours_d"}, std::pair{retention.days_d, "retention.days_d"}}) {
     if (days < 0 || days > 36500) return std::string(field) + ": expected 0 to 36500";
   }
+  if (rollups.period_s < 1 || rollups.period_s > 86400) return "rollups.period_s: expected 1 to 86400";
   if (outbox.max_values < 1000) return "outbox.max_values: expected 1000 or more";
   if (outbox.max_age_h < 1 || outbox.max_age_h > 87600) return "outbox.max_age_h: expected 1 to 87600";
   if (!mqtt.url.empty() && mqtt.url.rfind("tcp://", 0) != 0 && mqtt.url.rfind("ssl://", 0) != 0)
@@ -176,7 +185,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
   using R = Result<HubConfig>;
   if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
   HubConfig config;
-  const std::array<Entry, 43> entries = {{
+  const std::array<Entry, 44> entries = {{
       {"", "name", text_into(config.name)},
       {"feed", "endpoint", text_into(config.feed.endpoint)},
       {"feed", "batch_records", integer_into(config.feed.batch_records)},
@@ -196,6 +205,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"database", "max_bytes", integer_into(config.database.max_bytes)},
       {"link", "key_file", text_into(config.link.key_file)},
       {"link", "plain_readings", text_into(config.link.plain_readings)},
+      {"rollups", "period_s", integer_into(config.rollups.period_s)},
       {"outbox", "max_values", integer_into(config.outbox.max_values)},
       {"outbox", "max_age_h", integer_into(config.outbox.max_age_h)},
       {"retention", "readings_d", integer_into(config.retention.readings_d)},

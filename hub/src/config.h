@@ -13,7 +13,7 @@ namespace ngplc::hub {
 struct FeedConfig {
   std::string endpoint = "tcp://127.0.0.1:7850";  ///< ZeroMQ endpoint to bind: tcp://HOST:PORT or ipc://PATH
   std::int64_t batch_records = 512;               ///< most records in one transaction, 1..10000
-  std::int64_t batch_delay_ms = 5;                ///< how long a first record waits for company, 0..1000
+  std::int64_t batch_delay_ms = 5;                ///< how long a first record waits for company, 0..600000
   std::string
       curve_secret_key_file;  ///< file with the hub's secret key (Z85, 40 characters); empty: no CURVE
   std::vector<std::string> curve_clients;  ///< public keys (Z85) of the modems let in, or one entry "any"
@@ -50,6 +50,11 @@ struct OutboxConfig {
   std::int64_t max_age_h = 24 * 90;      ///< hours since they came, 1..87600
 };
 
+/// Readings by hour, day and month.
+struct RollupConfig {
+  std::int64_t period_s = 60;  ///< readings are folded in so often, 1..86400
+};
+
 /// How long things are kept, in days; 0: for ever. Roll-ups by month are.
 struct RetentionConfig {
   std::int64_t readings_d = 0;  ///< readings and their frames
@@ -72,7 +77,7 @@ struct MqttConfig {
   std::string ca_file;        ///< with ssl://, who may have signed the broker's certificate
   std::string discovery_prefix = "homeassistant";  ///< empty: no discovery
   /// Messages sent and not yet acknowledged, 1..10000; never more than the broker says it takes.
-  std::int64_t in_flight = 16;
+  std::int64_t in_flight = 500;
 };
 
 struct InfluxConfig {
@@ -104,6 +109,7 @@ struct HubConfig {
   DatabaseConfig database;
   LinkConfig link;
   OutboxConfig outbox;
+  RollupConfig rollups;
   RetentionConfig retention;
   CodecConfig codecs;
   PostgresConfig postgres;

@@ -23,6 +23,11 @@ constexpr std::int64_t kMaxPartBytes = 1 << 20;
 constexpr int kReceiveQueue = 4096;  // messages a connection, ours before it blocks
 constexpr int kSendQueue = 1024;
 constexpr std::size_t kMaxPeers = 4096;
+// While rows wait, this often is looked whether they should go on waiting.
+constexpr auto kLookEvery = 1s;
+// A modem that ends says so once a second; while one does, rows wait as long as in a hub that does not spare its disk.
+constexpr auto kDrainHold = 2s;
+constexpr auto kDrainDelay = 5ms;
 
 std::string read_key(const std::string& path, std::string& key) {
   std::ifstream file(path);
@@ -210,8 +215,10 @@ void FeedServer::handle(const std::string& peer, const zmq::message_t& kind_part
       fresh = it == peers_.end() || it->second != peer;
     }
     remember(hello->name);
+    if (hello->drain) drain_until_ = Clock::now() + kDrainHold;
     if (fresh) spdlog::info("receiver {} connected, {}", hello->name, hello->software);
-    if (const auto answer = ngwire::encode(ngwire::Hello{name_, instance_, "ngplc-hub"})) {
+    if (const auto answer = ngwire::encode(
+            ngwire::Hello{name_, instance_, "ngplc-hub", static_cast<std::uint32_t>(config_.batch_delay_ms)})) {
       send(peer, ngwire::kKindHello, answer.value());
     }
   } else if (kind == ngwire::kKindReport) {
@@ -308,23 +315,44 @@ void FeedServer::send_downlinks() {
   for (const auto& [peer, body] : downlinks) send(peer, ngwire::kKindDownlink, body);
 }
 
-void FeedServer::take_turn() {
+// Receives until the batch is full, its time is over, or somebody cannot wait.
+void FeedServer::gather() {
   const auto most = static_cast<std::size_t>(config_.batch_records);
+  const Clock::duration delay = std::chrono::milliseconds(config_.batch_delay_ms);
+  const auto start = Clock::now();
+  auto look = start + kLookEvery;
+  // Bounded by count as well: messages that are not records must not keep a batch waiting.
+  for (std::size_t taken = 0; pending_.size() < most && taken < 4 * most;) {
+    if (receive_one()) {
+      ++taken;
+      continue;
+    }
+    const auto now = Clock::now();
+    const auto left = start + (now < drain_until_ ? std::min<Clock::duration>(delay, kDrainDelay) : delay) - now;
+    if (pending_.empty() || left <= 0ms || stopping_) return;
+    if (now >= look) {
+      ++turns_;
+      if (ingest_.is_urgent()) return;
+      look = now + kLookEvery;
+    }
+    std::array<zmq::pollitem_t, 2> items = {
+        {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_fd_, ZMQ_POLLIN, 0}}};
+    zmq::poll(items.data(), items.size(),
+              std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(left, kLookEvery)));
+    std::uint64_t ignored = 0;
+    if ((items[1].revents & ZMQ_POLLIN) != 0 && ::read(wake_fd_, &ignored, sizeof ignored) < 0) return;
+    send_downlinks();
+  }
+}
+
+void FeedServer::take_turn() {
   std::array<zmq::pollitem_t, 2> items = {
       {{socket_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_fd_, ZMQ_POLLIN, 0}}};
   zmq::poll(items.data(), items.size(), 1000ms);
   std::uint64_t ignored = 0;
   if ((items[1].revents & ZMQ_POLLIN) != 0 && ::read(wake_fd_, &ignored, sizeof ignored) < 0) return;
   send_downlinks();
-  const auto deadline = Clock::now() + std::chrono::milliseconds(config_.batch_delay_ms);
-  // Bounded by count as well: messages that are not records must not keep a batch waiting.
-  for (std::size_t taken = 0; pending_.size() < most && taken < 4 * most; ++taken) {
-    if (receive_one()) continue;
-    const auto left = deadline - Clock::now();
-    if (pending_.empty() || left <= 0ms || stopping_) break;
-    zmq::pollitem_t wait{socket_.handle(), 0, ZMQ_POLLIN, 0};
-    zmq::poll(&wait, 1, std::chrono::ceil<std::chrono::milliseconds>(left));
-  }
+  gather();
   if (!pending_.empty()) {
     commit_batch(false);
   } else {

@@ -22,7 +22,8 @@ namespace ngplc::hub {
 
 class CurveGate;
 
-/// One thread: receive what is there, commit it as one batch, acknowledge, again. While the database refuses,
+/// One thread: receive what is there, commit it as one batch, acknowledge, again. With a batch delay of minutes the
+/// records of that time share a commit; what is urgent (Ingest::is_urgent(), a modem that ends) does not wait. While the database refuses,
 /// nothing is read from the socket and the same batch is tried every second; the modems keep what is not
 /// acknowledged.
 class FeedServer {
@@ -64,6 +65,7 @@ class FeedServer {
 
   void run();
   void take_turn();
+  void gather();
   void finish();
   void watch_connections();
   /// Reads one message if there is one. False when there is none.
@@ -96,6 +98,7 @@ class FeedServer {
   std::vector<FrameRow> rows_;    // what the records in pending_ came to
   std::vector<Pending> pending_;  // to be acknowledged after the commit
   std::string last_peer_;         // of the last record
+  std::chrono::steady_clock::time_point drain_until_{};  // a modem waits for its acknowledgements
   std::chrono::steady_clock::time_point last_complaint_{};
   std::uint64_t complaints_held_back_ = 0;
 

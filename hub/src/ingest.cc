@@ -44,7 +44,13 @@ std::int64_t unix_now_ns() {
       .count();
 }
 
+bool Ingest::registry_is_stale() {
+  stale_ = store_.changed_outside() || stale_;
+  return stale_;
+}
+
 void Ingest::reload() {
+  stale_ = false;
   const auto nodes = store_.nodes();
   if (!nodes) {
     spdlog::error("registry cannot be read, devices stay as they were: {}", nodes.error());
@@ -77,7 +83,7 @@ void Ingest::complain(const char* result, const ngwire::FrameRecord& record) {
 }
 
 void Ingest::examine(ngwire::FrameRecord record, std::int64_t received_ns, std::vector<FrameRow>& rows) {
-  if (rows.empty() && may_reload() && store_.changed_outside()) reload();
+  if (rows.empty() && may_reload() && registry_is_stale()) reload();
   watch_clock(received_ns);
   const std::int64_t captured = capture_time(record, received_ns);
   examine_one(std::move(record), received_ns, captured, 0, rows);
@@ -266,7 +272,7 @@ bool Ingest::commit(const std::vector<FrameRow>& rows) {
 }
 
 void Ingest::idle() {
-  if (may_reload() && store_.changed_outside()) reload();
+  if (may_reload() && registry_is_stale()) reload();
   const std::int64_t now = unix_now_ns();
   watch_clock(now);
   if (rollups_ != nullptr && !in_trouble_) rollups_->turn(now);
@@ -278,6 +284,13 @@ void Ingest::idle() {
   if (now - cursors_written_ns_ < kCursorPeriodNs && now >= cursors_written_ns_) return;
   cursors_written_ns_ = now;
   commit({});
+}
+
+bool Ingest::is_urgent() {
+  const std::int64_t now = unix_now_ns();
+  watch_clock(now);
+  if (!in_trouble_) downlink_.work(now);
+  return !replies_.empty() || downlink_.has_changes() || registry_is_stale();
 }
 
 std::vector<Reply> Ingest::take_replies() { return std::exchange(ready_, {}); }

@@ -61,6 +61,10 @@ class Ingest {
   /// cursors of sinks when they are old.
   void idle();
 
+  /// Rows that wait for their commit() should get it: somebody waits for an answer, something is due to go out, or
+  /// others changed the registry. Asked about once a second while rows wait.
+  bool is_urgent();
+
   /// Frames that may go out, now that what they rest on is durable.
   std::vector<Reply> take_replies();
 
@@ -73,6 +77,7 @@ class Ingest {
                               ngwire::Reading& reading);
   std::int64_t capture_time(const ngwire::FrameRecord& record, std::int64_t received_ns);
   void watch_clock(std::int64_t now_ns);
+  bool registry_is_stale();
   bool may_reload() const { return !gate_.has_changes() && !downlink_.has_changes() && events_.empty(); }
   void look_at_clock(const ngwire::Reading& reading, const LinkMark& from, std::int64_t time_ns,
                      std::int64_t now_ns);
@@ -100,6 +105,7 @@ class Ingest {
   std::int64_t last_complaint_ns_ = 0;
   std::int64_t cursors_written_ns_ = 0;
   bool in_trouble_ = false;
+  bool stale_ = false;  // others have changed the registry since it was loaded
 };
 
 /// Unix time now, nanoseconds.

@@ -201,7 +201,8 @@ int main(int argc, char** argv) {
   }
   DownlinkRules rules;
   rules.time_period_ns = config.link.time_period_s * 1'000'000'000;
-  Rollups rollups(*store.value(), config.retention, config.outbox.max_age_h);
+  Rollups rollups(*store.value(), config.retention, config.outbox.max_age_h,
+                  std::chrono::seconds(config.rollups.period_s));
   Ingest ingest(*store.value(), metrics, vault ? &*vault : nullptr, plain, &board, rules);
   ingest.use_codecs(&codecs);
   ingest.keep_house(&rollups);

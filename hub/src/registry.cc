@@ -272,10 +272,12 @@ Result<NodeInfo> Registry::exchange(ngwire::Eui eui, const std::string& obis, st
   });
 }
 
-Result<std::vector<NodeInfo>> Registry::list() {
+Result<std::vector<NodeInfo>> Registry::list(std::int64_t after, std::int64_t limit) {
   std::vector<NodeInfo> out;
   try {
-    SQLite::Statement s(state_->db, std::string(kSelect) + "ORDER BY n.id");
+    SQLite::Statement s(state_->db, std::string(kSelect) + "WHERE n.id > ? ORDER BY n.id LIMIT ?");
+    s.bind(1, after);
+    s.bind(2, limit);
     while (s.executeStep()) out.push_back(state_->read(s));
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<NodeInfo>>::failure(std::string("database: ") + error.what());

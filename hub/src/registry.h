@@ -52,7 +52,8 @@ class Registry {
   ngwire::Result<NodeInfo> exchange(ngwire::Eui eui, const std::string& obis, std::int64_t end,
                                     std::int64_t start);
 
-  ngwire::Result<std::vector<NodeInfo>> list();
+  /// By id, those after `after`, at most `limit`.
+  ngwire::Result<std::vector<NodeInfo>> list(std::int64_t after = 0, std::int64_t limit = INT64_MAX);
 
  private:
   struct State;

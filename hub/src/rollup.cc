@@ -23,9 +23,7 @@ constexpr std::int64_t kHourNs = 3600 * kSecondNs;
 constexpr std::int64_t kDayNs = 24 * kHourNs;
 // Rows that one call of forget() deletes of each table: some milliseconds of the ingest thread.
 constexpr std::int64_t kForgotten = 2000;
-constexpr std::int64_t kPairs = 500;
 constexpr std::array<RollupLevel, 3> kLevels = {RollupLevel::hour, RollupLevel::day, RollupLevel::month};
-constexpr auto kFoldPeriod = std::chrono::seconds(60);
 
 struct Fold {
   std::int64_t count = 0, low = INT64_MAX, high = INT64_MIN, sum = 0;
@@ -49,20 +47,20 @@ struct Fold {
 };
 
 struct Key {
-  std::int64_t device, reg;
   int level;
-  std::int64_t start_s;
+  std::int64_t start_s, device, reg;
   bool operator<(const Key& o) const {
-    return std::tie(device, reg, level, start_s) < std::tie(o.device, o.reg, o.level, o.start_s);
+    return std::tie(level, start_s, device, reg) < std::tie(o.level, o.start_s, o.device, o.reg);
   }
 };
 
 }  // namespace
 
 struct Rollups::State {
-  State(SQLite::Database& database, RetentionConfig r, std::int64_t max_age_h)
+  State(SQLite::Database& database, RetentionConfig r, std::int64_t max_age_h, std::chrono::seconds period)
       : db(database),
         retention(r),
+        fold_period(period),
         outbox_max_age_ns(max_age_h * kHourNs),
         next(
             db,
@@ -101,24 +99,22 @@ struct Rollups::State {
     return calendar;
   }
   std::int64_t forget_readings(std::int64_t now_ns);
-  using Pair = std::pair<std::int64_t, std::int64_t>;  // device, register
-  std::vector<Pair> next_pairs();
-  std::int64_t forget_level(const std::vector<Pair>& pairs, RollupLevel level, std::int64_t days,
-                            std::int64_t now_ns);
+  std::int64_t forget_level(RollupLevel level, std::int64_t days, std::int64_t now_ns);
 
   SQLite::Database& db;
   RetentionConfig retention;
+  std::chrono::seconds fold_period;
   std::int64_t outbox_max_age_ns;
   SQLite::Statement next, put, get_cursor, put_cursor, zone, oldest;
   std::unordered_map<std::int64_t, const LocalCalendar*> of_device;  // of one fold: the registry may change
   std::map<std::string, LocalCalendar> by_name;
   std::set<std::string> unknown;
-  Pair looked_at{-1, 0};
   std::chrono::steady_clock::time_point due{};
 };
 
-Rollups::Rollups(Store& store, RetentionConfig retention, std::int64_t outbox_max_age_h)
-    : state_(std::make_unique<State>(store.database(), retention, outbox_max_age_h)) {}
+Rollups::Rollups(Store& store, RetentionConfig retention, std::int64_t outbox_max_age_h,
+                 std::chrono::seconds period)
+    : state_(std::make_unique<State>(store.database(), retention, outbox_max_age_h, period)) {}
 Rollups::~Rollups() = default;
 
 void Rollups::turn(std::int64_t now_ns) {
@@ -127,7 +123,7 @@ void Rollups::turn(std::int64_t now_ns) {
   const auto folded = fold();
   if (!folded) spdlog::error("roll-ups wait: {}", folded.error());
   if (folded && folded.value() == kValues) return;  // more is there: with the next turn
-  state_->due = now + kFoldPeriod;
+  state_->due = now + state_->fold_period;
   if (const auto forgotten = forget(now_ns); !forgotten)
     spdlog::error("retention waits: {}", forgotten.error());
 }
@@ -160,7 +156,7 @@ Result<std::int64_t> Rollups::fold() {
         }
         const bool cumulative = s.next.getColumn(5).getString().find(".8.") != std::string::npos;
         for (std::size_t i = 0; i < kLevels.size(); ++i)
-          folds[{device, s.next.getColumn(2).getInt64(), static_cast<int>(i), starts[i]}].add(
+          folds[{static_cast<int>(i), starts[i], device, s.next.getColumn(2).getInt64()}].add(
               s.next.getColumn(3).getInt64(), time_ns, cumulative);
       }
       s.next.reset();
@@ -170,7 +166,7 @@ Result<std::int64_t> Rollups::fold() {
     for (const auto& [key, f] : folds) {
       s.put.reset();
       int i = 0;
-      for (const std::int64_t number : {key.device, key.reg, std::int64_t{key.level}, key.start_s, f.count,
+      for (const std::int64_t number : {std::int64_t{key.level}, key.start_s, key.device, key.reg, f.count,
                                         f.low, f.high, f.sum, f.first_ns, f.first, f.last_ns, f.last})
         s.put.bind(++i, number);
       s.put.exec();
@@ -220,35 +216,14 @@ std::int64_t Rollups::State::forget_readings(std::int64_t now_ns) {
   return count;
 }
 
-// The next registers whose roll-ups are looked at, round and round: the primary key finds the old ones of one
-// at once, those of all only by reading everything.
-std::vector<Rollups::State::Pair> Rollups::State::next_pairs() {
-  SQLite::Statement s(db,
-                      "SELECT device, register FROM last_readings WHERE (device, register) > (?1, ?2) "
-                      "ORDER BY device, register LIMIT ?3");
-  s.bind(1, looked_at.first);
-  s.bind(2, looked_at.second);
-  s.bind(3, kPairs);
-  std::vector<Pair> out;
-  while (s.executeStep()) out.emplace_back(s.getColumn(0).getInt64(), s.getColumn(1).getInt64());
-  looked_at = static_cast<std::int64_t>(out.size()) < kPairs ? Pair{-1, 0} : out.back();
-  return out;
-}
-
-std::int64_t Rollups::State::forget_level(const std::vector<Pair>& pairs, RollupLevel level,
-                                          std::int64_t days, std::int64_t now_ns) {
-  SQLite::Statement forget(
-      db, "DELETE FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND start_s < ?4");
-  forget.bind(3, static_cast<int>(level));
-  forget.bind(4, (now_ns - days * kDayNs) / kSecondNs);
-  std::int64_t count = 0;
-  for (const auto& [device, reg] : pairs) {
-    forget.reset();
-    forget.bind(1, device);
-    forget.bind(2, reg);
-    count += forget.exec();
-  }
-  return count;
+std::int64_t Rollups::State::forget_level(RollupLevel level, std::int64_t days, std::int64_t now_ns) {
+  SQLite::Statement forget(db,
+                           "DELETE FROM rollups WHERE (level, start_s, device, register) IN (SELECT level, "
+                           "start_s, device, register FROM rollups WHERE level = ?1 AND start_s < ?2 LIMIT ?3)");
+  forget.bind(1, static_cast<int>(level));
+  forget.bind(2, (now_ns - days * kDayNs) / kSecondNs);
+  forget.bind(3, kForgotten);
+  return forget.exec();
 }
 
 Result<std::int64_t> Rollups::forget(std::int64_t now_ns) {
@@ -257,13 +232,8 @@ Result<std::int64_t> Rollups::forget(std::int64_t now_ns) {
     std::int64_t count = 0;
     SQLite::Transaction transaction(s.db, SQLite::TransactionBehavior::IMMEDIATE);
     if (s.retention.readings_d > 0) count += s.forget_readings(now_ns);
-    if (s.retention.hours_d > 0 || s.retention.days_d > 0) {
-      const auto pairs = s.next_pairs();
-      if (s.retention.hours_d > 0)
-        count += s.forget_level(pairs, RollupLevel::hour, s.retention.hours_d, now_ns);
-      if (s.retention.days_d > 0)
-        count += s.forget_level(pairs, RollupLevel::day, s.retention.days_d, now_ns);
-    }
+    if (s.retention.hours_d > 0) count += s.forget_level(RollupLevel::hour, s.retention.hours_d, now_ns);
+    if (s.retention.days_d > 0) count += s.forget_level(RollupLevel::day, s.retention.days_d, now_ns);
     transaction.commit();
     return count;
   } catch (const SQLite::Exception& error) {

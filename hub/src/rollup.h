@@ -1,6 +1,7 @@
 // Readings by hour, day and month, and how long each is kept.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -22,12 +23,14 @@ class Rollups {
   /// How many values one transaction takes.
   static constexpr std::int64_t kValues = 5000;
 
-  Rollups(Store& store, RetentionConfig retention, std::int64_t outbox_max_age_h);
+  /// `period`: of turn().
+  Rollups(Store& store, RetentionConfig retention, std::int64_t outbox_max_age_h,
+          std::chrono::seconds period = std::chrono::seconds(60));
   ~Rollups();
   Rollups(const Rollups&) = delete;
   Rollups& operator=(const Rollups&) = delete;
 
-  /// fold() and forget(), when a minute is over or more is waiting. What fails is logged and tried again.
+  /// fold() and forget(), when the period is over or more is waiting. What fails is logged and tried again.
   void turn(std::int64_t now_ns);
 
   /// One transaction. The number of values folded in, less than kValues: nothing is left. Fails with one

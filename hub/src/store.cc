@@ -24,6 +24,9 @@ using ngwire::Result;
 
 constexpr std::size_t kRunCache = 4096;
 constexpr int kPageBytes = 4096;
+// How far back the first frame of a copy is looked for, a million frames: what is repeated later is counted, and
+// costs no more.
+constexpr std::int64_t kCopyBlocks = 1024;
 
 const char* reason_of(int code) {
   switch (code & 0xff) {
@@ -155,12 +158,14 @@ struct Store::State {
   void write_copy(const FrameRow& row, std::int64_t run, CommitOutcome& outcome);
   void write_event(const EventRow& event);
   void write(const Changes& changes);
+  std::int64_t read_data_version();
 
   SQLite::Database db;
   int lock_fd = -1;
-  std::int64_t data_version = -1;
+  std::int64_t data_version = -1;       // of the last changed_outside()
+  std::int64_t last_data_version = -1;  // that `last` is of
   std::optional<SQLite::Statement> begin, commit, rollback, find_run, add_run, add_frame, add_reading,
-      find_register, add_register, put_device, find_last, put_last, find_copy, put_copy, add_event,
+      find_register, add_register, put_device, find_last, put_last, find_copy, find_ends, put_copy, add_event,
       put_command, put_group, put_session, drop_session, drop_holes, add_hole, add_join, put_join, put_state,
       put_sink, get_data_version;
   using RunKey = std::pair<std::string, std::uint64_t>;
@@ -209,8 +214,9 @@ void Store::State::prepare() {
       "INSERT OR REPLACE INTO last_readings(device, register, mantissa, time_ns, frame_id, rank, "
       "base, base_before, base_rank) VALUES(?,?,?,?,?,?,?,?,?)");
   find_copy.emplace(db,
-                    "SELECT id, run_id, sequence, part, payload FROM frames WHERE device = ? AND epoch = ? "
-                    "AND counter = ?");
+                    "SELECT id, run_id, sequence, part, payload FROM frames WHERE id >> " +
+                        std::to_string(kBlockBits) + " = ? AND device = ? AND epoch = ? AND counter = ?");
+  find_ends.emplace(db, "SELECT (SELECT min(id) FROM frames), (SELECT max(id) FROM frames)");
   put_copy.emplace(
       db,
       "UPDATE frames SET copies = copies + 1, best_snr_db = max(coalesce(best_snr_db, snr_db), ?2) "
@@ -334,10 +340,15 @@ void Store::State::write_copy(const FrameRow& row, std::int64_t run, CommitOutco
   std::int64_t id = 0;
   bool same_record = false;
   bool same_bytes = false;
-  {
+  const Use use_ends(*find_ends);
+  find_ends->executeStep();
+  const std::int64_t newest = find_ends->getColumn(1).getInt64() >> kBlockBits;
+  const std::int64_t oldest =
+      std::max(find_ends->getColumn(0).getInt64() >> kBlockBits, newest - kCopyBlocks + 1);
+  for (std::int64_t block = newest; id == 0 && block >= oldest; --block) {
     const Use use(*find_copy);
-    bind_all(*find_copy, static_cast<std::int64_t>(link.address), static_cast<std::int64_t>(link.epoch),
-             static_cast<std::int64_t>(link.counter));
+    bind_all(*find_copy, block, static_cast<std::int64_t>(link.address),
+             static_cast<std::int64_t>(link.epoch), static_cast<std::int64_t>(link.counter));
     if (find_copy->executeStep()) {
       id = find_copy->getColumn(0).getInt64();
       same_record = find_copy->getColumn(1).getInt64() == run &&
@@ -450,6 +461,12 @@ void Store::State::write(const std::vector<FrameRow>& batch, CommitOutcome& outc
   }
 }
 
+std::int64_t Store::State::read_data_version() {
+  const Use use(*get_data_version);
+  get_data_version->executeStep();
+  return get_data_version->getColumn(0).getInt64();
+}
+
 void Store::State::write(const Changes& changes) {
   const auto run = [](SQLite::Statement& statement, const auto&... values) {
     const Use use(statement);
@@ -527,6 +544,8 @@ Result<std::unique_ptr<Store>> Store::open(const DatabaseConfig& config) {
     if (fresh) db.exec("PRAGMA page_size = " + std::to_string(kPageBytes));
     db.exec("PRAGMA journal_mode = WAL");
     db.exec(config.durability == "full" ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    // 16 MB of log: pages that every commit touches are copied into the file the less often.
+    db.exec("PRAGMA wal_autocheckpoint = 4000");
     db.exec("PRAGMA journal_size_limit = 16777216");
     db.exec("PRAGMA temp_store = MEMORY");
     if (config.max_bytes > 0) {
@@ -569,6 +588,10 @@ CommitOutcome Store::commit(const std::vector<FrameRow>& batch, const Changes& c
   };
   try {
     run(*s.begin);
+    // An exchanged meter, say: what is remembered here is older.
+    if (const std::int64_t version = s.read_data_version();
+        std::exchange(s.last_data_version, version) != version)
+      s.last.clear();
     s.write(batch, outcome);
     s.write(changes);
     run(*s.commit);
@@ -592,13 +615,8 @@ CommitOutcome Store::commit(const std::vector<FrameRow>& batch, const Changes& c
 
 bool Store::changed_outside() {
   try {
-    const Use use(*state_->get_data_version);
-    if (!state_->get_data_version->executeStep()) return false;
-    const std::int64_t version = state_->get_data_version->getColumn(0).getInt64();
-    if (version == state_->data_version) return false;
-    state_->data_version = version;
-    state_->last.clear();
-    return true;
+    const std::int64_t version = state_->read_data_version();
+    return std::exchange(state_->data_version, version) != version;
   } catch (const SQLite::Exception&) {
     return false;  // the next commit will say what is wrong
   }
@@ -757,6 +775,13 @@ struct StoreReader::State {
    private:
     std::lock_guard<std::mutex> lock_;
   };
+  // Between statements, as the handler does within one.
+  void check_time() const {
+    if (most.count() > 0 && Clock::now() > deadline) throw SQLite::Exception("interrupted", SQLITE_INTERRUPT);
+  }
+  template <class Row>
+  void each_row(SQLite::Statement& s, const Page& page, const char* table, Row row);
+
   SQLite::Database db;
   std::optional<SQLite::Statement> deliveries;
   std::mutex mutex;
@@ -779,13 +804,16 @@ StoreReader::~StoreReader() = default;
 
 namespace {
 
-// The conditions a page asks for. Column names are ours; values are bound, never pasted.
+// The conditions a page asks for. Column names are ours; values are bound, never pasted. `blocks`: the index by
+// device goes by blocks of ids, one of them at a time.
 std::string page_sql(const Page& page, const char* id, const char* device, const char* time,
-                     const char* name = nullptr) {
+                     const char* name = nullptr, bool blocks = false) {
   std::string sql = " WHERE 1";
   if (page.cursor >= 0) sql += std::string(" AND ") + id + (page.newest_first ? " < ?2" : " > ?2");
   if (page.since_ns != 0) sql += std::string(" AND ") + time + " >= ?3";
   if (page.device) sql += std::string(" AND ") + device + " = ?4";
+  if (page.device && blocks)
+    sql += std::string(" AND ") + id + " >> " + std::to_string(kBlockBits) + " = ?7";
   if (page.until_ns != 0) sql += std::string(" AND ") + time + " < ?5";
   if (!page.name.empty() && name != nullptr) sql += std::string(" AND ") + name + " = ?6";
   return sql + " ORDER BY " + id + (page.newest_first ? " DESC" : "") + " LIMIT ?1";
@@ -806,6 +834,33 @@ std::uint32_t device_of(const SQLite::Column& column) {
 
 }  // namespace
 
+// Calls `row` for each row of the page: of one device block by block, else at once.
+template <class Row>
+void StoreReader::State::each_row(SQLite::Statement& s, const Page& page, const char* table, Row row) {
+  bind_page(s, page);
+  if (!page.device) {
+    while (s.executeStep()) row();
+    return;
+  }
+  SQLite::Statement ends(db, std::string("SELECT (SELECT min(id) FROM ") + table + "), (SELECT max(id) FROM " +
+                                 table + ")");
+  ends.executeStep();
+  std::int64_t first = ends.getColumn(0).getInt64();
+  std::int64_t last = ends.getColumn(1).getInt64();
+  if (page.cursor >= 0 && page.newest_first) last = std::min(last, page.cursor - 1);
+  if (page.cursor >= 0 && !page.newest_first) first = std::max(first, page.cursor + 1);
+  std::int64_t left = page.limit;
+  const std::int64_t step = page.newest_first ? -1 : 1;
+  std::int64_t block = (page.newest_first ? last : first) >> kBlockBits;
+  for (; left > 0 && block >= first >> kBlockBits && block <= last >> kBlockBits; block += step) {
+    check_time();
+    const Use use(s);
+    s.bind(1, left);
+    s.bind(7, block);
+    for (; s.executeStep(); --left) row();
+  }
+}
+
 Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
   const State::Turn turn(*state_);
   std::vector<StoredFrame> out;
@@ -817,9 +872,8 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
         "f.clock_offset_ppm, f.delay_spread_s, f.residual_db, f.corrected_bits, f.list_used, "
         "r.sample_rate_hz, r.time_source, f.epoch, f.counter, f.late, f.copies FROM frames f JOIN runs r ON "
         "r.id = f.run_id" +
-            page_sql(page, "f.id", "f.device", "f.time_ns"));
-    bind_page(s, page);
-    while (s.executeStep()) {
+            page_sql(page, "f.id", "f.device", "f.time_ns", nullptr, true));
+    state_->each_row(s, page, "frames", [&] {
       StoredFrame f;
       FrameRecord& r = f.row.record;
       int i = 0;
@@ -857,7 +911,7 @@ Result<std::vector<StoredFrame>> StoreReader::frames(const Page& page) {
         f.copies = s.getColumn(i++).getInt64();
       }
       out.push_back(std::move(f));
-    }
+    });
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<StoredFrame>>::failure(error.what());
   }
@@ -872,14 +926,13 @@ Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
         state_->db,
         "SELECT v.id, v.frame_id, v.device, v.counter, v.time_ns, g.obis, g.unit, v.mantissa, g.exponent, "
         "v.base FROM readings v JOIN registers g ON g.id = v.register" +
-            page_sql(page, "v.id", "v.device", "v.time_ns", "g.obis"));
-    bind_page(s, page);
-    while (s.executeStep()) {
+            page_sql(page, "v.id", "v.device", "v.time_ns", "g.obis", true));
+    state_->each_row(s, page, "readings", [&] {
       out.push_back({s.getColumn(0).getInt64(), s.getColumn(1).getInt64(), device_of(s.getColumn(2)),
                      static_cast<std::uint16_t>(s.getColumn(3).getInt()), s.getColumn(4).getInt64(),
                      s.getColumn(5).getString(), s.getColumn(6).getString(), s.getColumn(7).getInt64(),
                      s.getColumn(8).getInt(), s.getColumn(9).getInt64()});
-    }
+    });
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<StoredReading>>::failure(error.what());
   }
@@ -1000,39 +1053,54 @@ Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, con
   const State::Turn turn(*state_);
   std::vector<StoredRollup> out;
   try {
+    // They lie by time, so that an hour is written to few pages: a page of one device goes from hour to hour.
+    SQLite::Statement next(state_->db,
+                           "SELECT min(start_s) FROM rollups WHERE level = ?1 AND start_s >= ?2");
+    SQLite::Statement before(state_->db,
+                             "SELECT max(start_s) FROM rollups WHERE level = ?1 AND start_s < ?2");
+    SQLite::Statement row(state_->db,
+                          "SELECT count, low, high, sum, first, last FROM rollups WHERE level = ?1 AND start_s "
+                          "= ?2 AND device = ?3 AND register = ?4");
+    const auto begin = [&](SQLite::Statement& s, std::int64_t at) -> std::optional<std::int64_t> {
+      state_->check_time();
+      const Use use(s);
+      bind_all(s, level, at);
+      if (!s.executeStep() || s.isColumnNull(0)) return {};
+      return s.getColumn(0).getInt64();
+    };
+    const auto find = [&](std::int64_t start_s, std::int64_t reg) {
+      row.tryReset();
+      bind_all(row, level, start_s, static_cast<std::int64_t>(device), reg);
+      return row.executeStep();
+    };
+    std::int64_t first_seen_s = INT64_MAX;
+    {
+      SQLite::Statement seen(state_->db, "SELECT first_seen_ns FROM devices WHERE address = ?");
+      seen.bind(1, static_cast<std::int64_t>(device));
+      if (seen.executeStep()) first_seen_s = seen.getColumn(0).getInt64() / 1'000'000'000;
+    }
     SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
     registers.bind(1, obis);
-    SQLite::Statement rows(
-        state_->db,
-        "SELECT start_s, count, low, high, sum, first, last FROM rollups WHERE device = ?1 "
-        "AND register = ?2 AND level = ?3 AND start_s >= ?4 AND start_s < ?5 ORDER BY "
-        "start_s LIMIT ?6");
-    SQLite::Statement before(
-        state_->db,
-        "SELECT last FROM rollups WHERE device = ?1 AND register = ?2 AND level = ?3 AND "
-        "start_s < ?4 ORDER BY start_s DESC LIMIT 1");
     while (registers.executeStep()) {
-      const Use use_rows(rows);
-      const Use use_before(before);
-      for (SQLite::Statement* s : {&rows, &before}) {
-        s->bind(1, static_cast<std::int64_t>(device));
-        s->bind(2, registers.getColumn(0).getInt64());
-        s->bind(3, level);
-        s->bind(4, since_s);
-      }
-      rows.bind(5, until_s);
-      rows.bind(6, limit);
+      const std::int64_t reg = registers.getColumn(0).getInt64();
+      // A month begins at most so long before what is in it.
+      const std::int64_t oldest_s = first_seen_s == INT64_MAX ? INT64_MAX : first_seen_s - 32 * 86'400;
       std::optional<std::int64_t> last;
-      if (before.executeStep()) last = before.getColumn(0).getInt64();
-      while (rows.executeStep()) {
+      for (auto at = begin(before, since_s); !last && at && *at >= oldest_s; at = begin(before, *at)) {
+        if (find(*at, reg)) last = row.getColumn(5).getInt64();
+      }
+      std::int64_t left = limit;
+      for (auto at = begin(next, since_s); left > 0 && at && *at < until_s; at = begin(next, *at + 1)) {
+        if (!find(*at, reg)) continue;
+        --left;
         StoredRollup& r = out.emplace_back();
-        r.start_s = rows.getColumn(0).getInt64();
-        r.count = rows.getColumn(1).getInt64();
-        r.low = rows.getColumn(2).getInt64();
-        r.high = rows.getColumn(3).getInt64();
-        r.sum = rows.getColumn(4).getInt64();
-        r.first = rows.getColumn(5).getInt64();
-        r.last = rows.getColumn(6).getInt64();
+        r.start_s = *at;
+        r.count = row.getColumn(0).getInt64();
+        r.low = row.getColumn(1).getInt64();
+        r.high = row.getColumn(2).getInt64();
+        r.sum = row.getColumn(3).getInt64();
+        r.first = row.getColumn(4).getInt64();
+        r.last = row.getColumn(5).getInt64();
         r.before = last.value_or(r.first);
         r.unit = registers.getColumn(1).getString();
         r.exponent = registers.getColumn(2).getInt();
@@ -1099,36 +1167,47 @@ Result<std::vector<LastSeen>> StoreReader::last_seen(const Page& page, const std
   Page by_address = page;
   by_address.newest_first = false;
   try {
-    SQLite::Statement s(state_->db, "SELECT d.address, d.last_seen_ns FROM devices d" +
-                                        page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
-    bind_page(s, by_address);
-    while (s.executeStep()) {
-      LastSeen& d = out.emplace_back();
-      d.device = device_of(s.getColumn(0));
-      d.last_seen_ns = s.getColumn(1).getInt64();
+    const SQLite::Transaction one_state(state_->db);
+    // A register that was sent in two scalings has two ids: the newer value counts. 0: none, all devices.
+    struct Register {
+      std::int64_t id = 0;
+      std::string unit;
+      int exponent = 0;
+    };
+    std::vector<Register> registers(1);
+    SQLite::Statement find(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
+    find.bind(1, obis);
+    for (std::size_t i = 0; find.executeStep(); ++i) {
+      registers.resize(i + 1);
+      registers[i] = {find.getColumn(0).getInt64(), find.getColumn(1).getString(), find.getColumn(2).getInt()};
     }
-    if (obis.empty()) return out;
-    SQLite::Statement registers(state_->db, "SELECT id, unit, exponent FROM registers WHERE obis = ?");
-    registers.bind(1, obis);
-    SQLite::Statement value(
-        state_->db,
-        "SELECT mantissa, base, time_ns, rank FROM last_readings WHERE device = ? AND register = ?");
-    // A register that was sent in two scalings has two ids: the newer value counts.
-    std::vector<std::int64_t> ranks(out.size(), INT64_MIN);
-    while (registers.executeStep()) {
-      value.bind(2, registers.getColumn(0).getInt64());
-      const std::string unit = registers.getColumn(1).getString();
-      for (std::size_t i = 0; i < out.size(); ++i) {
-        const Use use(value);
-        value.bind(1, static_cast<std::int64_t>(out[i].device));
-        if (!value.executeStep() || value.getColumn(3).getInt64() < ranks[i]) continue;
-        ranks[i] = value.getColumn(3).getInt64();
-        out[i].has_value = true;
-        out[i].unit = unit;
-        out[i].exponent = registers.getColumn(2).getInt();
-        out[i].mantissa = value.getColumn(0).getInt64();
-        out[i].base = value.getColumn(1).getInt64();
-        out[i].time_ns = value.getColumn(2).getInt64();
+    SQLite::Statement s(state_->db,
+                        std::string("SELECT d.address, d.last_seen_ns") +
+                            (obis.empty() ? ", NULL FROM devices d"
+                                          : ", l.rank, l.mantissa, l.base, l.time_ns FROM devices d LEFT JOIN "
+                                            "last_readings l ON l.device = d.address AND l.register = ?7") +
+                            page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
+    std::vector<std::int64_t> ranks;
+    for (const Register& reg : registers) {
+      const Use use(s);
+      bind_page(s, by_address);
+      if (!obis.empty()) s.bind(7, reg.id);
+      for (std::size_t i = 0; s.executeStep(); ++i) {
+        if (i == out.size()) {
+          LastSeen& d = out.emplace_back();
+          d.device = device_of(s.getColumn(0));
+          d.last_seen_ns = s.getColumn(1).getInt64();
+          ranks.push_back(INT64_MIN);
+        }
+        if (s.isColumnNull(2) || s.getColumn(2).getInt64() < ranks[i]) continue;
+        LastSeen& d = out[i];
+        ranks[i] = s.getColumn(2).getInt64();
+        d.has_value = true;
+        d.unit = reg.unit;
+        d.exponent = reg.exponent;
+        d.mantissa = s.getColumn(3).getInt64();
+        d.base = s.getColumn(4).getInt64();
+        d.time_ns = s.getColumn(5).getInt64();
       }
     }
   } catch (const SQLite::Exception& error) {

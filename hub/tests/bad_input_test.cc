@@ -1,6 +1,8 @@
 // What goes wrong around the hub: clocks, counters, sessions, disks. Each says so, and other readings go on.
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -170,6 +172,57 @@ TEST_F(BadDisk, AFullDiskIsSaidAndHealsWithoutLoss) {
   SQLite::Database db(dir_.file("data/hub.sqlite"), SQLite::OPEN_READONLY);
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM frames").getInt64(), static_cast<std::int64_t>(kRecords));
   EXPECT_EQ(db.execAndGet("PRAGMA integrity_check").getString(), "ok");
+}
+
+// The kernel takes a file system with errors away from its writers. Needs root, a loop device and ext4.
+TEST_F(BadDisk, AFileSystemThatTurnsReadOnlyIsSaidAndNothingIsLost) {
+  const std::string data = dir_.file("data");
+  std::filesystem::create_directory(data);
+  const auto run = [this](const std::string& line) {
+    return std::system((line + " >> '" + dir_.file("shell") + "' 2>&1").c_str()) == 0;
+  };
+  // A mount that only this process and its children see.
+  if (::geteuid() != 0 || ::unshare(CLONE_NEWNS) != 0 ||
+      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      !run("truncate -s 32M '" + dir_.file("image") + "' && mkfs.ext4 -q '" + dir_.file("image") + "'"))
+    GTEST_SKIP() << "not allowed to mount here";
+  const std::string mount_it = "mount -o loop,errors=remount-ro '" + dir_.file("image") + "' '" + data + "'";
+  if (!run(mount_it)) GTEST_SKIP() << "no loop device here";
+  auto hub = std::make_unique<HubProcess>(arguments(), dir_.file("log"));
+  ASSERT_TRUE(hub->says("ready")) << hub->log();
+  httplib::Client http("127.0.0.1", port(*hub));
+  FeedClientConfig config;
+  config.endpoint = "ipc://" + dir_.file("feed");
+  config.receiver = "test-receiver";
+  config.run = 1;
+  auto client = FeedClient::open(config);
+  ASSERT_TRUE(client.ok());
+  for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
+  ASSERT_TRUE(client.value()->drain(20'000));
+  // Only ever a loop device: the name is asked, not guessed.
+  ASSERT_TRUE(run("d=$(findmnt -no SOURCE '" + data +
+                  "') && case $d in /dev/loop*) echo 1 > /sys/fs/ext4/${d#/dev/}/trigger_fs_error;; *) false;; esac"));
+  for (std::uint64_t i = 100; i < 200; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = http.Get("/healthz");
+    return answer && answer->status == 503;
+  }));
+  EXPECT_FALSE(client.value()->drain(500));
+  EXPECT_EQ(client.value()->counters().spool.acknowledged, 100U);
+  hub->kill(SIGKILL);
+  ASSERT_TRUE(run("umount '" + data + "'"));
+  run("fsck.ext4 -y '" + dir_.file("image") + "'");
+  ASSERT_TRUE(run(mount_it));
+  hub = std::make_unique<HubProcess>(arguments(), dir_.file("log2"));
+  ASSERT_TRUE(hub->says("ready")) << hub->log();
+  EXPECT_TRUE(client.value()->drain(30'000));
+  EXPECT_EQ(hub->kill(SIGTERM), 0);
+  {
+    SQLite::Database db(dir_.file("data/hub.sqlite"), SQLite::OPEN_READONLY);
+    EXPECT_EQ(db.execAndGet("SELECT count(*) FROM frames").getInt64(), 200);
+    EXPECT_EQ(db.execAndGet("PRAGMA integrity_check").getString(), "ok");
+  }
+  EXPECT_TRUE(run("umount '" + data + "'"));
 }
 
 TEST_F(BadDisk, AFolderThatCannotBeWrittenIsOneLine) {

@@ -1,3 +1,5 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <zmq_addon.hpp>
 
 #include "feed_client.h"
@@ -59,6 +61,42 @@ TEST_F(FeedTest, RecordsArriveAndAreAcknowledged) {
   bad.payload.clear();
   EXPECT_FALSE(client->send(bad));
   EXPECT_EQ(client->counters().invalid, 1U);
+}
+
+// A hub that spares its disk: nothing is stored or acknowledged before its time, unless somebody waits for it.
+TEST_F(FeedTest, RecordsOfMinutesShareACommit) {
+  feed_.batch_delay_ms = 600'000;
+  start();
+  auto client = open(client_config());
+  ASSERT_TRUE(eventually([&] { return client->counters().hub_seen; }));
+  const std::uint64_t turns = server_->turns();
+  for (std::uint64_t i = 0; i < 20; ++i) EXPECT_TRUE(client->send(make_record(1, i, 3)));
+  ASSERT_TRUE(eventually([&] { return client->counters().spool.sends >= 20; }));
+  // Longer than the modem waits for a hub that says nothing of a delay, and than the feed looks around.
+  std::this_thread::sleep_for(1500ms);
+  EXPECT_EQ(client->counters().spool.acknowledged, 0U);
+  EXPECT_EQ(client->counters().spool.resends, 0U) << "the hub said how long it takes";
+  EXPECT_EQ(metrics_.text().find("result=\"stored\"} 2"), std::string::npos);
+  EXPECT_GT(server_->turns(), turns) << "the watchdog sees that it lives";
+  EXPECT_TRUE(client->drain(5000)) << "a modem that ends need not wait";
+  EXPECT_TRUE(counted("ngplc_hub_records_total{result=\"stored\"} 20"));
+  // What was under way when the hub was stopped is stored as well.
+  std::this_thread::sleep_for(2100ms);
+  EXPECT_TRUE(client->send(make_record(1, 20, 3)));
+  ASSERT_TRUE(eventually([&] { return client->counters().spool.in_flight == 1; }));
+  std::this_thread::sleep_for(100ms);
+  server_->stop();
+  EXPECT_TRUE(counted("ngplc_hub_records_total{result=\"stored\"} 21"));
+}
+
+TEST_F(FeedTest, AChangedRegistryEndsTheWait) {
+  feed_.batch_delay_ms = 600'000;
+  start();
+  auto client = open(client_config());
+  EXPECT_TRUE(client->send(make_record(1, 1, 3)));
+  ASSERT_TRUE(eventually([&] { return client->counters().spool.in_flight == 1; }));
+  SQLite::Database(database_.file, SQLite::OPEN_READWRITE, 5000).exec("INSERT INTO groups(name) VALUES('g')");
+  EXPECT_TRUE(eventually([&] { return client->counters().spool.acknowledged == 1; }, 5));
 }
 
 TEST_F(FeedTest, RecordsWaitForAHubThatComesLater) {

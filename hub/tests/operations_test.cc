@@ -1,6 +1,7 @@
 // The hub as its operator runs it: flood, service manager, reload, hubctl, backup and restore.
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <arpa/inet.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -170,6 +171,38 @@ TEST_F(Operations, ServiceManagerHearsReadyReloadPingsAndTheEnd) {
   EXPECT_TRUE(eventually([&] { return socket.heard().find("RELOADING=1") != std::string::npos; }));
   EXPECT_EQ(hub->kill(SIGTERM), 0);
   EXPECT_NE(socket.heard().find("STOPPING=1"), std::string::npos);
+}
+
+// A feed that hangs while the rest of the hub lives: the service manager must hear of it, by hearing nothing.
+TEST_F(Operations, AFeedThatHangsGetsNoMorePings) {
+  NotifySocket socket(dir_.file("notify"));
+  ::setenv("NOTIFY_SOCKET", dir_.file("notify").c_str(), 1);
+  ::setenv("WATCHDOG_USEC", "3600000", 1);
+  const auto hub = start();
+  ::unsetenv("NOTIFY_SOCKET");
+  ::unsetenv("WATCHDOG_USEC");
+  EXPECT_TRUE(eventually([&] { return socket.pings() >= 1; }));
+  std::vector<pid_t> held;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(hub->pid()) + "/task")) {
+    const pid_t thread = std::atoi(entry.path().filename().c_str());
+    if (thread == hub->pid()) continue;  // the one that pings
+    if (::ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) != 0)
+      GTEST_SKIP() << "threads of another process cannot be held here";
+    held.push_back(thread);
+    EXPECT_EQ(::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr), 0);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // what had turned before is told
+  const std::size_t pings = socket.pings();
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  EXPECT_EQ(socket.pings(), pings) << "two periods and nothing";
+  for (const pid_t thread : held) {
+    int status = 0;
+    ::waitpid(thread, &status, __WALL);
+    ::ptrace(PTRACE_DETACH, thread, nullptr, nullptr);
+  }
+  EXPECT_TRUE(eventually([&] { return socket.pings() > pings; })) << "and it goes on";
+  EXPECT_EQ(hub->kill(SIGTERM), 0);
 }
 
 TEST_F(Operations, SighupReadsTheFileAgain) {

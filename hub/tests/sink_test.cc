@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <zmq_addon.hpp>
 
+#include "certificate.h"
 #include "delivery_text.h"
 #include "ingest.h"
 #include "server_process.h"
@@ -299,6 +300,42 @@ TEST_F(SinkTest, MqttAppearsInHomeAssistantAndLosesNothing) {
   EXPECT_EQ(config["components"]["1-0_1_8_0"]["device_class"], "energy");
   EXPECT_EQ(config["components"]["1-0_1_8_0"]["state_class"], "total_increasing");
   EXPECT_EQ(config["components"]["1-0_1_8_0"]["unit_of_measurement"], "Wh");
+}
+
+TEST_F(SinkTest, ABrokerWithAnotherCertificateGetsNothing) {
+  if (!is_installed("/usr/sbin/mosquitto")) GTEST_SKIP() << "package mosquitto is not installed";
+  write_certificate(dir_.file("cert"), dir_.file("key"), "localhost");
+  write_certificate(dir_.file("other"), dir_.file("otherkey"), "localhost");
+  write_certificate(dir_.file("stranger"), dir_.file("strangerkey"), "elsewhere");
+  const auto broker = [&](const std::string& cert, const std::string& key) {
+    const int port = free_port();
+    std::ofstream(dir_.file(cert + ".conf"))
+        << "listener " << port << "\nallow_anonymous true\ncertfile " << dir_.file(cert) << "\nkeyfile "
+        << dir_.file(key) << "\n"
+        << (::geteuid() == 0 ? "user root\n" : "");
+    return std::pair(port, std::make_unique<ServerProcess>(
+                               std::vector<std::string>{"/usr/sbin/mosquitto", "-c", dir_.file(cert + ".conf")},
+                               dir_.file(cert + ".log")));
+  };
+  const auto good = broker("cert", "key");
+  const auto named_otherwise = broker("stranger", "strangerkey");
+  ASSERT_TRUE(eventually([&] { return accepts(good.first) && accepts(named_otherwise.first); }));
+  fill(100);
+  const auto refused = [&](int port, const std::string& ca) {
+    config_.mqtt.url = "ssl://localhost:" + std::to_string(port);
+    config_.mqtt.ca_file = dir_.file(ca);
+    start();
+    EXPECT_TRUE(eventually([&] { return !runners_[0]->status().trouble.empty(); }));
+    EXPECT_EQ(runners_[0]->cursor(), 0);
+    EXPECT_TRUE(counted("ngplc_hub_sink_up{sink=\"mqtt\"} 0"));
+    runners_.clear();
+  };
+  refused(good.first, "other");                 // signed by somebody else
+  refused(named_otherwise.first, "stranger");   // trusted, but another machine's
+  config_.mqtt.url = "ssl://localhost:" + std::to_string(good.first);
+  config_.mqtt.ca_file = dir_.file("cert");
+  start();
+  EXPECT_TRUE(drained()) << runners_[0]->status().trouble;
 }
 
 TEST(DeliveryText, EscapesAndKeepsDecimals) {

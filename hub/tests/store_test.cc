@@ -94,6 +94,45 @@ TEST_F(StoreTest, PagesAndFilters) {
   EXPECT_EQ(reader.value()->devices(page)->size(), 4U);
 }
 
+// Questions about one device go block by block of ids (kBlockBits): the seams must not show.
+TEST_F(StoreTest, PagesOfOneDeviceOverManyBlocks) {
+  auto store = open();
+  std::vector<FrameRow> rows;
+  std::vector<std::int64_t> expected;
+  for (std::uint64_t i = 0; i < 5000; ++i) {
+    // Device 3 is silent for 2000 frames: longer than a block.
+    const bool mine = i % 97 == 5 && (i < 1000 || i > 3000);
+    rows.push_back(row(i, mine ? 3 : 4));
+    if (mine) expected.push_back(static_cast<std::int64_t>(i) + 1);
+  }
+  ASSERT_EQ(store->commit(rows).stored, 5000U);
+  auto reader = StoreReader::open(config_.file);
+  for (const bool newest_first : {false, true}) {
+    for (const std::int64_t limit : {1, 7, 1000}) {
+      Page page;
+      page.device = 3;
+      page.limit = limit;
+      page.newest_first = newest_first;
+      std::vector<std::int64_t> seen;
+      for (;;) {
+        const auto frames = reader.value()->frames(page);
+        ASSERT_TRUE(frames.ok()) << frames.error();
+        for (const StoredFrame& frame : frames.value()) seen.push_back(frame.id);
+        if (static_cast<std::int64_t>(frames->size()) < limit) break;
+        page.cursor = frames->back().id;
+      }
+      if (newest_first) std::reverse(seen.begin(), seen.end());
+      EXPECT_EQ(seen, expected) << limit << newest_first;
+    }
+  }
+  Page page;
+  page.device = 3;
+  page.limit = 1000;
+  EXPECT_EQ(reader.value()->readings(page)->size(), 2 * expected.size());
+  page.device = 77;
+  EXPECT_TRUE(reader.value()->readings(page)->empty());
+}
+
 TEST_F(StoreTest, LateDataDoesNotReplaceTheNewest) {
   auto store = open();
   store->commit({row(9)});

@@ -46,4 +46,20 @@ done
 "$root/bin/ngplc" channel x y --scenario workshop --ebn0-db 20
 "$root/bin/ngplc" rx y --json | grep -q '"payload"'
 /usr/bin/python3 -c 'from gnuradio import ngplc; ngplc.random_access_receiver_f(); ngplc.mains_phase_f(); ngplc.noise_front_end_f(); print(ngplc.__file__)' | grep -q "$scratch"
+
+# The hub from its package, with the configuration that dpkg keeps.
+dpkg-deb -I ngplc-hub_*.deb conffiles | grep -qx /etc/ngplc/hub.toml
+"$root/bin/ngplc-hub" --linkkey ngplc-hub.key
+CREDENTIALS_DIRECTORY=$PWD "$root/bin/ngplc-hub" --config tree/etc/ngplc/hub.toml --feed "ipc://$PWD/feed" --http 127.0.0.1:0 \
+  --database "$PWD/hub.sqlite" 2>hub.log &
+hub=$!
+for _ in $(seq 100); do grep -q ready: hub.log && break; sleep 0.1; done
+port=$(sed -n 's/.*http port \([0-9]*\).*/\1/p' hub.log)
+"$root/bin/hubctl" --url "http://127.0.0.1:$port" status || { cat hub.log; kill $hub; exit 1; }
+kill $hub
+wait $hub
+if command -v systemd-analyze >/dev/null; then
+  sed "s|=/usr/bin/|=$root/bin/|" tree/lib/systemd/system/ngplc-hub.service >ngplc-hub.service
+  systemd-analyze verify ./ngplc-hub.service
+fi
 echo "packages: $(ls ./*.deb | wc -l), all used from an empty root"

@@ -50,8 +50,11 @@ Result<Bytes> encode(const Hello& m) {
   if (!detail::is_name(m.name)) return Result<Bytes>::failure("hello key 'name' is not a name");
   if (!detail::is_text(m.software))
     return Result<Bytes>::failure("hello key 'software' is not printable ASCII");
-  return json::to_cbor(
-      json{{"version", kFeedVersion}, {"name", m.name}, {"instance", m.instance}, {"software", m.software}});
+  if (m.batch_ms > kMaxBatchMs) return Result<Bytes>::failure("hello key 'batch_ms' is out of range");
+  json body{{"version", kFeedVersion}, {"name", m.name}, {"instance", m.instance}, {"software", m.software}};
+  if (m.batch_ms > 0) body["batch_ms"] = m.batch_ms;
+  if (m.drain) body["drain"] = 1;
+  return json::to_cbor(body);
 }
 
 Result<Bytes> encode(const Ack& m) {
@@ -86,12 +89,18 @@ Result<Bytes> encode(const TransmitReport& m) {
 Result<Hello> decode_hello(const std::uint8_t* data, std::size_t size) {
   Hello m;
   std::uint32_t version = 0;
-  const std::array<Field, 4> fields = {{{"version", K::u32, &version},
+  std::uint32_t drain = 0;
+  const std::array<Field, 6> fields = {{{"version", K::u32, &version},
                                         {"name", K::name, &m.name},
                                         {"instance", K::u64, &m.instance},
-                                        {"software", K::text, &m.software}}};
+                                        {"software", K::text, &m.software},
+                                        {"batch_ms", K::u32, &m.batch_ms, false},
+                                        {"drain", K::u32, &drain, false}}};
   if (std::string wrong = read("hello", data, size, fields, version); !wrong.empty())
     return Result<Hello>::failure(wrong);
+  if (m.batch_ms > kMaxBatchMs) return Result<Hello>::failure("hello key 'batch_ms' is out of range");
+  if (drain > 1) return Result<Hello>::failure("hello key 'drain' is out of range");
+  m.drain = drain == 1;
   return m;
 }
 

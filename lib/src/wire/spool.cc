@@ -109,6 +109,7 @@ std::string SpoolConfig::validate() const {
 
 struct Spool::State {
   SpoolConfig config;
+  std::int64_t patience_ms = 0;
   SpoolCounters counters;
   std::map<std::uint64_t, Entry> entries;  // in memory, by order of arrival
   std::unordered_map<Key, std::uint64_t, KeyHash> index;
@@ -387,7 +388,7 @@ const Bytes* Spool::next_to_send(std::int64_t now_ms) {
     const auto [sent_at, id] = s.sent.front();
     const auto it = s.entries.find(id);
     const bool stale = it == s.entries.end() || !it->second.in_flight || it->second.sent_at_ms != sent_at;
-    if (!stale && now_ms - sent_at < s.config.resend_after_ms) break;
+    if (!stale && now_ms - sent_at < s.config.resend_after_ms + s.patience_ms) break;
     s.sent.pop_front();
     if (stale) continue;
     it->second.sent_at_ms = now_ms;
@@ -415,7 +416,7 @@ std::int64_t Spool::next_due_ms(std::int64_t now_ms) const {
   const State& s = *state_;
   if (!s.unsent.empty() && s.counters.in_flight < s.config.window_records) return 0;
   if (s.sent.empty()) return -1;
-  return std::max<std::int64_t>(0, s.sent.front().first + s.config.resend_after_ms - now_ms);
+  return std::max<std::int64_t>(0, s.sent.front().first + s.config.resend_after_ms + s.patience_ms - now_ms);
 }
 
 std::size_t Spool::on_ack(std::uint64_t run,
@@ -456,6 +457,8 @@ std::size_t Spool::on_ack(std::uint64_t run,
   s.refresh();
   return held;
 }
+
+void Spool::set_patience(std::int64_t more_ms) { state_->patience_ms = more_ms; }
 
 void Spool::reset_in_flight() {
   State& s = *state_;

@@ -97,6 +97,10 @@ TEST_F(SpoolTest, ResendsAfterTheTimeoutAndNotBefore) {
   EXPECT_EQ(spool->next_due_ms(1099), 1);
   ASSERT_NE(spool->next_to_send(1100), nullptr);
   EXPECT_EQ(spool->counters().resends, 1U);
+  spool->set_patience(1000);
+  EXPECT_EQ(spool->next_to_send(2199), nullptr);
+  EXPECT_EQ(spool->next_due_ms(2199), 1);
+  spool->set_patience(0);
   EXPECT_EQ(spool->on_ack(2, {{7, 7}}), 0U);
   EXPECT_EQ(spool->on_ack(1, {{0, ~std::uint64_t{0}}}), 1U);
   EXPECT_EQ(spool->next_to_send(5000), nullptr);

@@ -17,6 +17,8 @@ namespace ngwire {
 inline constexpr std::uint32_t kFeedVersion = 1;
 inline constexpr std::size_t kMaxAckRanges = 1024;  ///< ranges in one ack
 
+inline constexpr std::uint32_t kMaxBatchMs = 600'000;  ///< longest wait of a record for its acknowledgement
+
 inline constexpr char kKindHello[] = "hello";
 inline constexpr char kKindRecord[] = "record";
 inline constexpr char kKindAck[] = "ack";
@@ -29,6 +31,8 @@ struct Hello {
   std::string name;            ///< receiver name, or the hub's name in the answer
   std::uint64_t instance = 0;  ///< run id of the receiver, or a random number drawn at the hub's start
   std::string software;        ///< program and version, for the log
+  std::uint32_t batch_ms = 0;  ///< from the hub: a record may wait so long for its acknowledgement; at most 600000
+  bool drain = false;          ///< from the modem: it waits for its acknowledgements, to end
 };
 
 /// The hub holds these sequences of (receiver, run) on disk. Ranges are inclusive and ascending; every

@@ -27,7 +27,7 @@ struct SpoolConfig {
   std::size_t memory_bytes = 4 << 20;        ///< their encoded size, 1 kB or more
   std::uint64_t disk_bytes = 256ULL << 20;   ///< all segment files together
   std::uint64_t segment_bytes = 4ULL << 20;  ///< one segment file, at least 64 kB
-  std::size_t window_records = 512;          ///< sent and not yet acknowledged at any time, 1 or more
+  std::size_t window_records = 1024;         ///< sent and not yet acknowledged at any time, 1 or more
   std::int64_t resend_after_ms = 5000;       ///< resend what was not acknowledged after this, 1 or more
   bool write_through = false;  ///< every record to disk before it is sent; false: only what memory cannot
                                ///< hold, and all on close
@@ -87,6 +87,9 @@ class Spool {
 
   /// The hub restarted: whatever was in flight is to be sent again at once.
   void reset_in_flight();
+
+  /// Acknowledgements may take so much longer than `resend_after_ms` says.
+  void set_patience(std::int64_t more_ms);
 
   /// No record held.
   bool empty() const;

@@ -52,6 +52,7 @@ struct AccessPoint {
   /// of 1e-3 explains; none: never.
   std::optional<double> recovered_after_frames;
   std::vector<LossBin> recovery;  ///< after the last disturbance, by frame duration in which a frame begins
+  std::vector<SegmentLoss> segments;  ///< of the scenario, in turn
   double seconds = 0;             ///< of stream
   std::uint64_t collapses = 0;    ///< found by the receiver
   double collapsed_frames = 0;    ///< frame durations collapsed

@@ -285,4 +285,3 @@ Result<Scenario> parse_scenario(const std::string& text, const std::string& sour
 Result<Scenario> load_scenario(const std::string& name_or_path) { return load(name_or_path, true); }
 
 }  // namespace ngdsp
-

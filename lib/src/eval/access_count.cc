@@ -122,8 +122,7 @@ void AccessCount::retire(const Fate& fate) {
 }
 
 void AccessCount::add_to_segment(const Fate& fate) {
-  const double round =
-      std::accumulate(config_.segment_samples.begin(), config_.segment_samples.end(), 0.0);
+  const double round = std::accumulate(config_.segment_samples.begin(), config_.segment_samples.end(), 0.0);
   const double rounds = std::floor(fate.start / round);
   double at = fate.start - rounds * round;
   std::size_t i = 0;
@@ -159,8 +158,7 @@ AccessTotals AccessCount::finish(double end_samples) {
     totals_.recovered_after_frames = recovery_.chance_after(kRecoveredLoss);
     totals_.recovery = recovery_.bins();
   }
-  for (const SegmentBins& s : segments_)
-    totals_.segments.push_back({s.since_change.bins(), s.rounds.bins()});
+  for (const SegmentBins& s : segments_) totals_.segments.push_back({s.since_change.bins(), s.rounds.bins()});
   return totals_;
 }
 

@@ -44,13 +44,13 @@ struct SegmentLoss {
 struct AccessCountConfig {
   double frame_samples = 0;
   double sample_rate_hz = 0;
-  double block_samples = 0;     ///< delays are known to about this
-  double warm_up_frames = 2;    ///< frames that begin earlier are not counted
-  double cool_down_frames = 3;  ///< nor are those that end less than this before the end
-  std::uint64_t most = 0;       ///< only the first so many; 0 = all
-  double recovery_frames = -1;  ///< losses per bin are kept from here on too; < 0: not
+  double block_samples = 0;             ///< delays are known to about this
+  double warm_up_frames = 2;            ///< frames that begin earlier are not counted
+  double cool_down_frames = 3;          ///< nor are those that end less than this before the end
+  std::uint64_t most = 0;               ///< only the first so many; 0 = all
+  double recovery_frames = -1;          ///< losses per bin are kept from here on too; < 0: not
   std::vector<double> segment_samples;  ///< of the scenario's segments, in turn; none: not kept apart
-  double strong_db = 4;         ///< E_b/N0 above which a loss counts as one of strong frames
+  double strong_db = 4;                 ///< E_b/N0 above which a loss counts as one of strong frames
 };
 
 struct AccessTotals {

@@ -120,6 +120,19 @@ nlohmann::json to_json(const AccessConfig& c, const AccessPoint& p) {
       line["lost_after_fault"].push_back(bin.lost);
     }
   }
+  for (std::size_t i = 0; i < p.segments.size(); ++i) {
+    const ngdsp::NoiseSegment& segment = c.traffic.scenario->segments[i];
+    nlohmann::json one = {{"noise", segment.noise.name}, {"level_db", segment.level_db}};
+    const auto add = [&one](const std::string& by, const std::vector<ngdsp::LossBin>& bins) {
+      for (const ngdsp::LossBin& bin : bins) {
+        one["offered_" + by].push_back(bin.offered);
+        one["lost_" + by].push_back(bin.lost);
+      }
+    };
+    add("by_half_second", p.segments[i].since_change);
+    add("by_round", p.segments[i].rounds);
+    line["segments"].push_back(one);
+  }
   if (c.silence) {
     line["orders"] = p.orders.size();
     line["ordered_at_frames"] = p.orders;

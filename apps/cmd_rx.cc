@@ -136,6 +136,7 @@ void report(Output& out, const Input& input, const ngdsp::Receiver& receiver,
   if (counters.collapses > 0)
     text +=
         fmt::format("; collapsed {} times{}", counters.collapses, receiver.collapsed() ? ", still so" : "");
+  if (counters.silent_samples > 0) text += fmt::format("; {} silent samples", counters.silent_samples);
   if (counters.clipped_samples > 0) text += fmt::format("; {} clipped samples", counters.clipped_samples);
   if (const auto troubles = device_troubles(streamed); input.live && !troubles.empty())
     text += "; " + troubles;

@@ -75,6 +75,7 @@ json counters_json(const ngdsp::ReceiverCounters& c) {
   return {{"samples", c.samples},
           {"nonfinite_samples", c.nonfinite_samples},
           {"clipped_samples", c.clipped_samples},
+          {"silent_samples", c.silent_samples},
           {"gaps", c.gaps},
           {"candidates", c.candidates},
           {"vetted", c.vetted},

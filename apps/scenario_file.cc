@@ -29,6 +29,19 @@ ngdsp::Result<ngdsp::Recording> read_recording(const std::string& path) {
   return recording;
 }
 
+bool read_recordings(ngdsp::Scenario& scenario) {
+  for (ngdsp::NoiseSegment& segment : scenario.segments)
+    if (!read_recordings(segment.noise)) return false;
+  if (!scenario.recording) return true;
+  auto recording = read_recording(scenario.recording->file);
+  if (!recording) {
+    spdlog::error("{}", recording.error());
+    return false;
+  }
+  scenario.recording->recording = std::make_shared<const ngdsp::Recording>(std::move(*recording));
+  return true;
+}
+
 }  // namespace
 
 std::optional<ngdsp::Scenario> option_scenario(const std::string& name_or_path) {
@@ -38,14 +51,7 @@ std::optional<ngdsp::Scenario> option_scenario(const std::string& name_or_path) 
     spdlog::error("{}", scenario.error());
     return std::nullopt;
   }
-  if (scenario->recording) {
-    auto recording = read_recording(scenario->recording->file);
-    if (!recording) {
-      spdlog::error("{}", recording.error());
-      return std::nullopt;
-    }
-    scenario->recording->recording = std::make_shared<const ngdsp::Recording>(std::move(*recording));
-  }
+  if (!read_recordings(*scenario)) return std::nullopt;
   return *scenario;
 }
 

@@ -49,7 +49,8 @@ typename mains_channel<T>::sptr mains_channel<T>::make(const std::string& scenar
     if (!loaded) refuse(kBlock, "scenario: " + loaded.error());
     place = std::move(*loaded);
   }
-  if (place.recording)
+  if (place.recording || std::any_of(place.segments.begin(), place.segments.end(),
+                                     [](const auto& s) { return s.noise.recording.has_value(); }))
     refuse(kBlock, "scenario " + scenario + " plays a recording, which this block does not");
   for (const auto* paths : {&place.line.paths, &place.line.others}) {
     for (const auto& path : *paths) {
@@ -86,17 +87,21 @@ ngdsp::ScenarioLine<T> mains_channel_impl<T>::line_with(const Extra& extra) cons
   in_range(kBlock, "noise_dbfs", extra.noise_dbfs, -300, 60, "-300 to 60 dB");
   in_range(kBlock, "impulses_per_s", extra.impulses_per_s, 0, 1e4, "0 to 10 000");
   ngdsp::Scenario place = scenario_;
+  const auto each = [&place](auto add) {  // where the noise changes, to each of its kinds
+    if (place.segments.empty()) add(place);
+    for (ngdsp::NoiseSegment& s : place.segments) add(s.noise);
+  };
   if (extra.impulses_per_s > 0) {
     ngdsp::ImpulseConfig impulses;
     impulses.mean_gap_s = std::min(1 / extra.impulses_per_s, 1e4);
     impulses.level_db = extra.impulse_level_db;
-    place.impulses.push_back(impulses);
+    each([&](ngdsp::Scenario& s) { s.impulses.push_back(impulses); });
   }
   if (extra.tone_db >= kQuietestToneDb) {
     ngdsp::CarrierConfig tone;
     tone.frequency_hz = extra.tone_hz;
     tone.level_db = extra.tone_db;
-    place.carriers.push_back(tone);
+    each([&](ngdsp::Scenario& s) { s.carriers.push_back(tone); });
   }
   // Every change goes on with other noise, not with the same once more.
   auto line = ngdsp::ScenarioLine<T>::create(place, band_, ngdsp::from_db(extra.noise_dbfs),

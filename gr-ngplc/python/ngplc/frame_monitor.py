@@ -10,7 +10,8 @@ _COUNTERS = [  # key of the status, what it is called here
     ("frames", "frames decoded"), ("candidates", "candidates"), ("vetting_rejected", "rejected by vetting"),
     ("decoder_failed", "not decoded"), ("metric_rejected", "rejected by metric"), ("cut_off", "cut off"),
     ("budget_dropped", "dropped for time"), ("strained_steps", "strained steps"), ("collapses", "collapses"),
-    ("gaps", "gaps"), ("clipped_samples", "clipped samples"), ("nonfinite_samples", "not numbers"),
+    ("gaps", "gaps"), ("clipped_samples", "clipped samples"), ("silent_samples", "silent samples"),
+    ("nonfinite_samples", "not numbers"),
 ]
 
 

@@ -1,5 +1,7 @@
 #include "ngdsp/channel/scenario.h"
 
+#include "channel/field_check.h"
+
 namespace ngdsp {
 namespace {
 
@@ -15,6 +17,27 @@ std::string validate_all(const std::vector<Config>& list, const std::string& nam
   return {};
 }
 
+bool has_noise(const Scenario& s) {
+  return !s.background.white() || !s.cyclic.empty() || !s.bursts.empty() || !s.impulses.empty() ||
+         !s.ringing.empty() || !s.carriers.empty() || !s.combs.empty() || s.recording;
+}
+
+std::string validate_segments(const Scenario& s) {
+  if (s.segments.size() > kMost) return "segment: expected at most 32";
+  if (!s.segments.empty() && has_noise(s)) return "segment: expected no other noise, it is that of segments";
+  for (const NoiseSegment& segment : s.segments) {
+    FieldCheck check("segment.");
+    check.range("seconds", segment.seconds, 0.01, 1e6, "s");
+    check.range("level_db", segment.level_db, -60, 60, "dB");
+    if (!check.error().empty()) return check.error();
+    Scenario noise = segment.noise;
+    noise.mains = s.mains;
+    if (std::string e = noise.validate(); !e.empty()) return "segment.noise: " + e;
+    if (!noise.segments.empty()) return "segment.noise: expected noise that stays";
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string Scenario::validate() const {
@@ -22,7 +45,8 @@ std::string Scenario::validate() const {
        {mains.validate(), background.validate("background"), validate_all(cyclic, "cyclic"),
         validate_all(bursts, "bursts"), validate_all(impulses, "impulses"), validate_all(ringing, "ringing"),
         validate_all(carriers, "carriers"), validate_all(combs, "combs"),
-        recording ? recording->validate("recording") : std::string(), line.validate(), input.validate()})
+        recording ? recording->validate("recording") : std::string(), line.validate(), input.validate(),
+        validate_segments(*this)})
     if (!e.empty()) return e;
   if (mains.frequency_hz == 0 && (!cyclic.empty() || !bursts.empty() || line.changes()))
     return "mains.frequency_hz is 0: cyclic, bursts and a changing line need the mains";

@@ -17,7 +17,7 @@ float scale_of(const std::vector<LinePath>& paths, const NoiseBand& band) {
 template <typename Sample>
 Result<ScenarioLine<Sample>> ScenarioLine<Sample>::create(const Scenario& scenario, const NoiseBand& band,
                                                           double power, std::uint64_t seed) {
-  Result<LineNoise<Sample>> noise = LineNoise<Sample>::create(scenario, band, seed);
+  Result<ChangingNoise<Sample>> noise = ChangingNoise<Sample>::create(scenario, band, seed);
   if (!noise) return Error{noise.error()};
   const InputConfig& input = scenario.input;
   if (!band.real && (input.highpass_hz > 0 || input.lowpass_hz > 0))
@@ -34,7 +34,7 @@ Result<ScenarioLine<Sample>> ScenarioLine<Sample>::create(const Scenario& scenar
 
 template <typename Sample>
 ScenarioLine<Sample>::ScenarioLine(const Scenario& scenario, const NoiseBand& band, double power,
-                                   LineNoise<Sample> noise)
+                                   ChangingNoise<Sample> noise)
     : scenario_(scenario),
       band_(band),
       power_(power),

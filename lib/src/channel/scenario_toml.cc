@@ -138,6 +138,17 @@ void read_table(TableReader& r, InputConfig& c) {
   r.read("adc_full_scale_db", c.adc_full_scale_db);
 }
 
+// What a segment says; `noise` names its scenario.
+struct SegmentTable {
+  NoiseSegment segment;
+  std::string noise;
+};
+void read_table(TableReader& r, SegmentTable& c) {
+  r.read("noise", c.noise);
+  r.read("seconds", c.segment.seconds);
+  r.read("level_db", c.segment.level_db);
+}
+
 // Tables of a scenario; the first error ends everything.
 class ScenarioReader {
  public:
@@ -196,13 +207,16 @@ std::vector<fs::path> scenario_folders() {
   return folders;
 }
 
-}  // namespace
+Result<Scenario> load(const std::string& name_or_path, bool may_change);
 
-Result<Scenario> parse_scenario(const std::string& text, const std::string& source) {
+// Whether the noise may change: that of a segment may not.
+Result<Scenario> parse(const std::string& text, const std::string& source, bool may_change) {
   const Result<toml::table> root = parse_toml(text, source);
   if (!root) return Error{root.error()};
+  const fs::path folder = fs::path(source).parent_path();
   Scenario s;
   s.name = fs::path(source).stem().string();
+  std::vector<SegmentTable> segments;
   ScenarioReader r(*root, source);
   r.root().read("description", s.description);
   r.table("mains", s.mains);
@@ -215,24 +229,36 @@ Result<Scenario> parse_scenario(const std::string& text, const std::string& sour
   r.tables("combs", s.combs);
   if (RecordingConfig recording; r.table("recording", recording)) {
     const fs::path file = recording.file;
-    if (file.is_relative() && !recording.file.empty())
-      recording.file = (fs::path(source).parent_path() / file).string();
+    if (file.is_relative() && !recording.file.empty()) recording.file = (folder / file).string();
     s.recording = recording;
   }
   r.table("line", s.line);
   r.table("input", s.input);
+  r.tables("segment", segments);
   if (const std::string e = r.finish(); !e.empty()) return Error{e};
+  if (!segments.empty() && !may_change)
+    return Error{source + ": segment: this scenario is a segment of another one"};
+  for (const SegmentTable& t : segments) s.segments.push_back(t.segment);
+  if (const std::string e = s.validate(); !e.empty()) return Error{source + ": " + e};
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].noise.empty()) continue;
+    const fs::path file = segments[i].noise;
+    const bool beside = file.extension() == ".toml" && file.is_relative();
+    const Result<Scenario> noise = load(beside ? (folder / file).string() : file.string(), false);
+    if (!noise) return Error{source + ": segment.noise: " + noise.error()};
+    s.segments[i].noise = *noise;
+  }
   if (const std::string e = s.validate(); !e.empty()) return Error{source + ": " + e};
   return s;
 }
 
-Result<Scenario> load_scenario(const std::string& name_or_path) {
+Result<Scenario> load(const std::string& name_or_path, bool may_change) {
   fs::path path = name_or_path;
+  std::error_code none;
   if (path.extension() != ".toml") {
     path.clear();
     std::string names;
     for (const fs::path& folder : scenario_folders()) {
-      std::error_code none;
       if (const fs::path file = folder / (name_or_path + ".toml"); fs::exists(file, none)) {
         path = file;
         break;
@@ -245,8 +271,17 @@ Result<Scenario> load_scenario(const std::string& name_or_path) {
                    (names.empty() ? " (none found in " NGPLC_SCENARIO_PATH ")" : names)};
   }
   std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{path.string() + ": cannot be opened, expected a scenario in TOML"};
-  return parse_scenario({std::istreambuf_iterator<char>(in), {}}, path.string());
+  if (!in || fs::is_directory(path, none))
+    return Error{path.string() + ": cannot be opened, expected a scenario in TOML"};
+  return parse({std::istreambuf_iterator<char>(in), {}}, path.string(), may_change);
 }
+
+}  // namespace
+
+Result<Scenario> parse_scenario(const std::string& text, const std::string& source) {
+  return parse(text, source, true);
+}
+
+Result<Scenario> load_scenario(const std::string& name_or_path) { return load(name_or_path, true); }
 
 }  // namespace ngdsp

@@ -87,6 +87,9 @@ Result<AccessPoint> run(const AccessConfig& config, const std::function<void(dou
   counting.cool_down_frames = kCoolDownFrames;
   counting.most = config.frames;
   counting.recovery_frames = disturbed_until(traffic);
+  if (traffic.scenario)
+    for (const NoiseSegment& s : traffic.scenario->segments)
+      counting.segment_samples.push_back(s.seconds * fs);
   AccessCount count(counting);
 
   std::uint64_t fed = 0;
@@ -151,6 +154,7 @@ Result<AccessPoint> run(const AccessConfig& config, const std::function<void(dou
   if (config.cold_start) point.locked_after_frames = totals.locked_after_frames;
   point.recovered_after_frames = totals.recovered_after_frames;
   point.recovery = totals.recovery;
+  point.segments = totals.segments;
   const ReceiverCounters counters = receiver->counters();
   point.collapses = counters.collapses;
   point.collapsed_frames = static_cast<double>(counters.collapsed_steps * ReceiverCounters::kStepChips) /

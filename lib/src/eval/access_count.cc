@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "ngdsp/base/db.h"
 
@@ -13,6 +14,7 @@ constexpr double kKeepFrames = 64;  // no receiver holds a frame back this long
 constexpr double kDelayBinsABlock = 20;
 constexpr std::size_t kMostDelayBins = 1 << 20;
 constexpr double kLockedLoss = 0.1, kRecoveredLoss = 1e-3;
+constexpr double kSegmentBinSeconds = 0.5;
 constexpr double kChance = 1e-3;  // of a bin that loses more although nothing is wrong
 
 // P(X > k) of a Poisson variable.
@@ -54,7 +56,9 @@ AccessCount::AccessCount(const AccessCountConfig& config)
     : config_(config),
       bins_(config.warm_up_frames * config.frame_samples, config.frame_samples),
       recovery_(std::max(config.recovery_frames, config.warm_up_frames) * config.frame_samples,
-                config.frame_samples) {}
+                config.frame_samples),
+      segments_(config.segment_samples.size(),
+                {LossBins(0, kSegmentBinSeconds * config.sample_rate_hz), LossBins(0, 1)}) {}
 
 bool AccessCount::eligible(double start) const {
   return start >= config_.warm_up_frames * config_.frame_samples;
@@ -105,6 +109,7 @@ void AccessCount::retire(const Fate& fate) {
   if (strong) ++totals_.strong_offered;
   bins_.add(fate.start, !fate.received);
   if (config_.recovery_frames >= 0) recovery_.add(fate.start, !fate.received);
+  if (!segments_.empty()) add_to_segment(fate);
   if (!fate.received) return;
   ++totals_.decoded;
   if (strong) ++totals_.strong_decoded;
@@ -114,6 +119,16 @@ void AccessCount::retire(const Fate& fate) {
   const auto at = std::min(static_cast<std::size_t>(bin), kMostDelayBins - 1);
   if (at >= delays_.size()) delays_.resize(at + 1);
   ++delays_[at];
+}
+
+void AccessCount::add_to_segment(const Fate& fate) {
+  const double round = std::accumulate(config_.segment_samples.begin(), config_.segment_samples.end(), 0.0);
+  const double rounds = std::floor(fate.start / round);
+  double at = fate.start - rounds * round;
+  std::size_t i = 0;
+  while (i + 1 < segments_.size() && at >= config_.segment_samples[i]) at -= config_.segment_samples[i++];
+  segments_[i].since_change.add(at, !fate.received);
+  segments_[i].rounds.add(rounds, !fate.received);
 }
 
 double AccessCount::delay_quantile(double q) const {
@@ -143,6 +158,7 @@ AccessTotals AccessCount::finish(double end_samples) {
     totals_.recovered_after_frames = recovery_.chance_after(kRecoveredLoss);
     totals_.recovery = recovery_.bins();
   }
+  for (const SegmentBins& s : segments_) totals_.segments.push_back({s.since_change.bins(), s.rounds.bins()});
   return totals_;
 }
 

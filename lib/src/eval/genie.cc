@@ -93,6 +93,7 @@ double Genie::spectrum(double turns) const {
 
 Result<IdealLoss> ideal_loss(const Scenario& scenario, const Profile& profile, const NoiseBand& band,
                              double seconds, std::uint64_t seed) {
+  if (!scenario.segments.empty()) return Error{"ideal loss: expected a scenario whose noise stays"};
   if (!(seconds >= 0.5 && seconds <= 100)) return Error{"ideal loss: expected 0.5 to 100 s of noise"};
   return band.real ? loss<float>(scenario, profile, band, seconds, seed)
                    : loss<cf32>(scenario, profile, band, seconds, seed);

@@ -337,7 +337,8 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
     const PayloadClass& c = config.profile.class_of(config.profile.first_sequence(config.payload_bytes));
     noise_gain = std::sqrt(1.0 / chip_ec_n0_from_ebn0_db(config.profile, c, config.ebn0_db) / *power);
   }
-  if (config.genie && !config.scenario) return Error{"a genie needs a scenario"};
+  if (config.genie && (!config.scenario || !config.scenario->segments.empty()))
+    return Error{"a genie needs a scenario whose noise stays"};
   if (config.scenario) {
     if (!config.noise.empty() || !config.taps.empty() || config.modulation.depth > 0)
       return Error{"a scenario brings its own noise, paths and gain"};

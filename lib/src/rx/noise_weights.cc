@@ -14,21 +14,24 @@ constexpr std::size_t kFloorChips = 1024;
 // Mean over quartile of noise; a chip's power is a mean over four planes.
 constexpr float kMeanOverQuartile = 2.5F;
 constexpr float kLeastPower = 1e-30F;
-// Loss of SNR in a stretch by weights of 1 for the learned ones, below which they are 1: where it happens
-// once, as where a frame begins or ends, and where it goes on, as bursts 3 dB high a tenth of the time make
-// it 0.05. White noise alone has 1e-5.
+// Gain of SNR in a stretch by the learned weights, below which they are 1: where it happens once, as where a
+// frame begins or ends, and where it goes on, as bursts 3 dB high a tenth of the time make it 0.05. White
+// noise alone has 1e-5.
 constexpr float kWorthOnce = 0.1F, kWorthUsually = 0.01F;
 constexpr float kUsualStretches = 64;
 
 }  // namespace
 
-// Weights that gain nothing are 1 exactly: it is less work. Whether they are.
+// Weights that gain nothing are 1 exactly: it is less work. Whether they are. Chips of variance 1/w have an
+// SNR of sum w, and of n^2/sum(1/w) where all count the same: the gain is mean(w) mean(1/w) - 1, whatever the
+// scale of w, which is none where a line is dead.
 bool NoiseWeights::even_out(Span<float> weights) {
-  float loss = 0;
-  for (const float w : weights) loss += 0.5F * (w + 1 / w) - 1;
-  loss /= static_cast<float>(weights.size());
-  usual_loss_ += (std::min(loss, kWorthOnce) - usual_loss_) / kUsualStretches;
-  if (loss >= (usual_loss_ < kWorthUsually ? kWorthOnce : kWorthUsually)) return false;
+  double sum = 0, inverse = 0;
+  for (const float w : weights) sum += static_cast<double>(w), inverse += 1 / static_cast<double>(w);
+  const auto count = static_cast<double>(weights.size());
+  const auto gain = static_cast<float>(sum * inverse / (count * count) - 1);
+  usual_gain_ += (std::min(gain, kWorthOnce) - usual_gain_) / kUsualStretches;
+  if (gain >= (usual_gain_ < kWorthUsually ? kWorthOnce : kWorthUsually)) return false;
   std::fill(weights.begin(), weights.end(), 1.0F);
   return true;
 }
@@ -41,7 +44,7 @@ void NoiseWeights::restart() {
 }
 
 void NoiseWeights::report(NoiseReport& out) const {
-  out.weighted = usual_loss_ >= kWorthUsually;
+  out.weighted = usual_gain_ >= kWorthUsually;
   const BurstModel::States share = model_.shares();
   std::copy(share.begin(), share.end(), out.level_share.begin());
 }

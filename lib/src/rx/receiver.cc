@@ -11,9 +11,10 @@
 namespace ngdsp {
 namespace {
 
-constexpr std::size_t kPiece = 65536;   // samples worked on at a time
-constexpr float kLargestSample = 1e9F;  // beyond it correlations of a block leave single precision
-constexpr double kLevelSeconds = 0.1;   // over which the level of the samples is known
+constexpr std::size_t kPiece = 65536;    // samples worked on at a time
+constexpr float kLargestSample = 1e9F;   // beyond it correlations of a block leave single precision
+constexpr double kSilentSeconds = 0.01;  // zeros in a row that no converter on a line gives by chance
+constexpr double kLevelSeconds = 0.1;    // over which the level of the samples is known
 // Of the longest frame: what lost more is not decoded.
 constexpr double kBridgedFrames = 0.5;
 
@@ -57,8 +58,9 @@ struct Receiver::Impl {
   std::uint64_t fed = 0;     // input samples since the last restart
   std::uint64_t origin = 0;  // input sample of chip 0
   ReceiverCounters counters;
-  double noise_power = 0;  // mean chip power, smoothed over about a second
-  double level = 0;        // mean square of the samples
+  double noise_power = 0;   // mean chip power, smoothed over about a second
+  double level = 0;         // mean square of the samples
+  std::uint64_t zeros = 0;  // in a row, at the end of what came
   Rng missing{0};
   std::vector<cf32> input;
 
@@ -70,6 +72,7 @@ struct Receiver::Impl {
   void trace(const Candidate& c, const char* reason);
   void restart(std::uint64_t sample_index);
   cf32 stand_in();
+  void count_zero(bool zero);
   void feed();
   bool bridge(std::uint64_t sample_index);
   template <typename Sample>
@@ -138,6 +141,13 @@ void Receiver::Impl::restart(std::uint64_t sample_index) {
   chips.restart();
   origin = sample_index;
   fed = 0;
+  zeros = 0;
+}
+
+void Receiver::Impl::count_zero(bool zero) {
+  zeros = zero ? zeros + 1 : 0;
+  const auto silence = static_cast<std::uint64_t>(std::max(1.0, kSilentSeconds * sample_rate_hz));
+  if (zeros >= silence) counters.silent_samples += zeros == silence ? silence : 1;
 }
 
 // For a missing sample: noise as strong as what is received. Silence would be the surest part of every frame
@@ -165,9 +175,11 @@ void Receiver::Impl::process(Span<const Sample> samples) {
       const float power = std::norm(x);
       if (!(power <= kLargestSample * kLargestSample)) {  // NaN fails every comparison
         ++counters.nonfinite_samples;
+        zeros = 0;
         x = stand_in();
         continue;
       }
+      count_zero(power == 0);
       if (std::max(std::abs(x.real()), std::abs(x.imag())) >= full) ++counters.clipped_samples;
       level += share * (static_cast<double>(power) - level);
     }

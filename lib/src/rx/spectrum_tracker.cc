@@ -137,14 +137,12 @@ void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t 
       const float share = std::max(0.0F, 1 - weights_[i] / *upper);
       burst[n] = share * cf32(*chips.residual_re(k, at), *chips.residual_im(k, at));
     });
-    if (filter_) {
-      std::copy(burst.begin(), burst.end(), x);
-      forward_->execute();
-      for (std::size_t k = 0; k < kBins; ++k)
-        inverse_->input()[k] = forward_->output()[k] / (filter_->whitening()[k] * static_cast<float>(kBins));
-      inverse_->execute();
-      std::copy_n(inverse_->output(), kBins, burst.begin());
-    }
+    std::copy(burst.begin(), burst.end(), x);
+    forward_->execute();
+    for (std::size_t k = 0; k < kBins; ++k)
+      inverse_->input()[k] = forward_->output()[k] / (filter_->whitening()[k] * static_cast<float>(kBins));
+    inverse_->execute();
+    std::copy_n(inverse_->output(), kBins, burst.begin());
   }
   each([&](std::size_t, std::size_t n, int k, LanePosition at) {
     x[n] = window_[n] *

@@ -4,11 +4,14 @@
 
 #include <cmath>
 
+#include "../io/temp_folder.h"
 #include "ngdsp/base/db.h"
 #include "ngdsp/channel/scenario_line.h"
 
 namespace ngdsp {
 namespace {
+
+using ScenarioFiles = TempFolderTest;
 
 void expect_error(const std::string& toml, std::initializer_list<const char*> parts) {
   const Result<Scenario> s = parse_scenario(toml, "my.toml");
@@ -185,6 +188,48 @@ TEST(ScenarioToml, ImpossibleValuesNameTheField) {
   expect_error(many, {"carriers", "at most 32"});
 }
 
+TEST(ScenarioToml, SegmentsNameTheirNoise) {
+  const Result<Scenario> s = load_scenario("changing-hour");
+  ASSERT_TRUE(static_cast<bool>(s)) << s.error();
+  ASSERT_EQ(s->segments.size(), 6U);
+  EXPECT_EQ(s->segments[0].noise.name, "");
+  EXPECT_EQ(s->segments[0].level_db, 2.3);
+  EXPECT_EQ(s->segments[1].seconds, 60);
+  EXPECT_EQ(s->segments[1].noise.name, "bursts-10pct-20db");
+  EXPECT_EQ(s->segments[1].noise.bursts.size(), 1U);
+  EXPECT_EQ(s->segments[5].noise.name, "flat-evening");
+}
+
+TEST(ScenarioToml, SegmentsThatCannotBe) {
+  expect_error("segment = 3", {"my.toml:1:", "segment", "an array of tables"});
+  expect_error("[[segment]]\nhz = 3", {"my.toml:2:", "unknown key segment.hz"});
+  expect_error("[[segment]]\nnoise = 3", {"my.toml:2:", "segment.noise", "a string"});
+  expect_error("[[segment]]\nseconds = 0", {"my.toml: segment.seconds is 0, expected 0.01 to 1e+06 s"});
+  expect_error("[[segment]]\nlevel_db = nan", {"my.toml: segment.level_db is nan"});
+  expect_error("[[segment]]\nnoise = \"nowhere\"", {"segment.noise: unknown scenario", "workshop"});
+  expect_error("[[segment]]\nnoise = \"missing.toml\"", {"segment.noise: ", "missing.toml", "opened"});
+  expect_error("[[segment]]\nnoise = \"changing-hour\"", {"segment.noise: ", "segment of another"});
+  expect_error("[[segment]]\n[[bursts]]", {"segment: expected no other noise"});
+  expect_error("[mains]\nfrequency_hz = 0\n[[segment]]\nnoise = \"bursts-10pct-20db\"",
+               {"segment.noise: mains.frequency_hz is 0"});
+  std::string many;
+  for (int i = 0; i < 33; ++i) many += "[[segment]]\n";
+  expect_error(many, {"segment", "at most 32"});
+}
+
+// A file that names itself is not read for ever; a folder is no file.
+TEST_F(ScenarioFiles, SegmentsLieBesideTheirScenario) {
+  put("itself.toml", "[[segment]]\nnoise = \"itself.toml\"");
+  EXPECT_FALSE(static_cast<bool>(load_scenario(path("itself.toml"))));
+  put("beside.toml", "[background]\nslope_db = 3");
+  put("hour.toml", "[[segment]]\nnoise = \"beside.toml\"");
+  const Result<Scenario> s = load_scenario(path("hour.toml"));
+  ASSERT_TRUE(static_cast<bool>(s)) << s.error();
+  EXPECT_EQ(s->segments[0].noise.background.slope_db, 3);
+  std::filesystem::create_directory(path("folder.toml"));
+  EXPECT_FALSE(static_cast<bool>(load_scenario(path("folder.toml"))));
+}
+
 TEST(ScenarioToml, UnknownNamesListTheShippedOnes) {
   const Result<Scenario> s = load_scenario("nowhere");
   ASSERT_FALSE(static_cast<bool>(s));
@@ -202,6 +247,7 @@ TEST(Scenarios, ShippedOnesRun) {
                            "ev-street",
                            "long-rural-feeder",
                            "two-transformers",
+                           "changing-hour",
                            "bursts-10pct-20db",
                            "bursts-5pct-30db",
                            "bursts-20pct-10db",
@@ -209,6 +255,7 @@ TEST(Scenarios, ShippedOnesRun) {
                            "bursts-5pct-30db-jittered",
                            "bursts-20pct-10db-jittered",
                            "impulses-10ms-30db",
+                           "bursts-and-tones",
                            "class-a",
                            "one-tone",
                            "three-tones",
@@ -238,7 +285,7 @@ TEST(Scenarios, ShippedOnesRun) {
     }
     ++count;
   }
-  EXPECT_EQ(count, 25);
+  EXPECT_EQ(count, 27);
 }
 
 // What theory says of the shipped bursts and impulses: a receiver that takes the noise for constant loses the
@@ -278,9 +325,10 @@ TEST(Scenarios, SingleImpairmentsCostWhatTheoryMakesOfThem) {
 
 TEST(ScenarioLine, BlocksDoNotMatter) {
   const Profile p;
-  for (const char* name : {"flat-evening", "workshop", "switched-line"}) {
-    const Result<Scenario> s = load_scenario(name);
+  for (const char* name : {"flat-evening", "workshop", "switched-line", "changing-hour"}) {
+    Result<Scenario> s = load_scenario(name);
     ASSERT_TRUE(static_cast<bool>(s)) << s.error();
+    for (NoiseSegment& segment : s->segments) segment.seconds = 0.0312345;
     auto whole = ScenarioLine<float>::create(*s, noise_band(p, 192000), 0.1, 5);
     auto parts = ScenarioLine<float>::create(*s, noise_band(p, 192000), 0.1, 5);
     std::vector<float> x(50000), others(whole->has_others() ? x.size() : 0, 0.5F);

@@ -193,6 +193,33 @@ TEST(AccessCount, LockAndRecovery) {
   EXPECT_EQ(t.recovery[3].lost, 0U);
 }
 
+// Segments of 2 and 3 s in turn, a frame every 0.1 s, the first two seconds not counted; lost is the first
+// half second of every second segment.
+TEST(AccessCount, LossOfSegments) {
+  AccessCountConfig c = config();
+  c.segment_samples = {2000, 3000};
+  AccessCount count(c);
+  for (int i = 0; i < 200; ++i) count.sent(frame(100.0 * i));
+  for (std::uint64_t i = 0; i < 200; ++i)
+    if (i % 50 < 20 || i % 50 >= 25) count.received(i, 100.0 * static_cast<double>(i) + 1100, 0, 0);
+  const AccessTotals t = count.finish(100000);
+  ASSERT_EQ(t.segments.size(), 2U);
+  ASSERT_EQ(t.segments[0].since_change.size(), 4U);
+  ASSERT_EQ(t.segments[1].since_change.size(), 6U);
+  for (const LossBin& bin : t.segments[0].since_change) EXPECT_EQ(bin.offered, 15U);
+  for (const LossBin& bin : t.segments[1].since_change) EXPECT_EQ(bin.offered, 20U);
+  EXPECT_EQ(t.segments[1].since_change[0].lost, 20U);
+  EXPECT_EQ(t.segments[1].since_change[1].lost, 0U);
+  ASSERT_EQ(t.segments[0].rounds.size(), 4U);
+  EXPECT_EQ(t.segments[0].rounds[0].offered, 0U);
+  EXPECT_EQ(t.segments[0].rounds[1].offered, 20U);
+  ASSERT_EQ(t.segments[1].rounds.size(), 4U);
+  for (const LossBin& bin : t.segments[1].rounds) {
+    EXPECT_EQ(bin.offered, 30U);
+    EXPECT_EQ(bin.lost, 5U);
+  }
+}
+
 TEST(AccessCount, NothingSentOrHeard) {
   AccessCount empty(config());
   const AccessTotals none = empty.finish(10000);

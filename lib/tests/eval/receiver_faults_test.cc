@@ -148,6 +148,71 @@ TEST(ReceiverFaults, UnmarkedGap) {
   }
 }
 
+// For a while nothing comes of the line, or what an open input puts out, 60 dB below its noise; with a tone
+// 20 dB over all frames that is on it before and after, and without. Where the line comes back frames are
+// heard at once.
+TEST(ReceiverFaults, DeadLine) {
+  const struct {
+    bool tone;
+    double sigma, seconds;
+  } kinds[] = {{false, 0, 60}, {true, 0, 3}, {true, 1e-3, 5}};
+  for (const auto& kind : kinds) {
+    SpoiltLine line(7.3, traffic_of(kLoad, 14));
+    if (kind.tone) line.add_tone(0, 7.3, 61234.5, amplitude_of(line, 20));
+    const std::size_t cut = line.at(3.3);
+    constexpr double kPieceSeconds = 0.25;
+    std::vector<float> dead(48000);
+    Rng rng(15);
+    const Outcome o = receive(line, [&](Receiver& r, Span<const float> samples) {
+      r.process(samples.first(cut));
+      for (double s = 0; s < kind.seconds; s += kPieceSeconds) {
+        std::fill(dead.begin(), dead.end(), 0.0F);
+        rng.add_noise(Span<float>(dead), kind.sigma);
+        r.process(Span<const float>(dead));
+      }
+      r.process(samples.subspan(cut));
+    });
+    expect_unharmed(line, o, 1, 3.3);
+    expect_unharmed(line, o, 3.3, 7.3);
+    EXPECT_EQ(o.counters.silent_samples,
+              kind.sigma > 0 ? 0U : static_cast<std::uint64_t>(kind.seconds * line.config.rate_hz()));
+    EXPECT_EQ(o.twice, 0U);
+    EXPECT_TRUE(o.others.empty());
+    expect_accounts(o.counters);
+  }
+}
+
+// The mean of all samples jumps by 60 dB over their power and stays: an impulse of the matched filter's
+// length, and nothing afterwards.
+TEST(ReceiverFaults, StepOfDirectCurrent) {
+  SpoiltLine line(9, traffic_of(kLoad, 16));
+  const auto step = static_cast<float>(amplitude_of(line, 60));
+  for (float& x : line.part(3.3, 9)) x += step;
+  const Outcome o = receive(line);
+  expect_unharmed(line, o, 0, 9);
+  EXPECT_EQ(o.counters.nonfinite_samples, 0U);
+  expect_accounts(o.counters);
+}
+
+// Bursts of every mains, 20 dB for a tenth of the time, and impulses where there is none.
+TEST(ReceiverFaults, EveryMains) {
+  for (const double hz : {60.0, 50.0 / 3, 0.0}) {
+    Scenario place;
+    place.mains.frequency_hz = hz;
+    if (hz > 0)
+      place.bursts.emplace_back();
+    else
+      place.impulses.emplace_back().mean_gap_s = 0.01;
+    TrafficConfig config = traffic_of(kLoad, 17);
+    config.scenario = std::make_shared<const Scenario>(place);
+    const SpoiltLine line(5, config);
+    const Outcome o = receive(line);
+    expect_unharmed(line, o, 0, 5);
+    EXPECT_GT(o.counters.weighted_chips, 0U) << hz;
+    expect_accounts(o.counters);
+  }
+}
+
 // Gaussian signals clipped at a peak 6 and 12 dB above their power, and below: a hard limiter costs 2 dB.
 TEST(ReceiverFaults, Saturation) {
   for (const double db : {6.0, 12.0}) {

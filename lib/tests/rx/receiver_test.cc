@@ -249,6 +249,25 @@ TEST(Receiver, ClippedSamplesAreCounted) {
   EXPECT_EQ(h.frames.size(), 1U);
 }
 
+// Zeros in a row count from 10 ms on, 1920 of them, all of them and across calls; NaN ends a row.
+TEST(Receiver, SilentSamplesAreCounted) {
+  auto r = Receiver::create(config_of(Profile{}), [](const ReceivedFrame&) {});
+  ASSERT_TRUE(static_cast<bool>(r));
+  const std::vector<float> zeros(1919);
+  const auto feed = [&r](const std::vector<float>& x) { r->process(Span<const float>(x)); };
+  feed(zeros);
+  feed({0.1F});
+  feed(zeros);
+  feed({NAN});
+  EXPECT_EQ(r->counters().silent_samples, 0U);
+  feed(zeros);
+  feed({0});
+  EXPECT_EQ(r->counters().silent_samples, 1920U);
+  feed(zeros);
+  EXPECT_EQ(r->counters().silent_samples, 3839U);
+  EXPECT_EQ(r->counters().samples, 4 * 1919U + 3);
+}
+
 TEST(Receiver, GapRestartsAtTheSampleNamed) {
   const Profile p;
   Stream s(p, p.frame_chips(p.classes[0]) + 500);

@@ -1,7 +1,7 @@
 // A scenario as something samples pass through.
 #pragma once
 
-#include "ngdsp/channel/line_noise.h"
+#include "ngdsp/channel/changing_noise.h"
 
 namespace ngdsp {
 
@@ -20,16 +20,16 @@ class ScenarioLine {
   void pass(Span<Sample> x, Span<const Sample> others);
   bool has_others() const { return !scenario_.line.others.empty(); }
   /// True variance and waveforms of the noise that the last pass() added.
-  const LineNoise<Sample>& noise() const { return noise_; }
+  const ChangingNoise<Sample>& noise() const { return noise_; }
 
  private:
-  ScenarioLine(const Scenario& scenario, const NoiseBand& band, double power, LineNoise<Sample> noise);
+  ScenarioLine(const Scenario& scenario, const NoiseBand& band, double power, ChangingNoise<Sample> noise);
 
   Scenario scenario_;
   NoiseBand band_;
   double power_;
   float scale_, other_scale_;  // bring either set of paths to power 1 in the band
-  LineNoise<Sample> noise_;
+  ChangingNoise<Sample> noise_;
   MainsPhase mains_;
   ReceiverInput<Sample> input_;
   std::vector<double> turns_;

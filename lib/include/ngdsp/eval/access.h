@@ -52,11 +52,12 @@ struct AccessPoint {
   /// of 1e-3 explains; none: never.
   std::optional<double> recovered_after_frames;
   std::vector<LossBin> recovery;  ///< after the last disturbance, by frame duration in which a frame begins
-  double seconds = 0;             ///< of stream
-  std::uint64_t collapses = 0;    ///< found by the receiver
-  double collapsed_frames = 0;    ///< frame durations collapsed
-  std::vector<double> orders;     ///< when silence was ordered, frame durations
-  std::uint64_t deferred = 0;     ///< frames held back by them
+  std::vector<SegmentLoss> segments;  ///< of the scenario, in turn
+  double seconds = 0;                 ///< of stream
+  std::uint64_t collapses = 0;        ///< found by the receiver
+  double collapsed_frames = 0;        ///< frame durations collapsed
+  std::vector<double> orders;         ///< when silence was ordered, frame durations
+  std::uint64_t deferred = 0;         ///< frames held back by them
 };
 
 /// Runs one stream on the calling thread. `progress` gets the done part, 0 ... 1.

@@ -35,15 +35,22 @@ class LossBins {
   std::vector<LossBin> bins_;
 };
 
+/// Of the frames that begin in one segment of a scenario.
+struct SegmentLoss {
+  std::vector<LossBin> since_change;  ///< by half seconds from the segment's beginning to that of the frame
+  std::vector<LossBin> rounds;        ///< by how often the segment was there before
+};
+
 struct AccessCountConfig {
   double frame_samples = 0;
   double sample_rate_hz = 0;
-  double block_samples = 0;     ///< delays are known to about this
-  double warm_up_frames = 2;    ///< frames that begin earlier are not counted
-  double cool_down_frames = 3;  ///< nor are those that end less than this before the end
-  std::uint64_t most = 0;       ///< only the first so many; 0 = all
-  double recovery_frames = -1;  ///< losses per bin are kept from here on too; < 0: not
-  double strong_db = 4;         ///< E_b/N0 above which a loss counts as one of strong frames
+  double block_samples = 0;             ///< delays are known to about this
+  double warm_up_frames = 2;            ///< frames that begin earlier are not counted
+  double cool_down_frames = 3;          ///< nor are those that end less than this before the end
+  std::uint64_t most = 0;               ///< only the first so many; 0 = all
+  double recovery_frames = -1;          ///< losses per bin are kept from here on too; < 0: not
+  std::vector<double> segment_samples;  ///< of the scenario's segments, in turn; none: not kept apart
+  double strong_db = 4;                 ///< E_b/N0 above which a loss counts as one of strong frames
 };
 
 struct AccessTotals {
@@ -55,6 +62,7 @@ struct AccessTotals {
   double delay_s_median = 0, delay_s_99 = 0;
   std::optional<double> locked_after_frames, recovered_after_frames;
   std::vector<LossBin> recovery;  ///< by frame duration from recovery_frames on
+  std::vector<SegmentLoss> segments;
 };
 
 /// sent() in order of the frames' indices 0, 1, 2 ..., before they can be received; received() at any time
@@ -84,6 +92,7 @@ class AccessCount {
   void retire(const Fate& fate);
   bool eligible(double start) const;
   double delay_quantile(double q) const;
+  void add_to_segment(const Fate& fate);
 
   AccessCountConfig config_;
   AccessTotals totals_;
@@ -95,6 +104,10 @@ class AccessCount {
   std::vector<std::uint32_t> delays_;  // counts, a bin is 1/20 of a block
   LossBins bins_;
   LossBins recovery_;
+  struct SegmentBins {
+    LossBins since_change, rounds;
+  };
+  std::vector<SegmentBins> segments_;
 };
 
 }  // namespace ngdsp

@@ -90,7 +90,7 @@ constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 constexpr double kToleratedRest = 0.1, kToleratedRestAmongMany = 0.003;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
 constexpr int kSettleSteps = 4;
-constexpr int kStillFrames = 32, kLookAtFrames = 8;  // of frames, one is looked at for changes
+constexpr int kStillFrames = 32, kLookAtFrames = 16;  // of frames, one is looked at for changes
 constexpr double kTryAgainPower = 0.85;              // of that at the last decoding
 
 }  // namespace

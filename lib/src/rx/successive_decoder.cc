@@ -74,6 +74,7 @@ constexpr Allowance kVettings = {600, 3000, 75000}, kPaths = {8000, 64000, 16000
 // threshold has no doubt about the clock.
 constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
+constexpr double kLeastPower = 1e-30;   // of a dead line, which is searched once as well
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 // Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
@@ -471,10 +472,11 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
     if (block.searched_power > 0 && !changed.meets(static_cast<double>(block.first), detector.span_chips()))
       continue;
-    const double power = chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span);
+    const double power = std::max(
+        chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span), kLeastPower);
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
-    block.searched_power = std::max(power, 1e-30);
+    block.searched_power = power;
     // Where frames hide each other a lower threshold finds them.
     const bool hidden = strained && (collapse->collapsed() || power > kHiddenPower * floor);
     hits.clear();

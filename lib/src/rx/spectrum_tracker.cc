@@ -16,9 +16,15 @@ constexpr std::int64_t kHop = kBlockChips / 2;
 constexpr double kBinsATurn = kBlockChips;
 constexpr double kLeastEnergy =
     0.02;  // of a frame in a bin, against the middle of the band: beyond, as there
-constexpr double kEdgeEnergy = 0.1, kMiddleEnergy = 0.9;  // bins that tell frames from noise
-constexpr double kLeastNoise = 0.001;                     // of what the middle of the band shows
-constexpr double kMemoryBlocks = 188;                     // two seconds at 48 kchip/s
+// Bins that tell frames F from noise N, by their energy e. F/N is known from the median of m bins at an edge
+// whose mean is e to (1 + F/N e)/(sqrt(m) (1 - e)), but for a factor. With energies as cos^2 over the
+// roll-off and from kLeastEnergy on that is least below 0.1 where F/N is 36, below 0.15 at 10 and 0.4 at 1;
+// at 0.1 at most half more than its least from 1/4 to 36, and the slope of the noise is seen as far out as
+// can be.
+constexpr double kEdgeEnergy = 0.1;
+// The median of cos^2 above it is 0.974, so that F is known to less than kWorthSloping whatever the roll-off.
+constexpr double kMiddleEnergy = 0.9;
+constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
 constexpr std::size_t kBackgroundBins = 16;  // that share it
 constexpr std::size_t kMedianStep = 4;       // of a window's bins so many tell its median to a tenth
@@ -216,7 +222,7 @@ std::vector<double> SpectrumTracker::without_frames(const Mean& mean) const {
   if (low.empty() || high.empty() || middle.empty()) return mean.power;
   share /= static_cast<double>(low.size() + high.size());
   const double here = std::max(median(middle), kLeastDensity), edge = std::max(median(low), median(high));
-  const double frames = std::clamp((here - edge) / (1 - share), 0.0, (1 - kLeastNoise) * here);
+  const double frames = std::clamp((here - edge) / (1 - share), 0.0, here);
   std::vector<double> noise = mean.power;
   for (std::size_t k = 0; k < bins; ++k) noise[k] /= here - frames * (1 - energy_[k]);
   return noise;

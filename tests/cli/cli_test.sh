@@ -261,6 +261,16 @@ expect 0 "" "$ngplc" sweep --scenario switched-line --ebn0 8 --frames 2 --json
 check "a sweep names its scenario" [ "$(jq -r .scenario out.txt)" = switched-line ]
 expect 0 "" "$ngplc" access --scenario quiet-house --load 0.02 --frames 2 --json
 check "an access run names its scenario" [ "$(jq -r .scenario out.txt)" = quiet-house ]
+printf '[[segment]]\nseconds = 1\n[[segment]]\nseconds = 1\nnoise = "place.toml"\nlevel_db = -3\n' >changing.toml
+expect 0 "" "$ngplc" channel good place --scenario changing.toml --ebn0-db 15
+expect 0 "3 of 3 found, 0 others" "$ngplc" rx place
+expect 0 "" "$ngplc" access --scenario changing.toml --load 0.02 --seconds 5 --json
+check "loss by segment" jq -e '[.segments[].offered_by_half_second | add] == [.segments[].offered_by_round | add]
+    and ([.segments[].offered_by_round | add] | add) == .offered and .segments[1].noise == "place"' out.txt >/dev/null
+expect 1 "genie" "$ngplc" sweep --scenario changing.toml --genie --frames 1
+expect 1 "noise stays" "$ngplc" sweep --scenario changing.toml --ideal 1
+printf '[[segment]]\nnoise = "changing.toml"\n' >bad.toml
+expect 1 "segment of another" "$ngplc" channel good a --scenario bad.toml --ebn0-db 3
 expect 2 "scenario brings its own" "$ngplc" access --scenario quiet-house --taps 0@0 --load 0.02 --frames 2
 
 # Sweep: one object a point, keys as promised, the same for the same seed.

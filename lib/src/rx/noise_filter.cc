@@ -96,6 +96,7 @@ struct NoiseFilter::Window {
   std::vector<cf32> solution, left, direction, image;  // by line bin
 
   explicit Window(const Impl& filter);
+  void silent();
   void even();
   void joint(Span<const float> weights);
   void count(Span<const float> weights);
@@ -164,12 +165,20 @@ cf32* NoiseFilter::samples() {
 
 void NoiseFilter::run(Span<const float> weights) {
   Window& w = *impl_->window;
+  if (std::all_of(w.samples.begin(), w.samples.end(), [](cf32 x) { return x == cf32{}; })) return w.silent();
   std::copy_n(w.samples.data(), kSize, w.forward.input());
   w.forward.execute();
   if (std::all_of(weights.begin(), weights.end(), [](float x) { return x == 1 || x == 0; }))
     w.even();
   else
     w.joint(weights);
+}
+
+// A line may be dead for long.
+void NoiseFilter::Window::silent() {
+  std::fill(residual.begin(), residual.end(), cf32{});
+  std::fill_n(psi.input(), kPsiSize, cf32{});
+  psi.execute();
 }
 
 void NoiseFilter::Window::even() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/waveform/pulse.h"
@@ -16,9 +17,15 @@ constexpr std::int64_t kHop = kBlockChips / 2;
 constexpr double kBinsATurn = kBlockChips;
 constexpr double kLeastEnergy =
     0.02;  // of a frame in a bin, against the middle of the band: beyond, as there
-constexpr double kEdgeEnergy = 0.1, kMiddleEnergy = 0.9;  // bins that tell frames from noise
-constexpr double kLeastNoise = 0.001;                     // of what the middle of the band shows
-constexpr double kMemoryBlocks = 188;                     // two seconds at 48 kchip/s
+// Bins that tell frames F from noise N, by their energy e. F/N is known from the median of m bins at an edge
+// whose mean is e to (1 + F/N e)/(sqrt(m) (1 - e)), but for a factor. With energies as cos^2 over the
+// roll-off and from kLeastEnergy on that is least below 0.1 where F/N is 36, below 0.15 at 10 and 0.4 at 1;
+// at 0.1 at most half more than its least from 1/4 to 36, and the slope of the noise is seen as far out as
+// can be.
+constexpr double kEdgeEnergy = 0.1;
+// The median of cos^2 above it is 0.974, so that F is known to less than kWorthSloping whatever the roll-off.
+constexpr double kMiddleEnergy = 0.9;
+constexpr double kMemoryBlocks = 188;        // two seconds at 48 kchip/s
 constexpr std::size_t kAroundBins = 48;      // either side of a bin, whose median is the background there
 constexpr std::size_t kBackgroundBins = 16;  // that share it
 constexpr std::size_t kMedianStep = 4;       // of a window's bins so many tell its median to a tenth
@@ -28,6 +35,8 @@ constexpr double kFloorRise = 1.02;         // a block: 3 dB in 0.4 s
 constexpr double kLeastBlocks = 2;          // that tell anything
 constexpr double kFloorBlocks = 94;         // a second: the lowest of so many that are
 constexpr double kFloorJump = 4;            // so much above the floor are the floor
+constexpr double kRisenBlocks = 12;         // a seventh of a second of them tell lines 6 dB high
+constexpr double kRisenKept = 0.5;          // of the SNR
 constexpr double kKnownBefore = 8;          // blocks that count then of what was learned before
 constexpr double kWorthFiltering = 0.01;    // of SNR lost by the filter that there is
 constexpr double kLeastDensity = 1e-6;      // of the median: what is told of less is chance
@@ -62,14 +71,13 @@ SpectrumTracker::SpectrumTracker(double rolloff, KnownSpectrum known)
     bin_.push_back(i % kBins);
     energy_.push_back(energy);
   }
-  mean_.resize(bin_.size());
   power_.resize(bin_.size());
 }
 
 void SpectrumTracker::restart() {
-  std::fill(mean_.begin(), mean_.end(), 0.0);
+  mean_ = risen_ = {};
   filter_.reset();
-  blocks_ = seen_ = unseen_ = floor_ = since_least_ = 0;
+  seen_ = unseen_ = since_least_ = 0;
   next_ = 0;
 }
 
@@ -98,9 +106,11 @@ bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end) {
   }
   constexpr auto kBlock = static_cast<std::int64_t>(kBlockChips);
   for (next_ = std::max(next_, chips.begin()); next_ + kBlock <= end; next_ += kHop) add_block(chips, next_);
-  if (unseen_ * kLooksInMemory < seen_ || blocks_ < kLeastBlocks) return false;
+  const bool rose = rose_with_lines();
+  if (rose) mean_ = std::exchange(risen_, {});
+  if (!rose && (unseen_ * kLooksInMemory < seen_ || mean_.blocks < kLeastBlocks)) return false;
   unseen_ = 0;
-  const Spectrum s = spectrum();
+  const Spectrum s = spectrum(mean_);
   const double now = kept(filter_.get(), s.all);
   if (now > 1 - kWorthFiltering) return false;
   std::shared_ptr<NoiseFilter> best;
@@ -159,47 +169,63 @@ void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
   for (std::size_t k = 0; k < power_.size(); k += kMedianStep) sorted_.push_back(power_[k]);
   const double scale = kMeanOverMedian * median(sorted_);
   if (!(scale > 1e-30)) return;  // silence
-  if (floor_ == 0) floor_ = scale;
-  if (scale < floor_) blocks_ *= scale * scale / (floor_ * floor_);
-  floor_ = std::min(scale, floor_ * kFloorRise);
   // A line that was dead, or quieter by another load.
   least_ = since_least_ == 0 ? scale : std::min(least_, scale);
   if (++since_least_ >= kFloorBlocks) {
     since_least_ = 0;
-    if (least_ > kFloorJump * floor_) {
-      floor_ = least_;
-      blocks_ = std::min(blocks_, kKnownBefore);
+    if (least_ > kFloorJump * mean_.floor) {
+      mean_.floor = least_;
+      mean_.blocks = std::min(mean_.blocks, kKnownBefore);
     }
   }
-  const double share = floor_ * floor_ / (scale * scale);
-  blocks_ = std::min(blocks_ + share, kMemoryBlocks);
+  mean_.add(power_, scale);
+  if (scale > kFloorJump * mean_.floor)
+    risen_.add(power_, scale);
+  else
+    risen_ = {};
   seen_ = std::min(seen_ + 1, kMemoryBlocks);
   ++unseen_;
-  for (std::size_t k = 0; k < power_.size(); ++k)
-    mean_[k] += share / blocks_ * (power_[k] / scale - mean_[k]);
+}
+
+void SpectrumTracker::Mean::add(const std::vector<double>& block, double scale) {
+  power.resize(block.size());
+  if (floor == 0) floor = scale;
+  if (scale < floor) blocks *= scale * scale / (floor * floor);
+  floor = std::min(scale, floor * kFloorRise);
+  const double share = floor * floor / (scale * scale);
+  blocks = std::min(blocks + share, kMemoryBlocks);
+  for (std::size_t k = 0; k < power.size(); ++k) power[k] += share / blocks * (block[k] / scale - power[k]);
+}
+
+// What lies far above the floor is frames, or a line that comes back from being dead. Frames have no lines;
+// where the filter of before leaves lines that cost more than half of the SNR, it is the line.
+bool SpectrumTracker::rose_with_lines() const {
+  if (risen_.blocks < kRisenBlocks) return false;
+  const Spectrum s = spectrum(risen_);
+  return kept(filter_.get(), s.all) < kRisenKept * kept(filter_.get(), s.background);
 }
 
 // What frames that lie everywhere put into the mean falls towards both edges of the band as their energy
 // does; noise that slopes falls to one. So the middle of the band, N + F, and the higher edge, N + F e, tell
 // how much of it is frames.
-std::vector<double> SpectrumTracker::without_frames() const {
+std::vector<double> SpectrumTracker::without_frames(const Mean& mean) const {
   const std::size_t bins = bin_.size();
   std::vector<double> middle, low, high;
   double share = 0;
   for (std::size_t k = 0; k < bins; ++k) {
-    if (energy_[k] > kMiddleEnergy) middle.push_back(mean_[k]);
+    if (energy_[k] > kMiddleEnergy) middle.push_back(mean.power[k]);
     if (energy_[k] >= kEdgeEnergy) continue;
-    (k < bins / 2 ? low : high).push_back(mean_[k]);
+    (k < bins / 2 ? low : high).push_back(mean.power[k]);
     share += energy_[k];
   }
   // A band that falls within a bin or two has no edge to read.
-  if (low.empty() || high.empty() || middle.empty()) return mean_;
+  if (low.empty() || high.empty() || middle.empty()) return mean.power;
   share /= static_cast<double>(low.size() + high.size());
   const double here = std::max(median(middle), kLeastDensity), edge = std::max(median(low), median(high));
-  const double frames = std::clamp((here - edge) / (1 - share), 0.0, (1 - kLeastNoise) * here);
-  std::vector<double> mean = mean_;
-  for (std::size_t k = 0; k < bins; ++k) mean[k] /= here - frames * (1 - energy_[k]);
-  return mean;
+  const double frames = std::clamp((here - edge) / (1 - share), 0.0, here);
+  std::vector<double> noise = mean.power;
+  for (std::size_t k = 0; k < bins; ++k) noise[k] /= here - frames * (1 - energy_[k]);
+  return noise;
 }
 
 // The median of the bins around each.
@@ -219,19 +245,19 @@ std::vector<double> SpectrumTracker::background_of(const std::vector<double>& me
   return background;
 }
 
-SpectrumTracker::Spectrum SpectrumTracker::spectrum() const {
+SpectrumTracker::Spectrum SpectrumTracker::spectrum(const Mean& known) const {
   Spectrum s;
   const std::size_t bins = bin_.size();
-  std::vector<double> mean = without_frames();
+  std::vector<double> mean = without_frames(known);
   s.background = background_of(mean);
-  if (kept(nullptr, s.background) > 1 - kWorthSloping - 1 / blocks_) {
+  if (kept(nullptr, s.background) > 1 - kWorthSloping - 1 / known.blocks) {
     std::vector<double> all = mean;
     std::fill(s.background.begin(), s.background.end(), std::max(median(all), kLeastDensity));
   } else {  // more than frames explain
-    mean = mean_;
+    mean = known.power;
     s.background = background_of(mean);
   }
-  const double threshold = line_threshold(blocks_);
+  const double threshold = line_threshold(known.blocks);
   // Lower, too: beside a wide line the background is not that of the bins around.
   for (std::size_t k = 0; k < bins; ++k)
     if (threshold * mean[k] < s.background[k]) s.background[k] = std::max(mean[k], kLeastDensity);
@@ -277,7 +303,7 @@ std::vector<float> SpectrumTracker::density() const {
 void SpectrumTracker::report(NoiseReport& out) const {
   out.filtered = filter_ != nullptr;
   if (!out.filtered || known_) return;
-  const Spectrum s = spectrum();
+  const Spectrum s = spectrum(mean_);
   const auto [low, high] = std::minmax_element(s.background.begin(), s.background.end());
   out.background_db = to_db(*high / *low);
   // Bins beside each other are one line.

@@ -75,6 +75,7 @@ constexpr Allowance kVettings = {600, 3000, 75000}, kPaths = {8000, 64000, 16000
 // threshold has no doubt about the clock.
 constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
+constexpr double kLeastPower = 1e-30;   // of a dead line, which is searched once as well
 constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 // Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
@@ -91,7 +92,7 @@ constexpr double kToleratedRest = 0.1, kToleratedRestAmongMany = 0.003;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
 constexpr int kSettleSteps = 4;
 constexpr int kStillFrames = 32, kLookAtFrames = 16;  // of frames, one is looked at for changes
-constexpr double kTryAgainPower = 0.85;              // of that at the last decoding
+constexpr double kTryAgainPower = 0.85;               // of that at the last decoding
 
 }  // namespace
 
@@ -152,7 +153,7 @@ struct SuccessiveDecoder::Impl {
   ChipRange unsearched, unestimated;  // changed since candidates, and since estimates, were looked at
   double floor = 0;                   // noise power per chip
   int unsettled_steps = 0;
-  bool strained = false;              // frames that should be gone are not: effort before speed
+  bool strained = false;  // frames that should be gone are not: effort before speed
   SuccessiveCounters counters;
   std::optional<CollapseDetector> collapse;
   double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
@@ -486,10 +487,11 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
     if (block.first + static_cast<std::int64_t>(span) > searchable) break;
     if (block.searched_power > 0 && !changed.meets(static_cast<double>(block.first), detector.span_chips()))
       continue;
-    const double power = chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span);
+    const double power = std::max(
+        chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span), kLeastPower);
     if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
-    block.searched_power = std::max(power, 1e-30);
+    block.searched_power = power;
     // Where frames hide each other a lower threshold finds them.
     const bool hidden = strained && (collapse->collapsed() || power > kHiddenPower * floor);
     hits.clear();

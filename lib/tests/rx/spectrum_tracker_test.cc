@@ -347,6 +347,34 @@ TEST(SpectrumTracker, ChangesAreKnownWithinTwoSeconds) {
   }
 }
 
+// A tone comes back with the line, 60 dB over what an open input put out for three seconds: it is known again
+// after a sixth of a second, not when a second was louder.
+TEST(SpectrumTracker, WhatComesBackWithTheLineIsKnownSoon) {
+  const auto back = static_cast<double>(steps_of(3) * kStep);
+  Stream stream([back](double chip, cf32 noise) {
+    return chip < back ? 1e-3F * noise : noise + tone(chip, 0.1234, 27);
+  });
+  stream.weigh = true;
+  EXPECT_EQ(stream.run(steps_of(3)), 0);
+  EXPECT_GT(stream.run(steps_of(0.2)), 0);
+  EXPECT_LT(to_db(stream.chips.mean_power(back + 512, 2 * kStep)), 1);
+}
+
+// A frame 40 dB over the noise, with a tone known before below it, is no line that comes back.
+TEST(SpectrumTracker, AStrongFrameChangesNothing) {
+  const auto from = static_cast<double>(steps_of(2) * kStep),
+             to = from + static_cast<double>(steps_of(0.6) * kStep);
+  Stream stream([from, to, frames = Frames(100)](double chip, cf32 noise) mutable {
+    const cf32 frame = frames();
+    return noise + tone(chip, 0.1234, 27) + (chip >= from && chip < to ? frame : cf32{});
+  });
+  EXPECT_GT(stream.run(steps_of(2)), 0);
+  EXPECT_EQ(stream.run(steps_of(0.5)), 0);
+  stream.run(steps_of(0.3));
+  EXPECT_LT(to_db(stream.chips.mean_power(static_cast<double>(stream.chips.end()) - 3 * kStep, 2 * kStep)),
+            0.5);
+}
+
 // A step of the samples' mean, as a coupler or a converter makes it, is an impulse.
 TEST(SpectrumTracker, AStepIsAnImpulse) {
   const double at = static_cast<double>(steps_of(1) * kStep);

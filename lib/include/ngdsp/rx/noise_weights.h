@@ -52,7 +52,7 @@ class NoiseWeights {
   BurstModel model_;
   std::int64_t end_ = 0;
   std::uint64_t weighted_chips_ = 0, again_chips_ = 0;
-  float usual_gain_ = 0;  // of SNR by weights of 1
+  float usual_gain_ = 0;  // of SNR by the weights
   std::deque<Stretch> stretches_;
   std::vector<float> power_, sorted_, weights_;
 };

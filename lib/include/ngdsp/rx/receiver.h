@@ -58,10 +58,10 @@ struct ReceiverCounters {
   std::uint64_t nonfinite_samples = 0;  ///< NaN, infinite or beyond 1e9: missing
   std::uint64_t clipped_samples = 0;    ///< at or beyond full scale of 1.0
   std::uint64_t silent_samples = 0;     ///< zeros in a row of 10 ms or longer: a dead line, or a source that
-                                     ///< puts zeros for what it lost
-  std::uint64_t gaps = 0;        ///< discontinuities announced by reset_at
-  std::uint64_t candidates = 0;  ///< preamble statistics above the threshold
-  std::uint64_t vetted = 0;      ///< of these, handed to the decoder
+                                        ///< puts zeros for what it lost
+  std::uint64_t gaps = 0;               ///< discontinuities announced by reset_at
+  std::uint64_t candidates = 0;         ///< preamble statistics above the threshold
+  std::uint64_t vetted = 0;             ///< of these, handed to the decoder
   std::uint64_t vetting_rejected = 0;
   std::uint64_t decoder_failed = 0;   ///< no path passed the CRC
   std::uint64_t metric_rejected = 0;  ///< CRC passed, correlation with the frame did not

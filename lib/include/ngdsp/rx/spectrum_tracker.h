@@ -43,12 +43,20 @@ class SpectrumTracker {
  private:
   void add_block(const ChipBuffer& chips, std::int64_t first);
   void read_between_bursts(const ChipBuffer& chips, std::int64_t first);
+  // Of blocks, each over its median, by bin of the band.
+  struct Mean {
+    std::vector<double> power;
+    double blocks = 0;  // that it is of, by their weights
+    double floor = 0;   // lowest power of a block of late
+    void add(const std::vector<double>& block, double scale);
+  };
   struct Spectrum {
     std::vector<double> all, background;  // by bin of the band; where there is no line both are the same
   };
-  std::vector<double> without_frames() const;
+  std::vector<double> without_frames(const Mean& mean) const;
   std::vector<double> background_of(const std::vector<double>& mean) const;
-  Spectrum spectrum() const;
+  Spectrum spectrum(const Mean& mean) const;
+  bool rose_with_lines() const;
   NoiseShape shape(const Spectrum& s, std::size_t widen) const;
   double kept(const NoiseFilter* filter, const std::vector<double>& spectrum) const;
 
@@ -59,12 +67,10 @@ class SpectrumTracker {
   // Of the band, by frequency from its lower edge on: the bin, the share of it in a frame's energy.
   std::vector<std::size_t> bin_;
   std::vector<double> energy_;
-  std::vector<double> mean_;  // of blocks, each over its median
+  Mean mean_, risen_;  // risen_: since blocks lie far above the floor
   std::vector<double> power_, sorted_;
   std::vector<float> weights_;
   std::shared_ptr<NoiseFilter> filter_;
-  double blocks_ = 0;                   // that the mean is of, by their weights
-  double floor_ = 0;                    // lowest power of a block of late
   double least_ = 0, since_least_ = 0;  // of the blocks of this second, as many
   double seen_ = 0, unseen_ = 0;        // windows, at most the memory; those since the filter was thought of
   std::int64_t next_ = 0;

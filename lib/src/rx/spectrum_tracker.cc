@@ -286,8 +286,8 @@ NoiseShape SpectrumTracker::shape(const Spectrum& s, std::size_t widen) const {
 }
 
 std::vector<float> SpectrumTracker::density() const {
-  if (blocks_ < kLeastBlocks) return {};
-  const std::vector<double> all = spectrum().all;
+  if (mean_.blocks < kLeastBlocks) return {};
+  const std::vector<double> all = spectrum(mean_).all;
   std::vector<double> s(kBlockChips);  // the bins of the band lie evenly about the carrier
   for (std::size_t i = 0; i < s.size(); ++i) {
     const std::size_t k = std::max(i + all.size() / 2, kBlockChips / 2) - kBlockChips / 2;

@@ -373,7 +373,8 @@ bool FeedClient::drain(std::int64_t timeout_ms) {
   bool committed = false;
   {
     std::unique_lock lock(s.mutex);
-    committed = s.idle.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&s] { return s.all_committed; });
+    committed =
+        s.idle.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&s] { return s.all_committed; });
   }
   --s.draining;
   return committed;

@@ -131,8 +131,8 @@ void BM_RefuseForged(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 
-// What 64 good sealed frames and their commit cost while so many bad ones come between every two of them: forged,
-// replayed, flipped, cut. CPU time of this thread, the bad ones left out.
+// What 64 good sealed frames and their commit cost while so many bad ones come between every two of them:
+// forged, replayed, flipped, cut. CPU time of this thread, the bad ones left out.
 void BM_GoodAmongBad(benchmark::State& state) {
   const TempDir dir;
   DatabaseConfig config;
@@ -318,7 +318,8 @@ void BM_AckDelay(benchmark::State& state) {
     ++sent;
     while (client.value()->counters().spool.acknowledged < sent)
       std::this_thread::sleep_for(std::chrono::microseconds(100));
-    delays_ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    delays_ms.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     next = std::max(next, std::chrono::steady_clock::now() - std::chrono::milliseconds(20));
   }
   std::sort(delays_ms.begin(), delays_ms.end());
@@ -432,8 +433,9 @@ void BM_Fold(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(sequence));
 }
 
-// Bytes that reach the disk a frame of two registers, in a database that holds 400 000 values of these devices.
-// Arguments: frames a commit, devices, frames a fold of the roll-ups. Needs a folder on a real disk: TMPDIR.
+// Bytes that reach the disk a frame of two registers, in a database that holds 400 000 values of these
+// devices. Arguments: frames a commit, devices, frames a fold of the roll-ups. Needs a folder on a real disk:
+// TMPDIR.
 void BM_BytesOnDisk(benchmark::State& state) {
   const auto written = [] {
     std::ifstream io("/proc/self/io");
@@ -505,7 +507,13 @@ BENCHMARK(BM_BareSqlite)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_Store)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_StoreSealed)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_RefuseForged);
-BENCHMARK(BM_GoodAmongBad)->ArgName("bad_a_good")->Arg(0)->Arg(10)->Arg(100)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_GoodAmongBad)
+    ->ArgName("bad_a_good")
+    ->Arg(0)
+    ->Arg(10)
+    ->Arg(100)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_BareZeroMq)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_Feed)->UseRealTime()->Unit(benchmark::kMillisecond);
 

@@ -506,9 +506,8 @@ HttpResponse Api::State::nodes(const Call& call) {
   Json list = Json::array();
   for (const NodeInfo& node : nodes.value()) list.push_back(to_json(node));
   const bool full = static_cast<std::int64_t>(nodes->size()) == page->limit;
-  return json_answer(
-      Json{{"nodes", std::move(list)},
-           {"next_cursor", full ? Json(std::to_string(nodes->back().id)) : Json()}});
+  return json_answer(Json{{"nodes", std::move(list)},
+                          {"next_cursor", full ? Json(std::to_string(nodes->back().id)) : Json()}});
 }
 
 HttpResponse Api::State::node(const Call& call) {

@@ -42,9 +42,7 @@ HttpResponse last_answer(const HttpRequest& request, StoreReader& reader) {
         unit_json = nlohmann::json(unit).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
       }
       fmt::format_to(out, ",\"value\":\"{}\",\"unit\":{},\"time_ms\":{}",
-                     ngwire::decimal_string(d.mantissa, d.exponent),
-                     unit_json,
-                     d.time_ns / kMsNs);
+                     ngwire::decimal_string(d.mantissa, d.exponent), unit_json, d.time_ns / kMsNs);
       if (d.base != 0)
         fmt::format_to(out, ",\"total\":\"{}\"", ngwire::decimal_string(d.base + d.mantissa, d.exponent));
     }

@@ -25,7 +25,8 @@ constexpr int kSendQueue = 1024;
 constexpr std::size_t kMaxPeers = 4096;
 // While rows wait, this often is looked whether they should go on waiting.
 constexpr auto kLookEvery = 1s;
-// A modem that ends says so once a second; while one does, rows wait as long as in a hub that does not spare its disk.
+// A modem that ends says so once a second; while one does, rows wait as long as in a hub that does not spare
+// its disk.
 constexpr auto kDrainHold = 2s;
 constexpr auto kDrainDelay = 5ms;
 
@@ -217,8 +218,8 @@ void FeedServer::handle(const std::string& peer, const zmq::message_t& kind_part
     remember(hello->name);
     if (hello->drain) drain_until_ = Clock::now() + kDrainHold;
     if (fresh) spdlog::info("receiver {} connected, {}", hello->name, hello->software);
-    if (const auto answer = ngwire::encode(
-            ngwire::Hello{name_, instance_, "ngplc-hub", static_cast<std::uint32_t>(config_.batch_delay_ms)})) {
+    if (const auto answer = ngwire::encode(ngwire::Hello{
+            name_, instance_, "ngplc-hub", static_cast<std::uint32_t>(config_.batch_delay_ms)})) {
       send(peer, ngwire::kKindHello, answer.value());
     }
   } else if (kind == ngwire::kKindReport) {
@@ -328,7 +329,8 @@ void FeedServer::gather() {
       continue;
     }
     const auto now = Clock::now();
-    const auto left = start + (now < drain_until_ ? std::min<Clock::duration>(delay, kDrainDelay) : delay) - now;
+    const auto left =
+        start + (now < drain_until_ ? std::min<Clock::duration>(delay, kDrainDelay) : delay) - now;
     if (pending_.empty() || left <= 0ms || stopping_) return;
     if (now >= look) {
       ++turns_;

@@ -22,10 +22,10 @@ namespace ngplc::hub {
 
 class CurveGate;
 
-/// One thread: receive what is there, commit it as one batch, acknowledge, again. With a batch delay of minutes the
-/// records of that time share a commit; what is urgent (Ingest::is_urgent(), a modem that ends) does not wait. While the database refuses,
-/// nothing is read from the socket and the same batch is tried every second; the modems keep what is not
-/// acknowledged.
+/// One thread: receive what is there, commit it as one batch, acknowledge, again. With a batch delay of
+/// minutes the records of that time share a commit; what is urgent (Ingest::is_urgent(), a modem that ends)
+/// does not wait. While the database refuses, nothing is read from the socket and the same batch is tried
+/// every second; the modems keep what is not acknowledged.
 class FeedServer {
  public:
   using ReportHandler = std::function<void(const std::string& receiver, const ngwire::TransmitReport&)>;
@@ -95,9 +95,9 @@ class FeedServer {
   std::atomic<std::uint64_t> turns_{0};
   ReportHandler report_handler_;
 
-  std::vector<FrameRow> rows_;    // what the records in pending_ came to
-  std::vector<Pending> pending_;  // to be acknowledged after the commit
-  std::string last_peer_;         // of the last record
+  std::vector<FrameRow> rows_;                           // what the records in pending_ came to
+  std::vector<Pending> pending_;                         // to be acknowledged after the commit
+  std::string last_peer_;                                // of the last record
   std::chrono::steady_clock::time_point drain_until_{};  // a modem waits for its acknowledgements
   std::chrono::steady_clock::time_point last_complaint_{};
   std::uint64_t complaints_held_back_ = 0;

@@ -61,8 +61,8 @@ class Ingest {
   /// cursors of sinks when they are old.
   void idle();
 
-  /// Rows that wait for their commit() should get it: somebody waits for an answer, something is due to go out, or
-  /// others changed the registry. Asked about once a second while rows wait.
+  /// Rows that wait for their commit() should get it: somebody waits for an answer, something is due to go
+  /// out, or others changed the registry. Asked about once a second while rows wait.
   bool is_urgent();
 
   /// Frames that may go out, now that what they rest on is durable.

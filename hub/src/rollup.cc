@@ -217,9 +217,10 @@ std::int64_t Rollups::State::forget_readings(std::int64_t now_ns) {
 }
 
 std::int64_t Rollups::State::forget_level(RollupLevel level, std::int64_t days, std::int64_t now_ns) {
-  SQLite::Statement forget(db,
-                           "DELETE FROM rollups WHERE (level, start_s, device, register) IN (SELECT level, "
-                           "start_s, device, register FROM rollups WHERE level = ?1 AND start_s < ?2 LIMIT ?3)");
+  SQLite::Statement forget(
+      db,
+      "DELETE FROM rollups WHERE (level, start_s, device, register) IN (SELECT level, "
+      "start_s, device, register FROM rollups WHERE level = ?1 AND start_s < ?2 LIMIT ?3)");
   forget.bind(1, static_cast<int>(level));
   forget.bind(2, (now_ns - days * kDayNs) / kSecondNs);
   forget.bind(3, kForgotten);

@@ -24,8 +24,8 @@ using ngwire::Result;
 
 constexpr std::size_t kRunCache = 4096;
 constexpr int kPageBytes = 4096;
-// How far back the first frame of a copy is looked for, a million frames: what is repeated later is counted, and
-// costs no more.
+// How far back the first frame of a copy is looked for, a million frames: what is repeated later is counted,
+// and costs no more.
 constexpr std::int64_t kCopyBlocks = 1024;
 
 const char* reason_of(int code) {
@@ -213,9 +213,8 @@ void Store::State::prepare() {
       db,
       "INSERT OR REPLACE INTO last_readings(device, register, mantissa, time_ns, frame_id, rank, "
       "base, base_before, base_rank) VALUES(?,?,?,?,?,?,?,?,?)");
-  find_copy.emplace(db,
-                    "SELECT id, run_id, sequence, part, payload FROM frames WHERE id >> " +
-                        std::to_string(kBlockBits) + " = ? AND device = ? AND epoch = ? AND counter = ?");
+  find_copy.emplace(db, "SELECT id, run_id, sequence, part, payload FROM frames WHERE id >> " +
+                            std::to_string(kBlockBits) + " = ? AND device = ? AND epoch = ? AND counter = ?");
   find_ends.emplace(db, "SELECT (SELECT min(id) FROM frames), (SELECT max(id) FROM frames)");
   put_copy.emplace(
       db,
@@ -804,16 +803,15 @@ StoreReader::~StoreReader() = default;
 
 namespace {
 
-// The conditions a page asks for. Column names are ours; values are bound, never pasted. `blocks`: the index by
-// device goes by blocks of ids, one of them at a time.
+// The conditions a page asks for. Column names are ours; values are bound, never pasted. `blocks`: the index
+// by device goes by blocks of ids, one of them at a time.
 std::string page_sql(const Page& page, const char* id, const char* device, const char* time,
                      const char* name = nullptr, bool blocks = false) {
   std::string sql = " WHERE 1";
   if (page.cursor >= 0) sql += std::string(" AND ") + id + (page.newest_first ? " < ?2" : " > ?2");
   if (page.since_ns != 0) sql += std::string(" AND ") + time + " >= ?3";
   if (page.device) sql += std::string(" AND ") + device + " = ?4";
-  if (page.device && blocks)
-    sql += std::string(" AND ") + id + " >> " + std::to_string(kBlockBits) + " = ?7";
+  if (page.device && blocks) sql += std::string(" AND ") + id + " >> " + std::to_string(kBlockBits) + " = ?7";
   if (page.until_ns != 0) sql += std::string(" AND ") + time + " < ?5";
   if (!page.name.empty() && name != nullptr) sql += std::string(" AND ") + name + " = ?6";
   return sql + " ORDER BY " + id + (page.newest_first ? " DESC" : "") + " LIMIT ?1";
@@ -842,8 +840,8 @@ void StoreReader::State::each_row(SQLite::Statement& s, const Page& page, const 
     while (s.executeStep()) row();
     return;
   }
-  SQLite::Statement ends(db, std::string("SELECT (SELECT min(id) FROM ") + table + "), (SELECT max(id) FROM " +
-                                 table + ")");
+  SQLite::Statement ends(
+      db, std::string("SELECT (SELECT min(id) FROM ") + table + "), (SELECT max(id) FROM " + table + ")");
   ends.executeStep();
   std::int64_t first = ends.getColumn(0).getInt64();
   std::int64_t last = ends.getColumn(1).getInt64();
@@ -1054,13 +1052,13 @@ Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, con
   std::vector<StoredRollup> out;
   try {
     // They lie by time, so that an hour is written to few pages: a page of one device goes from hour to hour.
-    SQLite::Statement next(state_->db,
-                           "SELECT min(start_s) FROM rollups WHERE level = ?1 AND start_s >= ?2");
+    SQLite::Statement next(state_->db, "SELECT min(start_s) FROM rollups WHERE level = ?1 AND start_s >= ?2");
     SQLite::Statement before(state_->db,
                              "SELECT max(start_s) FROM rollups WHERE level = ?1 AND start_s < ?2");
-    SQLite::Statement row(state_->db,
-                          "SELECT count, low, high, sum, first, last FROM rollups WHERE level = ?1 AND start_s "
-                          "= ?2 AND device = ?3 AND register = ?4");
+    SQLite::Statement row(
+        state_->db,
+        "SELECT count, low, high, sum, first, last FROM rollups WHERE level = ?1 AND start_s "
+        "= ?2 AND device = ?3 AND register = ?4");
     const auto begin = [&](SQLite::Statement& s, std::int64_t at) -> std::optional<std::int64_t> {
       state_->check_time();
       const Use use(s);
@@ -1179,14 +1177,15 @@ Result<std::vector<LastSeen>> StoreReader::last_seen(const Page& page, const std
     find.bind(1, obis);
     for (std::size_t i = 0; find.executeStep(); ++i) {
       registers.resize(i + 1);
-      registers[i] = {find.getColumn(0).getInt64(), find.getColumn(1).getString(), find.getColumn(2).getInt()};
+      registers[i] = {find.getColumn(0).getInt64(), find.getColumn(1).getString(),
+                      find.getColumn(2).getInt()};
     }
-    SQLite::Statement s(state_->db,
-                        std::string("SELECT d.address, d.last_seen_ns") +
-                            (obis.empty() ? ", NULL FROM devices d"
-                                          : ", l.rank, l.mantissa, l.base, l.time_ns FROM devices d LEFT JOIN "
-                                            "last_readings l ON l.device = d.address AND l.register = ?7") +
-                            page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
+    SQLite::Statement s(
+        state_->db, std::string("SELECT d.address, d.last_seen_ns") +
+                        (obis.empty() ? ", NULL FROM devices d"
+                                      : ", l.rank, l.mantissa, l.base, l.time_ns FROM devices d LEFT JOIN "
+                                        "last_readings l ON l.device = d.address AND l.register = ?7") +
+                        page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
     std::vector<std::int64_t> ranks;
     for (const Register& reg : registers) {
       const Use use(s);

@@ -200,8 +200,9 @@ TEST_F(BadDisk, AFileSystemThatTurnsReadOnlyIsSaidAndNothingIsLost) {
   for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
   ASSERT_TRUE(client.value()->drain(20'000));
   // Only ever a loop device: the name is asked, not guessed.
-  ASSERT_TRUE(run("d=$(findmnt -no SOURCE '" + data +
-                  "') && case $d in /dev/loop*) echo 1 > /sys/fs/ext4/${d#/dev/}/trigger_fs_error;; *) false;; esac"));
+  ASSERT_TRUE(run(
+      "d=$(findmnt -no SOURCE '" + data +
+      "') && case $d in /dev/loop*) echo 1 > /sys/fs/ext4/${d#/dev/}/trigger_fs_error;; *) false;; esac"));
   for (std::uint64_t i = 100; i < 200; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
   EXPECT_TRUE(eventually([&] {
     const auto answer = http.Get("/healthz");

@@ -63,7 +63,8 @@ TEST_F(FeedTest, RecordsArriveAndAreAcknowledged) {
   EXPECT_EQ(client->counters().invalid, 1U);
 }
 
-// A hub that spares its disk: nothing is stored or acknowledged before its time, unless somebody waits for it.
+// A hub that spares its disk: nothing is stored or acknowledged before its time, unless somebody waits for
+// it.
 TEST_F(FeedTest, RecordsOfMinutesShareACommit) {
   feed_.batch_delay_ms = 600'000;
   start();

@@ -309,13 +309,13 @@ TEST_F(SinkTest, ABrokerWithAnotherCertificateGetsNothing) {
   write_certificate(dir_.file("stranger"), dir_.file("strangerkey"), "elsewhere");
   const auto broker = [&](const std::string& cert, const std::string& key) {
     const int port = free_port();
-    std::ofstream(dir_.file(cert + ".conf"))
-        << "listener " << port << "\nallow_anonymous true\ncertfile " << dir_.file(cert) << "\nkeyfile "
-        << dir_.file(key) << "\n"
-        << (::geteuid() == 0 ? "user root\n" : "");
-    return std::pair(port, std::make_unique<ServerProcess>(
-                               std::vector<std::string>{"/usr/sbin/mosquitto", "-c", dir_.file(cert + ".conf")},
-                               dir_.file(cert + ".log")));
+    std::ofstream(dir_.file(cert + ".conf")) << "listener " << port << "\nallow_anonymous true\ncertfile "
+                                             << dir_.file(cert) << "\nkeyfile " << dir_.file(key) << "\n"
+                                             << (::geteuid() == 0 ? "user root\n" : "");
+    return std::pair(port,
+                     std::make_unique<ServerProcess>(
+                         std::vector<std::string>{"/usr/sbin/mosquitto", "-c", dir_.file(cert + ".conf")},
+                         dir_.file(cert + ".log")));
   };
   const auto good = broker("cert", "key");
   const auto named_otherwise = broker("stranger", "strangerkey");
@@ -330,8 +330,8 @@ TEST_F(SinkTest, ABrokerWithAnotherCertificateGetsNothing) {
     EXPECT_TRUE(counted("ngplc_hub_sink_up{sink=\"mqtt\"} 0"));
     runners_.clear();
   };
-  refused(good.first, "other");                 // signed by somebody else
-  refused(named_otherwise.first, "stranger");   // trusted, but another machine's
+  refused(good.first, "other");                // signed by somebody else
+  refused(named_otherwise.first, "stranger");  // trusted, but another machine's
   config_.mqtt.url = "ssl://localhost:" + std::to_string(good.first);
   config_.mqtt.ca_file = dir_.file("cert");
   start();

@@ -1,5 +1,6 @@
-// An hour of backlog into three sinks whose servers die in turn: everything arrives, in order for each device, and
-// frames go on being stored meanwhile. NGPLC_BACKLOG=1800000 values in the environment is the full run.
+// An hour of backlog into three sinks whose servers die in turn: everything arrives, in order for each
+// device, and frames go on being stored meanwhile. NGPLC_BACKLOG=1800000 values in the environment is the
+// full run.
 #include <libpq-fe.h>
 #include <mqtt/async_client.h>
 #include <nats/nats.h>
@@ -122,10 +123,11 @@ TEST_F(Backlog, ServersDieInTurnAndEverythingArrivesInOrder) {
   PostgresServer postgres;
   const int nats_port = free_port();
   const int mqtt_port = free_port();
-  ServerProcess nats({"/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", std::to_string(nats_port), "-js", "-sd",
-                      dir_.file("nats")},
+  ServerProcess nats({"/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", std::to_string(nats_port), "-js",
+                      "-sd", dir_.file("nats")},
                      dir_.file("nats.log"));
-  // What a broker acknowledged and did not yet hand on must outlive its end: that is its own promise, not the hub's.
+  // What a broker acknowledged and did not yet hand on must outlive its end: that is its own promise, not the
+  // hub's.
   std::ofstream(dir_.file("mosquitto.conf"))
       << "listener " << mqtt_port << " 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"
       << "max_inflight_messages 1000\npersistence true\npersistence_location " << dir_.file("") << "/\n"
@@ -214,7 +216,8 @@ TEST_F(Backlog, ServersDieInTurnAndEverythingArrivesInOrder) {
   for (natsMsg* message = nullptr;
        by_nats.seen() < frames_ && natsSubscription_NextMsg(&message, subscription, 10'000) == NATS_OK;) {
     const char* data = natsMsg_GetData(message);
-    by_nats.see(nlohmann::json::parse(data, data + natsMsg_GetDataLength(message))["seq"].get<std::int64_t>());
+    by_nats.see(
+        nlohmann::json::parse(data, data + natsMsg_GetDataLength(message))["seq"].get<std::int64_t>());
     natsMsg_Destroy(message);
   }
   natsSubscription_Destroy(subscription);
@@ -228,10 +231,11 @@ TEST_F(Backlog, ServersDieInTurnAndEverythingArrivesInOrder) {
   std::printf("%lld values in %lld frames", static_cast<long long>(end), static_cast<long long>(frames_));
   for (const auto& [name, took_s] : drained_s) std::printf(", %s after %.0f s", name.c_str(), took_s);
   const auto us = [](double s, std::int64_t count) { return 1e6 * s / static_cast<double>(count); };
-  std::printf("; storing a frame: alone %.1f us (%.1f us CPU), then %.1f (%.1f), beside the sinks %.1f (%.1f)\n",
-              us(alone.seconds, frames / 2), us(alone.cpu_seconds, frames / 2),
-              us(rest.seconds, frames - frames / 2), us(rest.cpu_seconds, frames - frames / 2),
-              us(beside.seconds, frames / 10), us(beside.cpu_seconds, frames / 10));
+  std::printf(
+      "; storing a frame: alone %.1f us (%.1f us CPU), then %.1f (%.1f), beside the sinks %.1f (%.1f)\n",
+      us(alone.seconds, frames / 2), us(alone.cpu_seconds, frames / 2), us(rest.seconds, frames - frames / 2),
+      us(rest.cpu_seconds, frames - frames / 2), us(beside.seconds, frames / 10),
+      us(beside.cpu_seconds, frames / 10));
 }
 
 }  // namespace

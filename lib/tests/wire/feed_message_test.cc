@@ -17,9 +17,10 @@ TEST(FeedMessage, AllKindsComeBack) {
   EXPECT_TRUE(decode_hello(slow.data(), slow.size())->drain);
   EXPECT_FALSE(decode_hello(hello.data(), hello.size())->drain);
   EXPECT_FALSE(encode(Hello{"hub", 7, "", kMaxBatchMs + 1}).ok());
-  for (const auto& [key, value] : {std::pair{"batch_ms", 600'001}, std::pair{"drain", 2}, std::pair{"drain", -1}}) {
-    const Bytes bad = json::to_cbor(
-        json{{"version", 1}, {"name", "hub"}, {"instance", 7}, {"software", ""}, {key, value}});
+  for (const auto& [key, value] :
+       {std::pair{"batch_ms", 600'001}, std::pair{"drain", 2}, std::pair{"drain", -1}}) {
+    const Bytes bad =
+        json::to_cbor(json{{"version", 1}, {"name", "hub"}, {"instance", 7}, {"software", ""}, {key, value}});
     EXPECT_FALSE(decode_hello(bad.data(), bad.size()).ok()) << key << " " << value;
   }
   const Bytes ack = encode(Ack{"attic-1", 7, {{1, 5}, {7, 7}}}).value();

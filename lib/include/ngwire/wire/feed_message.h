@@ -31,8 +31,9 @@ struct Hello {
   std::string name;            ///< receiver name, or the hub's name in the answer
   std::uint64_t instance = 0;  ///< run id of the receiver, or a random number drawn at the hub's start
   std::string software;        ///< program and version, for the log
-  std::uint32_t batch_ms = 0;  ///< from the hub: a record may wait so long for its acknowledgement; at most 600000
-  bool drain = false;          ///< from the modem: it waits for its acknowledgements, to end
+  std::uint32_t batch_ms =
+      0;               ///< from the hub: a record may wait so long for its acknowledgement; at most 600000
+  bool drain = false;  ///< from the modem: it waits for its acknowledgements, to end
 };
 
 /// The hub holds these sequences of (receiver, run) on disk. Ranges are inclusive and ascending; every

@@ -27,8 +27,9 @@ void Outlets::reopen(const HubConfig& config) {
       config.database.durability != before.database.durability ||
       config.database.max_bytes != before.database.max_bytes ||
       config.link.key_file != before.link.key_file ||
-      config.link.plain_readings != before.link.plain_readings)
-    spdlog::warn("name, feed, database and link stay as they are until the next start");
+      config.link.plain_readings != before.link.plain_readings ||
+      config.rollups.period_s != before.rollups.period_s)
+    spdlog::warn("name, feed, database, link and rollups stay as they are until the next start");
   HubConfig next = config;
   next.name = before.name;
   next.database = before.database;

@@ -158,8 +158,9 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// One durable transaction for the whole batch: frames (each (receiver, run, sequence, part) and each
-  /// (device, epoch, counter) once), readings, devices, and `changes`.
+  /// One durable transaction for the whole batch: frames (each (receiver, run, sequence, part) once),
+  /// readings, devices, and `changes`. Each (device, epoch, counter) comes once by LinkMark::copy, which
+  /// LinkGate sets.
   CommitOutcome commit(const std::vector<FrameRow>& batch, const Changes& changes = {});
 
   /// Somebody else has written to the database since the last call, or it is the first.

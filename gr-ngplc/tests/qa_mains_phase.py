@@ -45,7 +45,7 @@ class MainsPhase(unittest.TestCase):
             beyond = value % 0.5  # a sample behind the crossing, and what a correction of the loop passed over
             self.assertLess(beyond, hz / rate + 0.015)
             if last is not None:
-                self.assertAlmostEqual(offset - last, rate / hz / 2, delta=rate * 3e-4)
+                self.assertAlmostEqual(offset - last, rate / hz / 2, delta=1 + 2 * tolerance * rate / hz)
             last = offset
 
     def test_defaults_and_refusals(self):

@@ -40,7 +40,7 @@ std::vector<float> weights(NoiseFrontEnd& noise, Span<const cf32> x, std::size_t
 }
 
 TEST(NoiseFrontEnd, WeighsEveryChipOnceWhateverThePieces) {
-  const std::vector<cf32> x = bursts(1);
+  const std::vector<cf32> x = bursts(0.4);
   NoiseFrontEnd noise = front_end();
   const std::vector<float> whole = weights(noise, x, x.size());
   EXPECT_GE(whole.size(), x.size() / 4);
@@ -63,7 +63,7 @@ TEST(NoiseFrontEnd, BurstsCountByTheirPower) {
 
 TEST(NoiseFrontEnd, WeightsComeNoLaterThanItSays) {
   NoiseFrontEnd noise = front_end();
-  const std::vector<cf32> x = bursts(1);
+  const std::vector<cf32> x = bursts(0.5);
   std::int64_t known = 0;
   for (std::size_t n = 0; n < x.size(); n += 4) {
     noise.process(Span<const cf32>(x).subspan(n, 4),
@@ -77,7 +77,7 @@ TEST(NoiseFrontEnd, WeightsComeNoLaterThanItSays) {
 TEST(NoiseFrontEnd, SpectrumShowsALine) {
   NoiseFrontEnd noise = front_end();
   EXPECT_TRUE(noise.spectrum().density().empty());
-  std::vector<cf32> x(4 * 192000);
+  std::vector<cf32> x(192000);
   Rng rng(2);
   for (std::size_t n = 0; n < x.size(); ++n)
     x[n] = static_cast<float>(0.1 * rng.normal() +

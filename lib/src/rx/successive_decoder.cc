@@ -110,7 +110,7 @@ struct SuccessiveDecoder::Impl {
   Canceller canceller;
   StrongFrame strong_frame;
   ChangingPaths changing_paths;
-  int frames_still = kStillFrames;  // since the last one whose paths changed
+  std::int64_t frames_still = kStillFrames;  // since the last one whose paths changed
   ChipPulse pulse;
   NoiseReport last_report;  // when the last stream ended
   SpectrumTracker spectrum_tracker;
@@ -394,7 +394,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
-  if (strained || ++unsettled_steps == kSettleSteps) {
+  if (last || strained || ++unsettled_steps == kSettleSteps) {
     chips.settle();
     unsettled_steps = 0;
   }

@@ -28,6 +28,8 @@ import pmt
 from gnuradio import gr, ngplc
 
 RATE = 192000
+PIECE_S = 120
+SAMPLE_BYTES = 2  # ri16_le, as `ngplc channel` writes
 
 
 class Sink(gr.basic_block):
@@ -73,15 +75,32 @@ def matched(truth, found):
     return count
 
 
-def measure(ngplc_program, seconds, seed, threads, folder):
+def make_line(ngplc_program, seconds, seed, folder):
+    """The recording `line` and its true frames, in pieces: metadata of ten minutes would be longer than is read."""
     run = lambda *words: subprocess.run([ngplc_program, *words], check=True, cwd=folder)
-    run("tx", "--nodes", "100", "--interval-s", "0.26667", "--duration-s", str(seconds), "--seed", str(seed), "--level-db", "random", "clean")
-    run("channel", "clean", "noisy", "--ebn0-db", "16", "--seed", str(seed))
-    truth = json.loads(pathlib.Path(folder, "noisy.sigmf-meta").read_text())["annotations"]
-    truth = [frame for frame in truth if "ngplc:payload" in frame]
+    truth, samples, meta = [], 0, None
+    with pathlib.Path(folder, "line.sigmf-data").open("wb") as line:
+        while samples < seconds * RATE:
+            piece, seed_now = min(PIECE_S, seconds - samples / RATE), str(seed + samples // (PIECE_S * RATE))
+            run("tx", "--nodes", "100", "--interval-s", "0.26667", "--duration-s", str(piece), "--seed", seed_now, "--level-db", "random", "clean")
+            run("channel", "clean", "noisy", "--ebn0-db", "16", "--seed", seed_now)
+            meta = json.loads(pathlib.Path(folder, "noisy.sigmf-meta").read_text())
+            for frame in meta["annotations"]:
+                if "ngplc:payload" in frame:
+                    truth.append({"ngplc:payload": frame["ngplc:payload"], "ngplc:start": frame["ngplc:start"] + samples})
+            data = pathlib.Path(folder, "noisy.sigmf-data").read_bytes()
+            line.write(data)
+            samples += len(data) // SAMPLE_BYTES
+    meta["annotations"] = []
+    meta["global"].pop("core:sha512", None)
+    pathlib.Path(folder, "line.sigmf-meta").write_text(json.dumps(meta))
+    return truth, samples / RATE
 
+
+def measure(ngplc_program, seconds, seed, threads, folder):
+    truth, seconds = make_line(ngplc_program, seconds, seed, folder)
     graph, sink = gr.top_block(), Sink()
-    source = ngplc.device_source(f"file:{folder}/noisy")
+    source = ngplc.device_source(f"file:{folder}/line")
     receiver = ngplc.random_access_receiver_f(threads=threads)
     graph.connect(source, receiver)
     for port in ("frames", "status"):

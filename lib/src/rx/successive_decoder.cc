@@ -52,7 +52,9 @@ constexpr double kLongListMargin = 8;  // nats above the vetting threshold that 
 constexpr double kLostMargin = 2, kLostBitsANoiseHit = 3;
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
-constexpr double kMetricMargin = 14;
+// Where nothing else is on the air that is all there is, and 18 more let through less than one a year; among
+// others a true word that is turned away for a while hides the rest.
+constexpr double kMetricMargin = 18, kMetricMarginAmongOthers = 14;
 // Hundreds of carriers decode a hundred times as many candidates on noise, ln 100 nats, and their preambles
 // were chosen from a threshold 2.5 nats higher.
 constexpr double kMetricManyCarriers = 7;
@@ -601,7 +603,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   c.frame_metric = frame.estimate.metric;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
-                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) + kMetricMargin +
+                           : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) +
+                                 (among_others ? kMetricMarginAmongOthers : kMetricMargin) +
                                  (many_carriers() ? kMetricManyCarriers : 0);
   if (frame.estimate.metric < least) {
     c.stage = Stage::kMetric;

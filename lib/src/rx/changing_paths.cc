@@ -10,6 +10,7 @@ namespace ngdsp {
 namespace {
 
 constexpr double kPieceSeconds = 1e-3;  // 0.2 of a turn of the fastest
+constexpr double kLeastSeconds = 0.02;  // two half cycles of 50 Hz: of less the terms look alike
 constexpr int kHarmonics = 2;
 constexpr int kTerms = 2 * kHarmonics + 1;
 // |a|^2 over its variance, exponential(1) on noise: what is left out of a true one is its statistic, what a
@@ -90,6 +91,7 @@ double ChangingPaths::turns_of(const MainsTracker& mains, const std::vector<cf64
 
 bool ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
                              const FrameEstimate& frame, const MainsTracker& mains) {
+  if (static_cast<double>(replica.chips()) < kLeastSeconds * chip_rate_hz_) return false;
   const auto lanes = static_cast<std::size_t>(chips.lanes());
   const double wanted = kPieceSeconds * chip_rate_hz_ / static_cast<double>(lanes);
   piece_chips_ = lanes * static_cast<std::size_t>(std::max(1L, std::lround(wanted)));

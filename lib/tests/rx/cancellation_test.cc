@@ -174,6 +174,21 @@ TEST(Cancellation, WhatChangesWithTheMainsIsTakenOut) {
   }
 }
 
+// A frame of 0.35 ms, less than one correlation.
+TEST(Cancellation, FramesShorterThanTheMainsAreLeftAlone) {
+  constexpr int kLanes = 7;
+  SplitSequence replica;
+  replica.assign_modulated(SplitSequence(std::vector<cf32>(1001 * kLanes, cf32(1, 0)), kLanes), kLanes,
+                           std::vector<float>(1000, 1.0F));
+  FrameEstimate frame;
+  frame.timing = {100, 0, 3500};
+  frame.fingers = {{0, {1, 0}}};
+  ChipBuffer chips(kLanes);
+  chips.append(std::vector<cf32>(ChipBuffer::kPlanes * 8000, cf32(1, 0)));
+  Canceller canceller(0.2);
+  EXPECT_FALSE(ChangingPaths(0.2, 20e6).take_out(chips, canceller, replica, frame, MainsTracker(1e-3)));
+}
+
 TEST(Cancellation, PathsCloserThanThePulseAreToldApart) {
   const double rolloff = 1.0 / 6;
   const std::vector<Finger> paths = {{0.1, {1, 0}}, {0.85, {-0.3, 0.4}}, {2.4, {0, 0.3}}};

@@ -1,104 +1,39 @@
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <toml++/toml.h>
 
 #include <array>
 #include <charconv>
-#include <fstream>
-#include <functional>
-#include <sstream>
+
+#include "config_reader.h"
 
 namespace ngplc::hub {
 namespace {
 
 using ngwire::Result;
 
-constexpr std::size_t kMaxConfigBytes = 1 << 20;
 constexpr std::int64_t kMostDelayMs = 600'000;
 constexpr std::int64_t kLongDelayMs = 1000;
 constexpr std::int64_t kModemWindow = 1024;  // records a modem has under way
 
-const char* type_name(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "a list";
-    case toml::node_type::string:
-      return "a string";
-    case toml::node_type::integer:
-      return "an integer";
-    case toml::node_type::floating_point:
-      return "a number with a point";
-    case toml::node_type::boolean:
-      return "a boolean";
-    default:
-      return "a date or time";
-  }
-}
-
-// Assigns one value or says what it should have been.
-using Setter = std::function<std::string(const toml::node&)>;
-
-Setter text_into(std::string& target) {
-  return [&target](const toml::node& node) -> std::string {
-    if (!node.is_string()) return std::string("expected a string, found ") + type_name(node);
-    target = node.as_string()->get();
-    return "";
-  };
-}
-
-Setter integer_into(std::int64_t& target) {
-  return [&target](const toml::node& node) -> std::string {
-    if (!node.is_integer()) return std::string("expected an integer, found ") + type_name(node);
-    target = node.as_integer()->get();
-    return "";
-  };
-}
-
-Setter flag_into(bool& target) {
-  return [&target](const toml::node& node) -> std::string {
-    if (!node.is_boolean()) return std::string("expected true or false, found ") + type_name(node);
-    target = node.as_boolean()->get();
-    return "";
-  };
-}
-
-Setter list_into(std::vector<std::string>& target) {
-  return [&target](const toml::node& node) -> std::string {
-    if (!node.is_array()) return std::string("expected a list of strings, found ") + type_name(node);
-    target.clear();
-    for (const toml::node& item : *node.as_array()) {
-      if (!item.is_string())
-        return std::string("expected a list of strings, found ") + type_name(item) + " in it";
-      target.push_back(item.as_string()->get());
-    }
-    return "";
-  };
-}
-
-struct Entry {
-  const char* section;  // "" for the top level
-  const char* key;
-  Setter set;
-};
-
-// The message must stay one line whatever the file holds.
-std::string one_line(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  if (text.size() > 300) text.resize(300);
-  return text;
-}
-
-std::string place(std::string_view source, const toml::source_region& region) {
-  return std::string(source) + ":" + std::to_string(region.begin.line) + ":" +
-         std::to_string(region.begin.column) + ": ";
-}
-
 }  // namespace
+
+std::string NatsConfig::validate() const {
+  if (!url.empty() && url.rfind("nats://", 0) != 0 && url.rfind("tls://", 0) != 0)
+    return "nats.url: expected nats://HOST:PORT or tls://HOST:PORT";
+  // The library would verify nobody's certificate over nats://.
+  if (!ca_file.empty() && url.rfind("tls://", 0) != 0) return "nats.ca_file: expected with tls://";
+  return "";
+}
+
+std::string LogConfig::validate() const {
+  static constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info",
+                                                              "warn",  "error", "off"};
+  for (const std::string_view name : kLevels) {
+    if (level == name) return "";
+  }
+  return "log.level: expected trace, debug, info, warn, error or off";
+}
 
 std::string HubConfig::validate() const {
   if (name.empty() || name.size() > 64 ||
@@ -164,8 +99,7 @@ std::string HubConfig::validate() const {
   if (mqtt.in_flight < 1 || mqtt.in_flight > 10000) return "mqtt.in_flight: expected 1 to 10000";
   if (!influx.url.empty() && influx.url.rfind("http://", 0) != 0 && influx.url.rfind("https://", 0) != 0)
     return "influx.url: expected http://HOST:PORT or https://HOST:PORT";
-  if (!nats.url.empty() && nats.url.rfind("nats://", 0) != 0 && nats.url.rfind("tls://", 0) != 0)
-    return "nats.url: expected nats://HOST:PORT or tls://HOST:PORT";
+  if (std::string wrong = nats.validate(); !wrong.empty()) return wrong;
   if (!zeromq.endpoint.empty() && zeromq.endpoint.rfind("tcp://", 0) != 0 &&
       zeromq.endpoint.rfind("ipc://", 0) != 0)
     return "zeromq.endpoint: expected tcp://HOST:PORT or ipc://PATH";
@@ -173,19 +107,12 @@ std::string HubConfig::validate() const {
   if (database.durability != "full" && database.durability != "normal")
     return "database.durability: expected full or normal";
   if (database.max_bytes < 0) return "database.max_bytes: expected 0 or more";
-  static constexpr std::array<std::string_view, 6> kLevels = {"trace", "debug", "info",
-                                                              "warn",  "error", "off"};
-  for (const std::string_view level : kLevels) {
-    if (log.level == level) return "";
-  }
-  return "log.level: expected trace, debug, info, warn, error or off";
+  return log.validate();
 }
 
 Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
-  using R = Result<HubConfig>;
-  if (text.size() > kMaxConfigBytes) return R::failure(std::string(source) + ": longer than 1 MB");
   HubConfig config;
-  const std::array<Entry, 44> entries = {{
+  const std::vector<ConfigEntry> entries = {
       {"", "name", text_into(config.name)},
       {"feed", "endpoint", text_into(config.feed.endpoint)},
       {"feed", "batch_records", integer_into(config.feed.batch_records)},
@@ -228,71 +155,18 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"nats", "url", text_into(config.nats.url)},
       {"nats", "stream", text_into(config.nats.stream)},
       {"nats", "credentials_file", text_into(config.nats.credentials_file)},
+      {"nats", "ca_file", text_into(config.nats.ca_file)},
       {"zeromq", "endpoint", text_into(config.zeromq.endpoint)},
       {"log", "level", text_into(config.log.level)},
-  }};
-  toml::table root;
-  try {
-    root = toml::parse(text, source);
-  } catch (const toml::parse_error& error) {
-    return R::failure(one_line(place(source, error.source()) + std::string(error.description())));
-  }
-  const auto is_section = [&](std::string_view key) {
-    for (const Entry& e : entries) {
-      if (e.section[0] != 0 && key == e.section) return true;
-    }
-    return false;
   };
-  // Later checks of a value point at where it was written.
-  std::vector<std::pair<std::string, toml::source_region>> places;
-  const auto apply = [&](std::string_view section, std::string_view key,
-                         const toml::node& node) -> std::string {
-    const std::string field =
-        section.empty() ? std::string(key) : std::string(section) + "." + std::string(key);
-    for (const Entry& e : entries) {
-      if (section != e.section || key != e.key) continue;
-      places.emplace_back(field, node.source());
-      const std::string wrong = e.set(node);
-      return wrong.empty() ? "" : place(source, node.source()) + field + ": " + wrong;
-    }
-    return place(source, node.source()) + field + ": unknown key";
-  };
-  for (auto&& [key, node] : root) {
-    std::string wrong;
-    if (is_section(key.str())) {
-      if (!node.is_table()) {
-        wrong = place(source, node.source()) + std::string(key.str()) + ": expected a table, found " +
-                type_name(node);
-      } else {
-        for (auto&& [inner_key, inner] : *node.as_table()) {
-          wrong = apply(key.str(), inner_key.str(), inner);
-          if (!wrong.empty()) break;
-        }
-      }
-    } else {
-      wrong = apply("", key.str(), node);
-    }
-    if (!wrong.empty()) return R::failure(one_line(std::move(wrong)));
-  }
-  if (const std::string wrong = config.validate(); !wrong.empty()) {
-    const std::string field = wrong.substr(0, wrong.find(':'));
-    for (const auto& [name, region] : places) {
-      if (name == field) return R::failure(one_line(place(source, region) + wrong));
-    }
-    return R::failure(one_line(std::string(source) + ": " + wrong));
-  }
+  const std::string wrong = read_config(text, source, entries, [&config] { return config.validate(); });
+  if (!wrong.empty()) return Result<HubConfig>::failure(wrong);
   return config;
 }
 
 Result<HubConfig> load_config(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxConfigBytes + 1, '\0');
-  if (!file || !file.read(text.data(), static_cast<std::streamsize>(text.size())).eof()) {
-    if (file) return Result<HubConfig>::failure(path + ": longer than 1 MB");
-    return Result<HubConfig>::failure(path + ": cannot be read");
-  }
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return parse_config(text, path);
+  const auto text = read_config_file(path);
+  return text ? parse_config(text.value(), path) : Result<HubConfig>::failure(text.error());
 }
 
 Result<HostPort> parse_host_port(const std::string& text) {

@@ -79,6 +79,9 @@ struct MqttConfig {
   /// Messages sent and not yet acknowledged, 1..10000; never more than the broker says it takes.
   std::int64_t in_flight = 500;
 };
+  /// Decimal exponent of the energies in an EnergyFile, of Wh and VAh, -6..3.
+  std::int64_t energy_file_exponent = -3;
+};
 
 struct InfluxConfig {
   std::string url;                 ///< http://HOST:PORT; empty: no such sink
@@ -92,6 +95,9 @@ struct NatsConfig {
   std::string url;               ///< nats://HOST:PORT; empty: no such sink
   std::string stream = "PLC";    ///< made when it is missing, with subjects plc.>
   std::string credentials_file;  ///< empty: none
+  std::string ca_file;           ///< with tls://, who may have signed the server's certificate; empty: whom
+                                 ///< the system trusts
+  std::string validate() const;
 };
 
 struct ZeromqConfig {
@@ -100,6 +106,7 @@ struct ZeromqConfig {
 
 struct LogConfig {
   std::string level = "info";  ///< trace, debug, info, warn, error, off
+  std::string validate() const;
 };
 
 struct HubConfig {

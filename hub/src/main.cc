@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,19 +11,20 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <zmq.hpp>
 
 #include "accounts.h"
 #include "backup.h"
+#include "collect_command.h"
 #include "config.h"
 #include "device_command.h"
 #include "feed_server.h"
 #include "ingest.h"
 #include "outlets.h"
 #include "rollup.h"
+#include "service.h"
 #include "store.h"
 #include "supervisor.h"
 #include "user_command.h"
@@ -52,6 +52,7 @@ constexpr char kUsage[] =
     "%s"
     "%s"
     "  restore FILE                       take a backup back while no hub runs; the old database is kept\n"
+    "%s"
     "\n"
     "What is given here wins over the file. SIGTERM or SIGINT ends it after what is in flight;\n"
     "SIGHUP reads the file again: log level, HTTP side, sinks.\n"
@@ -75,10 +76,6 @@ int keygen(const std::string& path) {
   if (::close(fd) != 0 || !written) return complain(kFailed, path + ": cannot be written");
   std::printf("%s\n", public_key.data());
   return kDone;
-}
-
-void set_log_level(const LogConfig& log) {
-  spdlog::set_level(spdlog::level::from_str(log.level == "warn" ? "warning" : log.level));
 }
 
 std::string run_command(const std::vector<std::string>& words, const HubConfig& config, bool& usage) {
@@ -117,18 +114,29 @@ int main(int argc, char** argv) {
   std::array<std::optional<std::string>, kVersion + 1> given;
   for (int code = 0; (code = getopt_long(argc, argv, "", options.data(), nullptr)) != -1;) {
     if (code == '?') return complain(kWrongUsage, "see --help");
-    if (code == kHelp) return std::printf(kUsage, kDeviceUsage, kUserUsage) < 0 ? kFailed : kDone;
+    if (code == kHelp)
+      return std::printf(kUsage, kDeviceUsage, kUserUsage, kCollectUsage) < 0 ? kFailed : kDone;
     if (code == kVersion) return std::puts("ngplc-hub " NGPLC_VERSION) < 0 ? kFailed : kDone;
     given[static_cast<std::size_t>(code)] = optarg;
   }
   const std::vector<std::string> words(argv + optind, argv + argc);
-  static constexpr std::array<std::string_view, 4> kCommands = {"device", "user", "token", "restore"};
+  static constexpr std::array<std::string_view, 5> kCommands = {"device", "user", "token", "restore",
+                                                                "collect"};
   if (!words.empty() && std::find(kCommands.begin(), kCommands.end(), words[0]) == kCommands.end())
     return complain(kWrongUsage, "unexpected argument '" + words[0] + "', see --help");
   if (given[kKeygen]) return keygen(*given[kKeygen]);
   if (given[kLinkKey]) {
     const std::string wrong = KeyVault::create(*given[kLinkKey]);
     return wrong.empty() ? kDone : complain(kFailed, wrong);
+  }
+
+  if (!words.empty() && words[0] == "collect") {
+    if (words.size() != 1 || !given[kConfig] || given[kFeed] || given[kHttp] || given[kDatabase] ||
+        given[kLogLevel])
+      return complain(kWrongUsage, "collect: expected --config FILE and nothing else");
+    bool usage = false;
+    const std::string wrong = run_collect(*given[kConfig], usage);
+    return wrong.empty() ? kDone : complain(usage ? kWrongUsage : kFailed, wrong);
   }
 
   // What is given here wins over the file, also when the file is read again.
@@ -154,20 +162,8 @@ int main(int argc, char** argv) {
     return wrong.empty() ? kDone : complain(usage ? kWrongUsage : kFailed, wrong);
   }
 
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("hub"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  set_log_level(config.log);
-
-  // Before any thread starts, so that all of them leave these signals to sigwait below.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGHUP);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-  // A file-size limit shows as a write error, which the store handles.
-  std::signal(SIGXFSZ, SIG_IGN);
+  open_log(config.log);
+  const ServiceSignals signals;
 
   // One heap for all threads: those of HTTP and the sinks would else keep the largest answer each ever made.
   mallopt(M_ARENA_MAX, 1);
@@ -227,9 +223,7 @@ int main(int argc, char** argv) {
   supervisor.ready();
 
   for (;;) {
-    const auto period = std::chrono::nanoseconds(supervisor.period()).count();
-    const timespec wait{period / 1'000'000'000, period % 1'000'000'000};
-    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    const int signal = signals.wait(supervisor.period());
     supervisor.alive(feed.turns());
     if (signal == SIGTERM || signal == SIGINT) {
       spdlog::info("stopping on signal {}", signal);

@@ -1,21 +1,14 @@
 // NATS JetStream: the way out of one machine. The message id makes repeats one message.
-#include <nats/nats.h>
-
 #include <atomic>
 
 #include "delivery_text.h"
+#include "jet_stream.h"
 #include "sink.h"
 
 namespace ngplc::hub {
 namespace {
 
 constexpr std::int64_t kWaitMs = 10'000;
-
-struct Free {
-  void operator()(natsConnection* c) const { natsConnection_Destroy(c); }
-  void operator()(natsOptions* o) const { natsOptions_Destroy(o); }
-  void operator()(jsCtx* c) const { jsCtx_Destroy(c); }
-};
 
 class NatsSink : public Sink {
  public:
@@ -30,7 +23,7 @@ class NatsSink : public Sink {
       jsPubOptions options;
       jsPubOptions_Init(&options);
       options.MaxWait = kWaitMs;
-      status = js_PublishAsyncComplete(stream_.get(), &options);
+      status = js_PublishAsyncComplete(stream_.context.get(), &options);
     }
     if (status == NATS_OK && !failed_) return "";
     disconnect();
@@ -40,46 +33,13 @@ class NatsSink : public Sink {
  private:
   natsStatus connect() {
     if (stream_) return NATS_OK;
-    natsOptions* raw_options = nullptr;
-    natsStatus status = natsOptions_Create(&raw_options);
-    const std::unique_ptr<natsOptions, Free> options(raw_options);
-    // The runner decides when to try again; the library must not queue behind its back.
-    if (status == NATS_OK) status = natsOptions_SetURL(options.get(), config_.url.c_str());
-    if (status == NATS_OK) status = natsOptions_SetAllowReconnect(options.get(), false);
-    if (status == NATS_OK) status = natsOptions_SetTimeout(options.get(), 5000);
-    if (status == NATS_OK && !config_.credentials_file.empty())
-      status =
-          natsOptions_SetUserCredentialsFromFiles(options.get(), config_.credentials_file.c_str(), nullptr);
-    natsConnection* connection = nullptr;
-    if (status == NATS_OK) status = natsConnection_Connect(&connection, options.get());
-    if (status != NATS_OK) return status;
-    connection_.reset(connection);
-    jsOptions js;
-    jsOptions_Init(&js);
-    js.PublishAsync.ErrHandler = [](jsCtx*, jsPubAckErr*, void* failed) {
+    jsOptions options;
+    jsOptions_Init(&options);
+    options.PublishAsync.ErrHandler = [](jsCtx*, jsPubAckErr*, void* failed) {
       static_cast<std::atomic<bool>*>(failed)->store(true);
     };
-    js.PublishAsync.ErrHandlerClosure = &failed_;
-    jsCtx* stream = nullptr;
-    status = natsConnection_JetStream(&stream, connection, &js);
-    stream_.reset(stream);
-    if (status == NATS_OK) status = make_stream();
-    if (status != NATS_OK) disconnect();
-    return status;
-  }
-
-  natsStatus make_stream() {
-    const char* subjects[] = {"plc.>"};
-    jsStreamConfig config;
-    jsStreamConfig_Init(&config);
-    config.Name = config_.stream.c_str();
-    config.Subjects = subjects;
-    config.SubjectsLen = 1;
-    config.Storage = js_FileStorage;
-    jsErrCode error{};
-    const natsStatus status = js_AddStream(nullptr, stream_.get(), &config, nullptr, &error);
-    // Somebody made it with settings of their own: theirs count.
-    return error == JSStreamNameExistErr ? NATS_OK : status;
+    options.PublishAsync.ErrHandlerClosure = &failed_;
+    return open_jet_stream(config_, options, stream_);
   }
 
   natsStatus publish(const Delivery& d) {
@@ -93,7 +53,7 @@ class NatsSink : public Sink {
         d.epoch != 0 ? hub_ + ":" + device + ":" + std::to_string(d.epoch) + ":" + std::to_string(d.counter)
                      : hub_ + ":" + device + ":frame:" + std::to_string(d.frame);
     if (status == NATS_OK) status = natsMsgHeader_Set(message, "Nats-Msg-Id", id.c_str());
-    if (status == NATS_OK) status = js_PublishMsgAsync(stream_.get(), &message, nullptr);
+    if (status == NATS_OK) status = js_PublishMsgAsync(stream_.context.get(), &message, nullptr);
     natsMsg_Destroy(message);
     return status;
   }
@@ -101,17 +61,16 @@ class NatsSink : public Sink {
   void disconnect() {
     if (stream_) {
       natsMsgList pending{};
-      if (js_PublishAsyncGetPendingList(&pending, stream_.get()) == NATS_OK) natsMsgList_Destroy(&pending);
+      if (js_PublishAsyncGetPendingList(&pending, stream_.context.get()) == NATS_OK)
+        natsMsgList_Destroy(&pending);
     }
-    stream_.reset();
-    connection_.reset();
+    stream_.close();
   }
 
   NatsConfig config_;
   std::string hub_;
   std::atomic<bool> failed_{false};
-  std::unique_ptr<natsConnection, Free> connection_;
-  std::unique_ptr<jsCtx, Free> stream_;
+  JetStream stream_;
 };
 
 }  // namespace

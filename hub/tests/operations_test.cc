@@ -4,13 +4,13 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <nlohmann/json.hpp>
 
 #include "backup.h"
 #include "feed_client.h"
 #include "hub_process.h"
+#include "notify_socket.h"
 #include "store.h"
 
 namespace {
@@ -119,37 +119,6 @@ TEST_F(Operations, TenThousandConnectionsAndReadingsGoOn) {
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_EQ(hub->kill(SIGTERM), 0);
 }
-
-// What the service manager was told, one message a line.
-class NotifySocket {
- public:
-  explicit NotifySocket(const std::string& path)
-      : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  }
-  ~NotifySocket() { ::close(fd_); }
-  NotifySocket(const NotifySocket&) = delete;
-  NotifySocket& operator=(const NotifySocket&) = delete;
-  const std::string& heard() {
-    char block[512];
-    for (ssize_t got = 0; (got = ::recv(fd_, block, sizeof block, 0)) > 0;)
-      heard_ += std::string(block, static_cast<std::size_t>(got)) + "\n";
-    return heard_;
-  }
-  std::size_t pings() {
-    std::size_t count = 0;
-    heard();
-    for (std::size_t at = 0; (at = heard_.find("WATCHDOG=1", at)) != std::string::npos; ++at) ++count;
-    return count;
-  }
-
- private:
-  int fd_;
-  std::string heard_;
-};
 
 TEST_F(Operations, ServiceManagerHearsReadyReloadPingsAndTheEnd) {
   NotifySocket socket(dir_.file("notify"));

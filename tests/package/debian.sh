@@ -48,7 +48,7 @@ done
 /usr/bin/python3 -c 'from gnuradio import ngplc; ngplc.random_access_receiver_f(); ngplc.mains_phase_f(); ngplc.noise_front_end_f(); print(ngplc.__file__)' | grep -q "$scratch"
 
 # The hub from its package, with the configuration that dpkg keeps.
-dpkg-deb -I ngplc-hub_*.deb conffiles | grep -qx /etc/ngplc/hub.toml
+for file in hub collect; do dpkg-deb -I ngplc-hub_*.deb conffiles | grep -qx /etc/ngplc/$file.toml; done
 "$root/bin/ngplc-hub" --linkkey ngplc-hub.key
 CREDENTIALS_DIRECTORY=$PWD "$root/bin/ngplc-hub" --config tree/etc/ngplc/hub.toml --feed "ipc://$PWD/feed" --http 127.0.0.1:0 \
   --database "$PWD/hub.sqlite" 2>hub.log &
@@ -59,7 +59,9 @@ port=$(sed -n 's/.*http port \([0-9]*\).*/\1/p' hub.log)
 kill $hub
 wait $hub
 if command -v systemd-analyze >/dev/null; then
-  sed "s|=/usr/bin/|=$root/bin/|" tree/lib/systemd/system/ngplc-hub.service >ngplc-hub.service
-  systemd-analyze verify ./ngplc-hub.service
+  for unit in ngplc-hub.service ngplc-collect.service; do
+    sed "s|=/usr/bin/|=$root/bin/|" "tree/lib/systemd/system/$unit" >"$unit"
+    systemd-analyze verify "./$unit"
+  done
 fi
 echo "packages: $(ls ./*.deb | wc -l), all used from an empty root"

@@ -1,0 +1,236 @@
+#include "collector.h"
+
+#include <prometheus/text_serializer.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "config_reader.h"
+#include "reading_message.h"
+
+namespace ngplc::hub {
+namespace {
+
+constexpr char kSubject[] = "plc.*.*.reading";
+// A transaction each: larger ones cost memory, smaller ones time.
+constexpr int kBatchMessages = 1000;
+// What a killed collect had taken is out until nats.ack_wait_s is over; others go on meanwhile.
+constexpr std::int64_t kMostTaken = 20 * kBatchMessages;
+constexpr std::int64_t kFetchMs = 1000;
+constexpr std::int64_t kFlushMs = 5000;
+constexpr std::int64_t kFirstBackoffMs = 250;
+constexpr std::int64_t kLongestBackoffMs = 15'000;
+
+prometheus::Counter& counter(prometheus::Registry& registry, const char* name, const char* help,
+                             const prometheus::Labels& labels = {}) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add(labels);
+}
+prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+constexpr char kMessages[] = "ngplc_collect_messages_total";
+constexpr char kMessagesHelp[] = "Messages taken from the stream, by what became of them";
+
+}  // namespace
+
+CollectMetrics::CollectMetrics()
+    : stored(counter(*registry_, kMessages, kMessagesHelp, {{"result", "stored"}})),
+      refused(counter(*registry_, kMessages, kMessagesHelp, {{"result", "refused"}})),
+      values(counter(*registry_, "ngplc_collect_values_total", "Register values committed")),
+      failures(counter(*registry_, "ngplc_collect_failures_total", "Turns that failed")),
+      waiting(gauge(*registry_, "ngplc_collect_waiting", "Messages in the stream that nobody took yet")),
+      up(gauge(*registry_, "ngplc_collect_up", "1 when the last turn went well")) {}
+
+std::string CollectMetrics::text() const {
+  return prometheus::TextSerializer().Serialize(registry_->Collect());
+}
+
+// One message under way.
+struct Collector::Message {
+  enum class State : std::uint8_t { taken, stored, refused };
+  natsMsg* message = nullptr;
+  std::uint64_t sequence = 0;  // in the stream
+  std::vector<ReadingRow> rows;
+  State state = State::taken;
+  std::string reason;
+};
+
+Collector::Collector(CollectConfig config, CollectMetrics& metrics)
+    : config_(std::move(config)), metrics_(metrics), table_(config_.postgres.url) {}
+
+Collector::~Collector() { stop(); }
+
+void Collector::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Collector::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::string Collector::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+void Collector::run() {
+  std::int64_t backoff_ms = 0;
+  for (;;) {
+    ++turns_;
+    const std::string before = trouble();
+    const std::string wrong = take_turn();
+    backoff_ms = wrong.empty() ? 0 : std::clamp(2 * backoff_ms, kFirstBackoffMs, kLongestBackoffMs);
+    metrics_.up.Set(wrong.empty() ? 1 : 0);
+    if (!wrong.empty()) metrics_.failures.Increment();
+    if (!wrong.empty() && before.empty()) spdlog::warn("{}; messages wait in the stream", wrong);
+    if (wrong.empty() && !before.empty()) spdlog::info("readings are stored again");
+    std::unique_lock lock(mutex_);
+    trouble_ = wrong;
+    if (wake_.wait_for(lock, std::chrono::milliseconds(backoff_ms), [this] { return stopping_; })) break;
+  }
+  subscription_.reset();
+  stream_.close();
+}
+
+std::string Collector::connect() {
+  if (subscription_) return "";
+  jsOptions options;
+  jsOptions_Init(&options);
+  natsStatus status = open_jet_stream(config_.nats, options, stream_);
+  jsConsumerConfig consumer;
+  jsConsumerConfig_Init(&consumer);
+  consumer.Durable = config_.durable.c_str();
+  consumer.AckPolicy = js_AckExplicit;
+  consumer.AckWait = config_.ack_wait_s * 1'000'000'000;
+  consumer.FilterSubject = kSubject;
+  consumer.MaxAckPending = kMostTaken;
+  jsErrCode error{};
+  // Also takes over an ack_wait_s that was changed.
+  if (status == NATS_OK)
+    status = js_AddConsumer(nullptr, stream_.context.get(), config_.nats.stream.c_str(), &consumer, nullptr,
+                            &error);
+  jsSubOptions place;
+  jsSubOptions_Init(&place);
+  place.Stream = config_.nats.stream.c_str();
+  natsSubscription* subscription = nullptr;
+  if (status == NATS_OK)
+    status = js_PullSubscribe(&subscription, stream_.context.get(), kSubject, config_.durable.c_str(),
+                              nullptr, &place, &error);
+  subscription_.reset(subscription);
+  if (status == NATS_OK) return "";
+  stream_.close();
+  return config_.nats.url + ": " + natsStatus_GetText(status) +
+         (error != 0 ? " (JetStream " + std::to_string(error) + ")" : "");
+}
+
+std::string Collector::take_turn() {
+  if (std::string wrong = connect(); !wrong.empty()) return wrong;
+  natsMsgList list{};
+  const natsStatus status =
+      natsSubscription_Fetch(&list, subscription_.get(), kBatchMessages, kFetchMs, nullptr);
+  std::vector<Message> messages(static_cast<std::size_t>(list.Count));
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    Message& m = messages[i];
+    m.message = list.Msgs[i];
+    jsMsgMetaData* meta = nullptr;
+    if (natsMsg_GetMetaData(&meta, m.message) == NATS_OK) {
+      m.sequence = meta->Sequence.Stream;
+      metrics_.waiting.Set(static_cast<double>(meta->NumPending));
+    }
+    jsMsgMetaData_Destroy(meta);
+    auto rows = parse_reading_message(
+        natsMsg_GetSubject(m.message),
+        {natsMsg_GetData(m.message), static_cast<std::size_t>(natsMsg_GetDataLength(m.message))});
+    m.state = rows ? Message::State::taken : Message::State::refused;
+    m.reason = rows.error();
+    if (rows) m.rows = std::move(rows.value());
+  }
+  std::string wrong;
+  if (!messages.empty()) {
+    std::vector<Message*> readable;
+    for (Message& m : messages) {
+      if (m.state == Message::State::taken) readable.push_back(&m);
+    }
+    wrong = store(readable.data(), readable.data() + readable.size());
+    log_refused(messages);
+    const std::string unsettled = settle(messages);
+    if (wrong.empty()) wrong = unsettled;
+  } else if (status == NATS_TIMEOUT) {
+    metrics_.waiting.Set(0);
+  }
+  natsMsgList_Destroy(&list);
+  if (wrong.empty() && status != NATS_OK && status != NATS_TIMEOUT)
+    wrong = config_.nats.url + ": " + natsStatus_GetText(status);
+  if (natsConnection_IsClosed(stream_.connection.get()) || (status != NATS_OK && status != NATS_TIMEOUT)) {
+    subscription_.reset();
+    stream_.close();
+  }
+  return wrong;
+}
+
+// One transaction; what PostgreSQL refuses is found by halving, and the rest is stored.
+std::string Collector::store(Message** first, Message** last) {
+  std::vector<ReadingRow> rows;
+  for (Message** m = first; m != last; ++m) rows.insert(rows.end(), (*m)->rows.begin(), (*m)->rows.end());
+  const TableAnswer answer = table_.write(rows);
+  if (answer.wrong.empty()) {
+    for (Message** m = first; m != last; ++m) (*m)->state = Message::State::stored;
+    metrics_.values.Increment(static_cast<double>(rows.size()));
+    return "";
+  }
+  if (!answer.refused) return "postgres: " + answer.wrong;
+  if (last - first == 1) {
+    (*first)->state = Message::State::refused;
+    (*first)->reason = answer.wrong;
+    return "";
+  }
+  Message** middle = first + (last - first) / 2;
+  std::string wrong = store(first, middle);
+  return wrong.empty() ? store(middle, last) : wrong;
+}
+
+// Tells the stream what became of each. What it does not hear of comes again.
+std::string Collector::settle(std::vector<Message>& messages) {
+  natsStatus status = NATS_OK;
+  std::size_t stored = 0, refused = 0;
+  for (const Message& m : messages) {
+    if (status != NATS_OK) break;
+    switch (m.state) {
+      case Message::State::stored:
+        status = natsMsg_Ack(m.message, nullptr);
+        ++stored;
+        break;
+      case Message::State::refused:
+        status = natsMsg_Term(m.message, nullptr);
+        ++refused;
+        break;
+      case Message::State::taken:
+        status = natsMsg_Nak(m.message, nullptr);
+        break;
+    }
+  }
+  if (status == NATS_OK) status = natsConnection_FlushTimeout(stream_.connection.get(), kFlushMs);
+  if (status != NATS_OK) return config_.nats.url + ": " + natsStatus_GetText(status);
+  metrics_.stored.Increment(static_cast<double>(stored));
+  metrics_.refused.Increment(static_cast<double>(refused));
+  return "";
+}
+
+// One line a batch, so that a flood of them does not fill the disk.
+void Collector::log_refused(const std::vector<Message>& messages) const {
+  const auto refused = [](const Message& m) { return m.state == Message::State::refused; };
+  const auto first = std::find_if(messages.begin(), messages.end(), refused);
+  if (first == messages.end()) return;
+  spdlog::error("refused {} messages of stream {}, the first is number {}, subject {}: {}",
+                std::count_if(messages.begin(), messages.end(), refused), config_.nats.stream,
+                first->sequence, one_line(natsMsg_GetSubject(first->message)), one_line(first->reason));
+}
+
+}  // namespace ngplc::hub

@@ -18,6 +18,8 @@ constexpr std::size_t kMaxFileBytes = 1 << 20;
 constexpr std::size_t kMaxText = 64;
 // The content of a 64-byte reading, its set number aside.
 constexpr std::size_t kMostBytes = 48;
+// An example of it in hexadecimal, with a space after each byte.
+constexpr std::size_t kMaxContentText = 3 * (1 + kMostBytes);
 // What fits the arithmetic of register_modulus() and roll-ups with room to spare.
 constexpr std::int64_t kWidest = 5;
 constexpr std::int64_t kLargestExponent = 9;
@@ -32,8 +34,8 @@ bool is_obis(const std::string& text) {
   return true;
 }
 
-bool is_text(const std::string& text) {
-  return text.size() <= kMaxText &&
+bool is_text(const std::string& text, std::size_t most) {
+  return text.size() <= most &&
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
 }
 
@@ -55,14 +57,15 @@ class Reader {
         complain(&node, std::string(key.str()).substr(0, kMaxText) + ": unknown key");
     }
   }
-  std::string text(const toml::table& table, const char* key, bool needed) {
+  std::string text(const toml::table& table, const char* key, bool needed, std::size_t most = kMaxText) {
     const toml::node* node = table.get(key);
     if (node == nullptr) {
       if (needed) complain(&table, std::string(key) + ": is missing");
       return "";
     }
     const auto value = node->value_exact<std::string>();
-    if (!value || !is_text(*value)) complain(node, std::string(key) + ": expected at most 64 characters");
+    if (!value || !is_text(*value, most))
+      complain(node, std::string(key) + ": expected at most " + std::to_string(most) + " characters");
     return value.value_or("");
   }
   std::int64_t integer(const toml::table& table, const char* key, std::int64_t low, std::int64_t high) {
@@ -215,7 +218,7 @@ std::string CodecBook::parse(std::string_view text, const std::string& source, C
   for (const toml::table* row : rows("example")) {
     reader.only(*row, {"content", "values"});
     CodecExample example;
-    example.content = from_hex(reader.text(*row, "content", true));
+    example.content = from_hex(reader.text(*row, "content", true, kMaxContentText));
     const toml::node* values = row->get("values");
     if (values == nullptr || !values->is_table()) {
       reader.complain(row, "values: expected a table of OBIS codes");

@@ -99,6 +99,13 @@ std::string HubConfig::validate() const {
   if (mqtt.in_flight < 1 || mqtt.in_flight > 10000) return "mqtt.in_flight: expected 1 to 10000";
   if (!influx.url.empty() && influx.url.rfind("http://", 0) != 0 && influx.url.rfind("https://", 0) != 0)
     return "influx.url: expected http://HOST:PORT or https://HOST:PORT";
+  for (const std::string& message : mqtt.messages) {
+    if (message != "readings" && message != "energy_data" && message != "energy_file")
+      return "mqtt.messages: expected readings, energy_data or energy_file, found '" + message + "'";
+  }
+  if (mqtt.messages.empty()) return "mqtt.messages: expected one or more";
+  if (mqtt.energy_file_exponent < -6 || mqtt.energy_file_exponent > 3)
+    return "mqtt.energy_file_exponent: expected -6 to 3";
   if (std::string wrong = nats.validate(); !wrong.empty()) return wrong;
   if (!zeromq.endpoint.empty() && zeromq.endpoint.rfind("tcp://", 0) != 0 &&
       zeromq.endpoint.rfind("ipc://", 0) != 0)
@@ -147,6 +154,8 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"mqtt", "ca_file", text_into(config.mqtt.ca_file)},
       {"mqtt", "discovery_prefix", text_into(config.mqtt.discovery_prefix)},
       {"mqtt", "in_flight", integer_into(config.mqtt.in_flight)},
+      {"mqtt", "messages", list_into(config.mqtt.messages)},
+      {"mqtt", "energy_file_exponent", integer_into(config.mqtt.energy_file_exponent)},
       {"influx", "url", text_into(config.influx.url)},
       {"influx", "database", text_into(config.influx.database)},
       {"influx", "org", text_into(config.influx.org)},

@@ -78,7 +78,8 @@ struct MqttConfig {
   std::string discovery_prefix = "homeassistant";  ///< empty: no discovery
   /// Messages sent and not yet acknowledged, 1..10000; never more than the broker says it takes.
   std::int64_t in_flight = 500;
-};
+  /// What is sent, one or more: "readings" (with states and discovery), "energy_data", "energy_file".
+  std::vector<std::string> messages = {"readings"};
   /// Decimal exponent of the energies in an EnergyFile, of Wh and VAh, -6..3.
   std::int64_t energy_file_exponent = -3;
 };

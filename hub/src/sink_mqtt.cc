@@ -1,6 +1,7 @@
-// MQTT 5: every reading once or more at QoS 1, the newest of each device retained, and Home Assistant
-// discovery.
+// MQTT 5: every reading once or more at QoS 1, the newest of each device retained, Home Assistant discovery,
+// and what receivers of other systems know.
 #include <mqtt/async_client.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <deque>
@@ -9,6 +10,8 @@
 #include <nlohmann/json.hpp>
 
 #include "delivery_text.h"
+#include "energy_data.h"
+#include "energy_file.h"
 #include "sink.h"
 
 namespace ngplc::hub {
@@ -39,13 +42,18 @@ class MqttSink : public Sink {
       connect();
       std::map<std::uint32_t, const Delivery*> newest;
       for (const Delivery& d : deliveries) {
-        publish("plc/" + hub_ + "/" + device_text(d.device) + "/reading", delivery_json(d), false);
+        if (readings_) publish(device_topic(d.device, "reading"), delivery_json(d), false);
         if (!d.late) newest[d.device] = &d;
       }
-      // What shows a state must not be taken back in time by a backlog: only the newest counts.
+      // What shows a state must not be taken back in time by a backlog: only the newest counts. Nor may what
+      // carries no time.
       for (const auto& [device, d] : newest) {
-        discover(*d);
-        publish(state_topic(device), state_json(*d), true);
+        if (readings_) {
+          discover(*d);
+          publish(device_topic(device, "state"), state_json(*d), true);
+        }
+        if (energy_data_) publish_energy_data(*d);
+        if (energy_file_) publish_energy_file(*d);
       }
       finish();
       return "";
@@ -57,8 +65,11 @@ class MqttSink : public Sink {
 
  private:
   std::string status_topic() const { return "plc/" + hub_ + "/status"; }
-  std::string state_topic(std::uint32_t device) const {
-    return "plc/" + hub_ + "/" + device_text(device) + "/state";
+  std::string device_topic(std::uint32_t device, const char* what) const {
+    return "plc/" + hub_ + "/" + device_text(device) + "/" + what;
+  }
+  bool sends(const char* message) const {
+    return std::find(config_.messages.begin(), config_.messages.end(), message) != config_.messages.end();
   }
 
   void connect() {
@@ -133,6 +144,21 @@ class MqttSink : public Sink {
     tokens_.clear();
   }
 
+  void publish_energy_data(const Delivery& d) {
+    if (const std::string body = energy_data_json(d.values); !body.empty())
+      publish(kEnergyDataTopic, body, false);
+  }
+
+  void publish_energy_file(const Delivery& d) {
+    const auto file = make_energy_file(d.values, static_cast<int>(config_.energy_file_exponent));
+    if (!file) {
+      spdlog::warn("mqtt: device {}: {}", device_text(d.device), file.error());
+    } else if (file.value()) {
+      const auto bytes = encode_energy_file(*file.value());
+      publish(device_topic(d.device, "energyfile"), {bytes.begin(), bytes.end()}, false);
+    }
+  }
+
   static std::string state_json(const Delivery& d) {
     json state;
     for (const StoredReading& v : d.values)
@@ -158,7 +184,7 @@ class MqttSink : public Sink {
                         {"via_device", "ngplc_" + hub_}};
     config["origin"] = {{"name", "ngplc-hub"}};
     config["availability_topic"] = status_topic();
-    config["state_topic"] = state_topic(d.device);
+    config["state_topic"] = device_topic(d.device, "state");
     config["qos"] = kQos;
     for (const auto& [obis, unit] : known) {
       json component;
@@ -176,6 +202,9 @@ class MqttSink : public Sink {
 
   MqttConfig config_;
   std::string hub_;
+  const bool readings_ = sends("readings");
+  const bool energy_data_ = sends("energy_data");
+  const bool energy_file_ = sends("energy_file");
   std::unique_ptr<mqtt::async_client> client_;
   std::size_t window_ = 1;  // messages under way at most
   std::deque<mqtt::delivery_token_ptr> tokens_;

@@ -72,6 +72,11 @@ TEST(Config, OneLineNamesFileLineAndField) {
        "hub.toml:2:10: http.listen: 0.0.0.0:80 is reachable from outside and needs "
        "http.tls_certificate_file, "
        "or http.clear_text = true"},
+      {"[mqtt]\nmessages = []", "hub.toml:2:12: mqtt.messages: expected one or more"},
+      {"[mqtt]\nmessages = [\"readings\", \"energy\"]",
+       "hub.toml:2:12: mqtt.messages: expected readings, energy_data or energy_file, found 'energy'"},
+      {"[mqtt]\nenergy_file_exponent = 4", "hub.toml:2:24: mqtt.energy_file_exponent: expected -6 to 3"},
+      {"[nats]\nca_file = \"x\"", "hub.toml:2:11: nats.ca_file: expected with tls://"},
       {"[log]\nlevel = \"loud\"", "hub.toml:2:9: log.level: expected trace, debug, info, warn, error or off"},
   };
   for (const auto& [text, message] : wrong) {

@@ -9,6 +9,7 @@
 #include <zmq_addon.hpp>
 
 #include "certificate.h"
+#include "codec_book.h"
 #include "delivery_text.h"
 #include "ingest.h"
 #include "server_process.h"
@@ -300,6 +301,78 @@ TEST_F(SinkTest, MqttAppearsInHomeAssistantAndLosesNothing) {
   EXPECT_EQ(config["components"]["1-0_1_8_0"]["device_class"], "energy");
   EXPECT_EQ(config["components"]["1-0_1_8_0"]["state_class"], "total_increasing");
   EXPECT_EQ(config["components"]["1-0_1_8_0"]["unit_of_measurement"], "Wh");
+}
+
+TEST_F(SinkTest, MqttSendsWhatOtherSystemsKnow) {
+  if (!is_installed("/usr/sbin/mosquitto")) GTEST_SKIP() << "package mosquitto is not installed";
+  const int port = free_port();
+  std::ofstream(dir_.file("mosquitto.conf")) << "listener " << port << " 127.0.0.1\nallow_anonymous true\n";
+  ServerProcess server({"/usr/sbin/mosquitto", "-c", dir_.file("mosquitto.conf")},
+                       dir_.file("mosquitto.log"));
+  ASSERT_TRUE(eventually([&] { return accepts(port); }));
+  const auto book = CodecBook::open(NGPLC_CODEC_DIR);
+  // The first example of a shipped set, from that device.
+  const auto example = [&](const std::string& name, std::uint32_t device) {
+    Delivery d;
+    d.device = device;
+    for (const Codec& codec : book->codecs()) {
+      if (codec.name != name) continue;
+      ngwire::Reading reading;
+      const auto& content = codec.examples[0].content;
+      EXPECT_EQ(book->decode("", {content.data(), content.size()}, reading), ngwire::ReadingError::none);
+      for (const ngwire::RegisterValue& value : reading.values) {
+        StoredReading v;
+        v.obis = value.spec->obis;
+        v.unit = value.spec->unit;
+        v.mantissa = value.mantissa;
+        v.exponent = value.spec->exponent;
+        d.values.push_back(v);
+      }
+    }
+    return d;
+  };
+  std::vector<Delivery> deliveries = {example("orman-cu-1", 1), example("energy-file-1", 2),
+                                      example("orman-cu-1", 1), example("orman-cu-1", 1),
+                                      example("energy-file-1", 3)};
+  deliveries[0].values[0].mantissa = 228;  // older than the next of its device
+  deliveries[3].values[0].mantissa = 227;  // late: what has no time must not go back
+  deliveries[3].late = true;
+  deliveries[4].values[9].mantissa = 40'000;  // V, which no int16 holds
+  std::mutex mutex;
+  std::vector<std::string> heard;
+  mqtt::async_client watcher("tcp://127.0.0.1:" + std::to_string(port), "watcher",
+                             mqtt::create_options(MQTTVERSION_5));
+  watcher.set_message_callback([&](const mqtt::const_message_ptr& message) {
+    const std::lock_guard lock(mutex);
+    const std::string body = message->to_string();
+    heard.push_back(message->get_topic() + (message->is_retained() ? " retained " : " ") +
+                    (body.front() == '{' || message->get_topic().find("status") != std::string::npos
+                         ? body
+                         : ngwire::to_hex(reinterpret_cast<const std::uint8_t*>(body.data()), body.size())));
+  });
+  mqtt::connect_options options;
+  options.set_mqtt_version(MQTTVERSION_5);
+  watcher.connect(options)->wait();
+  watcher.subscribe("#", 1)->wait();
+  config_.mqtt.url = "tcp://127.0.0.1:" + std::to_string(port);
+  config_.mqtt.messages = {"energy_data", "energy_file"};
+  {
+    const auto sink = make_mqtt_sink(config_.mqtt, "h1");
+    ASSERT_EQ(sink->deliver(deliveries), "");
+  }
+  const std::vector<std::string> wanted = {
+      "plc/h1/status online",
+      R"(energy/data {"power":1.1776,"voltage":230.0,"current":5.12,"active_energy":{"total":12345.67,)"
+      R"("t1":10000.00,"t2":2345.60,"t3":0.07,"t4":0.00},"reactive_energy":{"total":43.21}})",
+      "plc/h1/00000002/energyfile d202964900000000d007000000000000b80b000000000000008c864700000000"
+      "cf0700000000000000000000000000000014000006ffffff803e0000e600e700e50001",
+      "plc/h1/status offline"};
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return heard.size() >= wanted.size();
+  }));
+  watcher.disconnect()->wait();
+  EXPECT_EQ(heard, wanted);
 }
 
 TEST_F(SinkTest, ABrokerWithAnotherCertificateGetsNothing) {

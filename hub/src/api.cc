@@ -23,6 +23,7 @@
 #include "backup.h"
 #include "delivery_text.h"
 #include "embedded.h"
+#include "energy_data.h"
 #include "event_stream.h"
 #include "rate_limiter.h"
 
@@ -203,6 +204,9 @@ struct Api::State {
   HttpResponse readings_csv(const Call& call);
   HttpResponse events(const Call& call);
   HttpResponse devices(const Call& call);
+  HttpResponse energy_data(const Call& call);
+  // The device of the path, or why not and with what status.
+  Result<StoredDevice> find_device(const Call& call, int& status);
   HttpResponse device(const Call& call);
   HttpResponse last(const Call& call) { return last_answer(call.request, from.reader); }
   HttpResponse rollups(const Call& call) { return rollups_answer(call.request, from.reader); }
@@ -270,6 +274,7 @@ const std::vector<Api::State::Route>& Api::State::routes() {
       {"GET", "/api/v1/events", Role::viewer, &S::events},
       {"GET", "/api/v1/devices", Role::viewer, &S::devices},
       {"GET", "/api/v1/devices/{device}", Role::viewer, &S::device},
+      {"GET", "/api/v1/devices/{device}/energy_data", Role::viewer, &S::energy_data},
       {"GET", "/api/v1/last", Role::viewer, &S::last},
       {"GET", "/api/v1/rollups", Role::viewer, &S::rollups},
       {"GET", "/api/v1/commands", Role::viewer, &S::commands},
@@ -459,13 +464,33 @@ HttpResponse Api::State::devices(const Call& call) {
   return list_answer("devices", from.reader.devices(page.value()), page.value());
 }
 
-HttpResponse Api::State::device(const Call& call) {
+Result<StoredDevice> Api::State::find_device(const Call& call, int& status) {
+  using R = Result<StoredDevice>;
+  status = 400;
   const auto page = parse_page({{"device", call.path.at("device")}, {"limit", "1"}}, {"device"});
-  if (!page) return error_answer(400, page.error());
-  const auto found = from.reader.devices(page.value());
-  if (!found) return error_answer(503, "database: " + found.error());
-  if (found->empty()) return error_answer(404, "no such device was heard");
-  return json_answer(to_json(found->front()));
+  if (!page) return R::failure(page.error());
+  status = 503;
+  auto found = from.reader.devices(page.value());
+  if (!found) return R::failure("database: " + found.error());
+  status = 404;
+  if (found->empty()) return R::failure("no such device was heard");
+  return std::move(found->front());
+}
+
+HttpResponse Api::State::device(const Call& call) {
+  int status = 0;
+  const auto found = find_device(call, status);
+  return found ? json_answer(to_json(found.value())) : error_answer(status, found.error());
+}
+
+HttpResponse Api::State::energy_data(const Call& call) {
+  int status = 0;
+  const auto found = find_device(call, status);
+  if (!found) return error_answer(status, found.error());
+  HttpResponse answer;
+  answer.body = energy_data_json(found->last);
+  return answer.body.empty() ? error_answer(404, "the device does not deliver the registers of energy/data")
+                             : std::move(answer);
 }
 
 HttpResponse Api::State::stream(const Call& call) {

@@ -49,7 +49,8 @@ CALLS = [
     ("get", "/api/v1/readings?limit=3&order=desc", None, 200), ("get", "/api/v1/readings", None, 200),
     ("get", "/api/v1/readings.csv", None, 200), ("get", "/api/v1/events", None, 200),
     ("get", "/api/v1/devices", None, 200), ("get", "/api/v1/devices/12345678", None, 404),
-    ("get", "/api/v1/devices/2a", None, 200),
+    ("get", "/api/v1/devices/2a", None, 200), ("get", "/api/v1/devices/2b/energy_data", None, 200),
+    ("get", "/api/v1/devices/2a/energy_data", None, 404), ("get", "/api/v1/devices/x/energy_data", None, 400),
     ("get", "/api/v1/last", None, 200), ("get", "/api/v1/last?obis=1-0:1.8.0", None, 200), ("get", "/api/v1/last?x=1", None, 400),
     ("get", "/api/v1/rollups?device=2a&obis=1-0:1.8.0&level=hour", None, 200), ("get", "/api/v1/rollups?device=2a", None, 400),
     ("get", "/api/v1/commands", None, 200), ("get", "/api/v1/commands?device=zz", None, 400),
@@ -76,6 +77,11 @@ INSERT INTO readings(id, frame_id, device, counter, register, mantissa, time_ns,
   VALUES(1, 1, 42, 4464, 1, 12, 1763667000000000000, 5), (2, 1, 42, 4464, 2, -2301, 1763667000000000000, 0);
 INSERT INTO devices VALUES(42, 1, 2, 3, 4464, 'cellar', 'cenelec-a', -7.5, 2, 12, 1);
 INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base) VALUES(42, 1, 12, 2, 1, 5), (42, 2, -2301, 2, 1, 0);
+INSERT INTO devices VALUES(43, 1, 2, 3, 4464, 'cellar', 'cenelec-a', -7.5, 2, 12, 1);
+INSERT INTO registers VALUES(3, '1-0:1.7.0', 'W', -1), (4, '1-0:31.7.0', 'A', -2), (5, '1-0:1.8.1', 'Wh', 1), (6, '1-0:1.8.2', 'Wh', 1),
+  (7, '1-0:1.8.3', 'Wh', 1), (8, '1-0:1.8.4', 'Wh', 1), (9, '1-0:3.8.0', 'varh', 1);
+INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base)
+  SELECT 43, id, 1000 + id, 2, 1, 0 FROM registers;
 INSERT INTO rollups(device, register, level, start_s, count, low, high, sum, first_ns, first, last_ns, last)
   VALUES(42, 1, 0, 1763600400, 2, 10, 12, 0, 1763600401000000000, 10, 1763603999000000000, 12);
 INSERT INTO commands(id, node, opcode, arguments, state, created_ns, not_after_ns) VALUES(1, 1, 3, x'01', 4, 1763667000000000000, 1763667060000000000);

@@ -282,7 +282,7 @@ TEST_F(Collect, TwoHubsEachReadingOnceWhoeverIsKilled) {
   nats_->start();
   for (std::thread& hub : hubs) hub.join();
   EXPECT_TRUE(settled()) << collector->log();
-  EXPECT_EQ(get("/healthz"), "200 ok\n");
+  EXPECT_TRUE(eventually([&] { return get("/healthz") == "200 ok\n"; })) << get("/healthz");
   // 2 values of each reading, none twice by the table's key; sums tell that each is itself.
   EXPECT_EQ(ask("SELECT count(*) FROM ngplc_readings WHERE hub <> 'h3'"), std::to_string(4 * kReadings));
   EXPECT_EQ(ask("SELECT count(DISTINCT (hub, counter)) FROM ngplc_readings WHERE hub <> 'h3'"),
@@ -316,11 +316,10 @@ TEST_F(Collect, WhatCannotBeStoredIsSaidAndDoesNotComeAgain) {
   ASSERT_TRUE(settled()) << collector->log();
   EXPECT_EQ(ask("SELECT count(*) FROM ngplc_readings"), std::to_string(2 * (198 + 10)));
   EXPECT_EQ(ask("SELECT count(*) FROM ngplc_readings WHERE unit = 'bad'"), "0");
-  const std::string metrics = get("/metrics");
-  EXPECT_NE(metrics.find("ngplc_collect_messages_total{result=\"refused\"} 5\n"), std::string::npos)
-      << metrics;
-  EXPECT_NE(metrics.find("ngplc_collect_messages_total{result=\"stored\"} 258\n"), std::string::npos);
-  EXPECT_NE(metrics.find("ngplc_collect_up 1\n"), std::string::npos);
+  for (const char* line : {"ngplc_collect_messages_total{result=\"refused\"} 5\n",
+                           "ngplc_collect_messages_total{result=\"stored\"} 258\n", "ngplc_collect_up 1\n"})
+    EXPECT_TRUE(eventually([&] { return get("/metrics").find(line) != std::string::npos; }))
+        << line << get("/metrics");
   const std::string log = collector->log();
   EXPECT_NE(log.find("body: expected a JSON object"), std::string::npos) << log;
   EXPECT_NE(log.find("violates check constraint"), std::string::npos) << log;

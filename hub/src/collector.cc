@@ -15,12 +15,17 @@ namespace {
 constexpr char kSubject[] = "plc.*.*.reading";
 // A transaction each: larger ones cost memory, smaller ones time.
 constexpr int kBatchMessages = 1000;
+// Others may write to the stream, too, and a message may have a megabyte.
+constexpr std::int64_t kBatchBytes = 16 << 20;
 // What a killed collect had taken is out until nats.ack_wait_s is over; others go on meanwhile.
 constexpr std::int64_t kMostTaken = 20 * kBatchMessages;
-constexpr std::int64_t kFetchMs = 1000;
+// Until a batch is full, at most.
+constexpr std::int64_t kFetchNs = 1'000'000'000;
 constexpr std::int64_t kFlushMs = 5000;
 constexpr std::int64_t kFirstBackoffMs = 250;
 constexpr std::int64_t kLongestBackoffMs = 15'000;
+// Lines of a batch about messages refused: a flood of them must not fill the disk.
+constexpr std::size_t kMostLines = 10;
 
 prometheus::Counter& counter(prometheus::Registry& registry, const char* name, const char* help,
                              const prometheus::Labels& labels = {}) {
@@ -133,8 +138,12 @@ std::string Collector::connect() {
 std::string Collector::take_turn() {
   if (std::string wrong = connect(); !wrong.empty()) return wrong;
   natsMsgList list{};
-  const natsStatus status =
-      natsSubscription_Fetch(&list, subscription_.get(), kBatchMessages, kFetchMs, nullptr);
+  jsFetchRequest request;
+  jsFetchRequest_Init(&request);
+  request.Batch = kBatchMessages;
+  request.MaxBytes = kBatchBytes;
+  request.Expires = kFetchNs;
+  const natsStatus status = natsSubscription_FetchRequest(&list, subscription_.get(), &request);
   std::vector<Message> messages(static_cast<std::size_t>(list.Count));
   for (std::size_t i = 0; i < messages.size(); ++i) {
     Message& m = messages[i];
@@ -223,14 +232,14 @@ std::string Collector::settle(std::vector<Message>& messages) {
   return "";
 }
 
-// One line a batch, so that a flood of them does not fill the disk.
 void Collector::log_refused(const std::vector<Message>& messages) const {
-  const auto refused = [](const Message& m) { return m.state == Message::State::refused; };
-  const auto first = std::find_if(messages.begin(), messages.end(), refused);
-  if (first == messages.end()) return;
-  spdlog::error("refused {} messages of stream {}, the first is number {}, subject {}: {}",
-                std::count_if(messages.begin(), messages.end(), refused), config_.nats.stream,
-                first->sequence, one_line(natsMsg_GetSubject(first->message)), one_line(first->reason));
+  std::size_t refused = 0;
+  for (const Message& m : messages) {
+    if (m.state != Message::State::refused || ++refused > kMostLines) continue;
+    spdlog::error("refused message {} of stream {}, subject {}: {}", m.sequence, config_.nats.stream,
+                  one_line(natsMsg_GetSubject(m.message)), one_line(m.reason));
+  }
+  if (refused > kMostLines) spdlog::error("refused {} more", refused - kMostLines);
 }
 
 }  // namespace ngplc::hub

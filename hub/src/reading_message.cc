@@ -12,7 +12,8 @@ namespace {
 using ngwire::Result;
 using nlohmann::json;
 
-constexpr std::size_t kMostName = 64;  // of hubs, as in hub.toml
+constexpr std::size_t kMostBody = 64 * 1024;  // thirty times the longest that hubs send
+constexpr std::size_t kMostName = 64;         // of hubs, as in hub.toml
 constexpr std::size_t kMostText = 64;
 constexpr std::size_t kMostDigits = 40;  // 19 of an int64, as many zeros of an exponent, sign and point
 constexpr std::int64_t kLatestMs = std::numeric_limits<std::int64_t>::max() / 1'000'000;
@@ -104,6 +105,7 @@ Result<std::vector<ReadingRow>> parse_reading_message(std::string_view subject, 
       !parse_device(levels[2], common.device))
     return R::failure("subject: expected plc.<hub>.<dev>.reading");
   common.hub = levels[1];
+  if (body.size() > kMostBody) return R::failure("body: expected at most 64 KiB");
   const json root = json::parse(body, nullptr, false);
   if (!root.is_object()) return R::failure("body: expected a JSON object");
   Fields fields;

@@ -112,7 +112,9 @@ TEST(ReadingMessage, WhatNoHubSaysNamesItsField) {
     ASSERT_FALSE(rows) << body;
     EXPECT_EQ(rows.error(), message) << body;
   }
-  EXPECT_FALSE(parse_reading_message(subject, std::string(100'000, '['))) << "deep";
+  EXPECT_FALSE(parse_reading_message(subject, std::string(60'000, '['))) << "deep";
+  EXPECT_EQ(parse_reading_message(subject, good + std::string(64 * 1024, ' ')).error(),
+            "body: expected at most 64 KiB");
   EXPECT_FALSE(parse_reading_message(subject, ""));
 }
 
@@ -234,7 +236,7 @@ class Collect : public ::testing::Test {
 TEST_F(Collect, TwoHubsEachReadingOnceWhoeverIsKilled) {
   start_nats();
   configure();
-  constexpr std::uint32_t kReadings = 5000;  // of each hub
+  constexpr std::uint32_t kReadings = 15'000;  // of each hub
   constexpr std::uint32_t kBatch = 50;
   std::vector<std::thread> hubs;
   for (const char* hub : {"h1", "h2"}) {
@@ -248,7 +250,7 @@ TEST_F(Collect, TwoHubsEachReadingOnceWhoeverIsKilled) {
     });
   }
   std::mt19937 random(7);
-  std::uniform_int_distribution<int> wait_ms(50, 700);
+  std::uniform_int_distribution<int> wait_ms(200, 1000);
   std::unique_ptr<HubProcess> collector;
   int with_rows = 0;
   for (int kill = 0; kill < 12; ++kill) {
@@ -314,14 +316,18 @@ TEST_F(Collect, WhatCannotBeStoredIsSaidAndDoesNotComeAgain) {
   publish("h1", deliveries);
   publish("h1", make_deliveries(2000, 10));
   ASSERT_TRUE(settled()) << collector->log();
+  // More than one batch takes: the longest that the server lets through.
+  for (int i = 0; i < 30; ++i) publish_raw("plc.h1.00000001.reading", std::string(1'000'000, 'x'));
+  ASSERT_TRUE(settled()) << collector->log();
   EXPECT_EQ(ask("SELECT count(*) FROM ngplc_readings"), std::to_string(2 * (198 + 10)));
   EXPECT_EQ(ask("SELECT count(*) FROM ngplc_readings WHERE unit = 'bad'"), "0");
-  for (const char* line : {"ngplc_collect_messages_total{result=\"refused\"} 5\n",
+  for (const char* line : {"ngplc_collect_messages_total{result=\"refused\"} 35\n",
                            "ngplc_collect_messages_total{result=\"stored\"} 258\n", "ngplc_collect_up 1\n"})
     EXPECT_TRUE(eventually([&] { return get("/metrics").find(line) != std::string::npos; }))
         << line << get("/metrics");
   const std::string log = collector->log();
-  EXPECT_NE(log.find("body: expected a JSON object"), std::string::npos) << log;
+  EXPECT_NE(log.find("dev: expected the device of the subject"), std::string::npos) << log;
+  EXPECT_NE(log.find("subject: expected plc.<hub>.<dev>.reading"), std::string::npos) << log;
   EXPECT_NE(log.find("violates check constraint"), std::string::npos) << log;
   // They are still where the log says.
   const JetStream stream = open();
@@ -329,7 +335,9 @@ TEST_F(Collect, WhatCannotBeStoredIsSaidAndDoesNotComeAgain) {
   natsMsg* message = nullptr;
   ASSERT_EQ(js_GetMsg(&message, stream.context.get(), "PLC", 51, nullptr, nullptr), NATS_OK);
   EXPECT_STREQ(natsMsg_GetData(message), "no JSON");
-  EXPECT_NE(log.find("number 51, subject plc.h1.00000001.reading"), std::string::npos) << log;
+  EXPECT_NE(log.find("message 51 of stream PLC, subject plc.h1.00000001.reading: body: expected a JSON"),
+            std::string::npos)
+      << log;
   natsMsg_Destroy(message);
 }
 

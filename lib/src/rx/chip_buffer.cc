@@ -8,6 +8,10 @@
 namespace ngdsp {
 namespace {
 
+bool all_one(Span<const float> weights) {
+  return std::all_of(weights.begin(), weights.end(), [](float w) { return w == 1; });
+}
+
 // out = w r, power += |out|^2.
 NGDSP_MULTIVERSION void weigh(const float* re, const float* im, const float* w, std::size_t n,
                               float* __restrict out_re, float* __restrict out_im, float* __restrict power) {
@@ -204,8 +208,17 @@ void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
 void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
   if (weights.size() == 0) return;
   const auto last = first + static_cast<std::int64_t>(weights.size());
-  const bool ones = std::all_of(weights.begin(), weights.end(), [](float w) { return w == 1; });
-  if (ones && first >= uneven_end_) return;
+  if (first >= uneven_end_ && all_one(weights)) return settle(first, last);
+  try_weights(first, weights);
+  if (filter_) return refresh(first, last);
+  if (!plain()) return weigh_rows(rows_between(first, last));
+  for (int k = 0; k < kPlanes; ++k) psi_[k] = planes_[k];
+  weigh_rows(rows_between(begin_, end_));
+}
+
+void ChipBuffer::try_weights(std::int64_t first, Span<const float> weights) {
+  const auto last = first + static_cast<std::int64_t>(weights.size());
+  if (!all_one(weights)) uneven_end_ = std::max(uneven_end_, last);
   LanePosition p(first, lanes_);
   for (const float w : weights) {
     weights_[static_cast<std::size_t>(p.lane)][static_cast<std::size_t>(index(p))] = w;
@@ -216,11 +229,10 @@ void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
   for (const auto& lane : weights_)
     add(lane.data() + rows.from, rows.to - rows.from, weight_.rows.data() + rows.from);
   weight_.refresh_groups(rows.from, rows.to);
-  if (!ones) uneven_end_ = std::max(uneven_end_, last);
-  if (filter_) return refresh(first, last);
-  if (!plain()) return weigh_rows(rows);
-  for (int k = 0; k < kPlanes; ++k) psi_[k] = planes_[k];
-  weigh_rows(rows_between(begin_, end_));
+}
+
+void ChipBuffer::separate(std::int64_t first, std::int64_t last) {
+  if (filter_ && first < last) filter_rows(rows_between(first, last), false);
 }
 
 void ChipBuffer::set_filter(std::shared_ptr<NoiseFilter> filter) {
@@ -235,7 +247,7 @@ void ChipBuffer::set_filter(std::shared_ptr<NoiseFilter> filter) {
 }
 
 // By overlapping windows, lane by lane as chips are kept.
-void ChipBuffer::filter_rows(Rows rows) {
+void ChipBuffer::filter_rows(Rows rows, bool psi_wanted) {
   const auto chip_of = [this](std::size_t row) {
     return (first_row_ + static_cast<std::int64_t>(row)) * lanes_;
   };
@@ -268,7 +280,7 @@ void ChipBuffer::filter_rows(Rows rows) {
       const float* w = weight(p);
       for (std::size_t i = 0; i < count; ++i) weights[place + i * lanes] = w[i];
     });
-    filter_->run(weights);
+    filter_->run(weights, psi_wanted);
     const cf32 *residual = filter_->residual(), *psi = filter_->psi();
     each_lane(chip, std::min(chip + kHop, last), from,
               [&](LanePosition p, std::size_t place, std::size_t count) {
@@ -279,7 +291,7 @@ void ChipBuffer::filter_rows(Rows rows) {
                 };
                 for (std::size_t k = 0; k < kSamples; ++k)
                   copy(residual + place * kSamples + k, lanes * kSamples, at(residual_[k], p));
-                for (std::size_t k = 0; k < kPlanes; ++k)
+                for (std::size_t k = 0; psi_wanted && k < kPlanes; ++k)
                   copy(psi + place * kPlanes + k, lanes * kPlanes, at(psi_[k], p));
               });
   }
@@ -296,7 +308,7 @@ void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
   if (!filter_) return weigh_rows(rows_between(first, last));
   const Rows rows =
       rows_between(std::max(first - kFilterReach, first_row_ * lanes_), std::min(last + kFilterReach, end_));
-  filter_rows(rows);
+  filter_rows(rows, true);
   sum_rows(rows);
 }
 

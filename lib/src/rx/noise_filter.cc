@@ -97,8 +97,9 @@ struct NoiseFilter::Window {
 
   explicit Window(const Impl& filter);
   void silent();
-  void even();
+  void even(bool psi_wanted);
   void joint(Span<const float> weights);
+  void weigh(Span<const float> weights);
   void count(Span<const float> weights);
   void solve();
   void hold_back(const std::vector<cf32>& in, std::vector<cf32>& out);
@@ -163,15 +164,15 @@ cf32* NoiseFilter::samples() {
   return impl_->window->samples.data();
 }
 
-void NoiseFilter::run(Span<const float> weights) {
+void NoiseFilter::run(Span<const float> weights, bool psi_wanted) {
   Window& w = *impl_->window;
   if (std::all_of(w.samples.begin(), w.samples.end(), [](cf32 x) { return x == cf32{}; })) return w.silent();
   std::copy_n(w.samples.data(), kSize, w.forward.input());
   w.forward.execute();
   if (std::all_of(weights.begin(), weights.end(), [](float x) { return x == 1 || x == 0; }))
-    w.even();
-  else
-    w.joint(weights);
+    return w.even(psi_wanted);
+  w.joint(weights);
+  if (psi_wanted) w.weigh(weights);
 }
 
 // A line may be dead for long.
@@ -181,12 +182,13 @@ void NoiseFilter::Window::silent() {
   psi.execute();
 }
 
-void NoiseFilter::Window::even() {
+void NoiseFilter::Window::even(bool psi_wanted) {
   const cf32* spectrum = forward.output();
   cf32* in = inverse.input();
   for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * passed[k] * spectrum[k];
   inverse.execute();
   std::copy_n(inverse.output(), kSize, residual.data());
+  if (!psi_wanted) return;
   for (std::size_t k = 0; k < kSize; ++k) in[k] *= static_cast<float>(kSize);
   correlate(in);
 }
@@ -289,6 +291,11 @@ void NoiseFilter::Window::joint(Span<const float> weights) {
     const cf32* l = inverse.output();
     for (std::size_t k = 0; k < kSize; ++k) residual[k] = z[k] - l[k];
   }
+}
+
+// psi of the residual.
+void NoiseFilter::Window::weigh(Span<const float> weights) {
+  cf32* weighed = forward.input();
   for (std::size_t i = 0; i < counts.size(); ++i)
     for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) weighed[k] = weights[i] * residual[k];
   forward.execute();

@@ -88,7 +88,6 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
   weights_.resize(static_cast<std::size_t>(last - first));
   const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
                      to = std::min(end_, last + kBesideChips);
-  chips.settle(from, to);
   if (known_) {
     for (std::size_t i = 0; i < weights_.size(); ++i)
       weights_[i] = static_cast<float>(1 / known_(first + static_cast<std::int64_t>(i)));
@@ -97,12 +96,14 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
   }
   const auto count = static_cast<std::size_t>(to - from);
   std::vector<float> all(count);
+  chips.separate(from, to);
   // What rings through notches of a burst that counted shows as long as it counts.
   if (chips.filter() && chips.filter()->has_lines()) {
     read_powers(chips, from, count);
     model_.guess(power_, Span<float>(all));
     std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
-    chips.set_weights(first, weights_);
+    chips.try_weights(first, weights_);
+    chips.separate(from, to);
   }
   read_powers(chips, from, count);
   model_.weigh(power_, Span<float>(all));

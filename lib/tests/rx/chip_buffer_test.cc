@@ -87,6 +87,58 @@ TEST(ChipBuffer, OutsideOfWhatChangedPowersStay) {
   }
 }
 
+// A line above a white background, a fifth of the chips in bursts.
+std::shared_ptr<NoiseFilter> line_filter() {
+  NoiseShape shape;
+  shape.background.assign(NoiseShape::kBins, 1.0);
+  shape.all = shape.background;
+  for (std::size_t k = 100; k < 104; ++k) shape.all[k] = 300;
+  return std::make_shared<NoiseFilter>(shape, 0.2);
+}
+std::vector<float> burst_weights(std::size_t count) {
+  std::vector<float> weights(count, 1.0F);
+  for (std::size_t i = 0; i < count; ++i)
+    if (i % 500 < 100) weights[i] = 0.01F;
+  return weights;
+}
+
+// Weights that are tried show in powers() as if they were set, and leave psi and its power to set_weights().
+TEST(ChipBuffer, TriedWeightsShowInPowersAlone) {
+  constexpr std::int64_t kFirst = 3000, kLast = 6000;
+  constexpr auto kCount = static_cast<std::size_t>(kLast - kFirst);
+  ChipBuffer tried = noise(std::vector<double>(20, 1.0)), set = noise(std::vector<double>(20, 1.0));
+  tried.set_filter(line_filter());
+  set.set_filter(line_filter());
+  const std::vector<float> weights = burst_weights(kCount);
+  const auto powers = [](const ChipBuffer& chips) {
+    std::vector<float> power(kCount);
+    chips.powers(kFirst, Span<float>(power));
+    return power;
+  };
+  const std::vector<float> before = powers(tried);
+  const float psi = *tried.re(0, 4000);
+  tried.try_weights(kFirst, weights);
+  EXPECT_EQ(powers(tried), before);
+  tried.separate(kFirst, kLast);
+  EXPECT_EQ(*tried.re(0, 4000), psi);
+  set.set_weights(kFirst, weights);
+  const std::vector<float> by_trial = powers(tried), by_setting = powers(set);
+  double change = 0;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    // Lines are solved for to 1 % of the noise, here and there in other windows.
+    ASSERT_NEAR(by_trial[i], by_setting[i], 0.01F * (1 + by_setting[i])) << i;
+    change = std::max(change, static_cast<double>(std::abs(by_trial[i] - before[i])));
+  }
+  EXPECT_GT(change, 0.1);
+  // Even weights set in their place leave nothing of them.
+  ChipBuffer even = noise(std::vector<double>(20, 1.0));
+  even.set_filter(line_filter());
+  tried.set_weights(kFirst, std::vector<float>(kCount, 1.0F));
+  EXPECT_EQ(tried.mean_weight(kFirst, kCount), 1);
+  for (std::int64_t chip = kFirst; chip < kLast; ++chip)
+    ASSERT_NEAR(*tried.re(0, chip), *even.re(0, chip), 1e-4F) << chip;
+}
+
 TEST(ChipRange, Meets) {
   ChipRange r;
   EXPECT_TRUE(r.empty());

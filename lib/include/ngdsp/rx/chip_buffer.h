@@ -105,6 +105,11 @@ class ChipBuffer {
   void powers(std::int64_t first, Span<float> power) const;
   /// Weights of chips `first` up to first + weights.size(), all held.
   void set_weights(std::int64_t first, Span<const float> weights);
+  /// The same for a while, until set_weights() is called for these chips: nothing else follows.
+  void try_weights(std::int64_t first, Span<const float> weights);
+  /// What noise has beyond lines is made anew of chips `first` up to `last`, with their weights as they are:
+  /// powers() follows, psi does not. For where weights are still to be set.
+  void separate(std::int64_t first, std::int64_t last);
   /// Null: none.
   void set_filter(std::shared_ptr<NoiseFilter> filter);
   const NoiseFilter* filter() const { return filter_.get(); }
@@ -177,7 +182,7 @@ class ChipBuffer {
     for (auto& plane : psi_) act(plane);
   }
   void refresh(std::int64_t first, std::int64_t last);
-  void filter_rows(Rows rows);
+  void filter_rows(Rows rows, bool psi_wanted);
   void sum_rows(Rows rows);
   void weigh_rows(Rows rows);
   void note_changed(Rows rows);

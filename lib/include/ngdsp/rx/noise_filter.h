@@ -52,9 +52,9 @@ class NoiseFilter {
   bool has_lines() const;
 
   /// r of a window in samples(), weights by chip, none where nothing is known of it (silence, held to be of
-  /// no weight): then residual() is z - l and psi() what correlates.
+  /// no weight): then residual() is z - l, and psi() what correlates where that is wanted.
   cf32* samples();
-  void run(Span<const float> weights);
+  void run(Span<const float> weights, bool psi_wanted = true);
   const cf32* residual() const;
   const cf32* psi() const;
 

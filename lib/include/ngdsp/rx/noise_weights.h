@@ -21,8 +21,8 @@ using KnownVariance = std::function<double(std::int64_t chip)>;
 class NoiseWeights {
  public:
   /// Looked at on either side of what is learned; so many of the last are learned anew with those that
-  /// follow.
-  static constexpr std::int64_t kBesideChips = 256;
+  /// follow. A step of the receiver and twice this fit in one window of a NoiseFilter.
+  static constexpr std::int64_t kBesideChips = 240;
 
   explicit NoiseWeights(KnownVariance known = {}) : known_(std::move(known)) {}
 

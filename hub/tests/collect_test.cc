@@ -1,9 +1,8 @@
 // Readings of several hubs through JetStream into PostgreSQL: each once, whoever is killed meanwhile.
-#include <libpq-fe.h>
-
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "ask_postgres.h"
 #include "certificate.h"
 #include "collect_config.h"
 #include "delivery_text.h"
@@ -209,16 +208,7 @@ class Collect : public ::testing::Test {
         },
         seconds);
   }
-  std::string ask(const std::string& sql) const {
-    PGconn* connection = PQconnectdb(postgres_->url().c_str());
-    PGresult* result = PQexec(connection, sql.c_str());
-    std::string out = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0
-                          ? PQgetvalue(result, 0, 0)
-                          : PQerrorMessage(connection);
-    PQclear(result);
-    PQfinish(connection);
-    return out;
-  }
+  std::string ask(const std::string& sql) const { return test::ask(postgres_->url(), sql); }
   std::string get(const std::string& path) const {
     httplib::Client client("127.0.0.1", http_port_);
     const auto answer = client.Get(path);

@@ -1,13 +1,13 @@
 // Sinks against the real servers: everything arrives once and in order, whoever is killed meanwhile.
 #include "sink.h"
 
-#include <libpq-fe.h>
 #include <mqtt/async_client.h>
 #include <nats/nats.h>
 
 #include <nlohmann/json.hpp>
 #include <zmq_addon.hpp>
 
+#include "ask_postgres.h"
 #include "certificate.h"
 #include "codec_book.h"
 #include "delivery_text.h"
@@ -68,17 +68,6 @@ class SinkTest : public ::testing::Test {
   std::vector<std::unique_ptr<SinkRunner>> runners_;
   std::uint64_t sequence_ = 0;
 };
-
-std::string ask(const std::string& url, const std::string& sql) {
-  PGconn* connection = PQconnectdb(url.c_str());
-  PGresult* result = PQexec(connection, sql.c_str());
-  std::string out = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0
-                        ? PQgetvalue(result, 0, 0)
-                        : PQerrorMessage(connection);
-  PQclear(result);
-  PQfinish(connection);
-  return out;
-}
 
 TEST_F(SinkTest, PostgresHoldsExactlyTheSameSetAfterItsOwnDeathAndOurs) {
   if (!PostgresServer::is_installed()) GTEST_SKIP() << "package postgresql is not installed";

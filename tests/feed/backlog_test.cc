@@ -1,13 +1,13 @@
 // An hour of backlog into three sinks whose servers die in turn: everything arrives, in order for each
 // device, and frames go on being stored meanwhile. NGPLC_BACKLOG=1800000 values in the environment is the
 // full run.
-#include <libpq-fe.h>
 #include <mqtt/async_client.h>
 #include <nats/nats.h>
 
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "ask_postgres.h"
 #include "ingest.h"
 #include "server_process.h"
 #include "sink.h"
@@ -49,15 +49,6 @@ class Order {
   std::map<std::int64_t, std::int64_t> newest_;
   std::int64_t seen_ = 0, gaps_ = 0;
 };
-
-std::string ask(const std::string& url, const std::string& sql) {
-  PGconn* connection = PQconnectdb(url.c_str());
-  PGresult* result = PQexec(connection, sql.c_str());
-  std::string out = PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : PQerrorMessage(connection);
-  PQclear(result);
-  PQfinish(connection);
-  return out;
-}
 
 class Backlog : public ::testing::Test {
  protected:

@@ -2,7 +2,6 @@
 // behind it. Every frame is stored once, and every server holds exactly that set.
 // NGPLC_KILLS=200 in the environment is the full run; ctest makes a short one.
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <libpq-fe.h>
 #include <nats/nats.h>
 
 #include <atomic>
@@ -11,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "ask_postgres.h"
 #include "feed_client.h"
 #include "link_node.h"
 #include "server_process.h"
@@ -51,15 +51,6 @@ class LinkFault : public ::testing::Test {
   }
   TempDir dir_;
 };
-
-std::string ask(const std::string& url, const std::string& sql) {
-  PGconn* connection = PQconnectdb(url.c_str());
-  PGresult* result = PQexec(connection, sql.c_str());
-  std::string out = PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : PQerrorMessage(connection);
-  PQclear(result);
-  PQfinish(connection);
-  return out;
-}
 
 TEST_F(LinkFault, KilledAtRandomInstantsEverySinkHoldsTheSameSet) {
   const char* wanted = std::getenv("NGPLC_KILLS");

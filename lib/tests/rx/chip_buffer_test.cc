@@ -102,7 +102,7 @@ std::vector<float> burst_weights(std::size_t count) {
   return weights;
 }
 
-// Weights that are tried show in powers() as if they were set, and leave psi and its power to set_weights().
+// Weights that are tried show in powers() as if they were set, and leave psi to set_weights().
 TEST(ChipBuffer, TriedWeightsShowInPowersAlone) {
   constexpr std::int64_t kFirst = 3000, kLast = 6000;
   constexpr auto kCount = static_cast<std::size_t>(kLast - kFirst);

@@ -105,7 +105,7 @@ class ChipBuffer {
   void powers(std::int64_t first, Span<float> power) const;
   /// Weights of chips `first` up to first + weights.size(), all held.
   void set_weights(std::int64_t first, Span<const float> weights);
-  /// The same for a while, until set_weights() is called for these chips: nothing else follows.
+  /// Weights for a while, until set_weights() is called for these chips: mean_weight() follows, psi does not.
   void try_weights(std::int64_t first, Span<const float> weights);
   /// What noise has beyond lines is made anew of chips `first` up to `last`, with their weights as they are:
   /// powers() follows, psi does not. For where weights are still to be set.

@@ -28,6 +28,9 @@ constexpr struct {
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
 constexpr double kDetectionThresholdStrained = 6.3;  // where frames hide each other
+// Where something stands over the noise, preambles that show better by so much first: what is there goes, the
+// block is searched again, and noise gives a third of the hits.
+constexpr double kDetectionThresholdStep = 1, kCoveredPower = 2;
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
@@ -45,7 +48,7 @@ struct Effort {
   std::size_t hypotheses;
   double age;  // frame lengths since the frame was complete, for a frame among others
 };
-constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.25}, {128, 3, 11, 20, 0.75}};
+constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.35}, {128, 3, 11, 20, 0.75}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
 // Nats above the vetting threshold that tell a lost frame from noise, and payload bits a hit of noise loses
 // yet.
@@ -78,13 +81,16 @@ constexpr Allowance kVettings = {600, 3000, 75000}, kPaths = {8000, 64000, 16000
 constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kLeastPower = 1e-30;   // of a dead line, which is searched once as well
-constexpr double kPowerDrop = 0.97;     // of the power after which a search or vetting is worth repeating
+constexpr double kPowerDrop = 0.97;     // of the power after which a vetting is worth repeating
+constexpr double kSearchDrop = 0.92;    // and a search, which costs sixteen vettings
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
-// Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
-// longest.
-constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
+// Of the noise floor, where all frames should be gone, and frame lengths since they were complete from which
+// frames are worth the effort then: of younger ones one decoding in a hundred succeeds that the next step
+// would not have had for less. On a line of several paths weak frames wait longest and pile up: effort
+// sooner, for all.
+constexpr struct Strain { double power, age; } kStrain = {3, 0.6}, kStrainPaths = {1.5, 0};
 constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
-constexpr std::size_t kAmongOthersHypotheses[] = {1, 4, 4};
+constexpr std::size_t kAmongOthersHypotheses[] = {1, 2, 4};
 // Nats above the vetting threshold below which one decoding in twenty among others succeeds, and frame
 // lengths such a candidate waits.
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
@@ -135,6 +141,7 @@ struct SuccessiveDecoder::Impl {
   std::deque<SearchBlock> window;
   std::int64_t next_block = 0;  // first code phase of no block
   std::int64_t done = 0;        // chips worked on
+  std::int64_t working_on = 0;  // chips of this step
   struct Taken {
     FrameEstimate estimate;
     std::vector<std::uint8_t> payload;
@@ -155,13 +162,14 @@ struct SuccessiveDecoder::Impl {
   ChipRange unsearched, unestimated;  // changed since candidates, and since estimates, were looked at
   double floor = 0;                   // noise power per chip
   int unsettled_steps = 0;
-  bool strained = false;  // frames that should be gone are not: effort before speed
+  bool strained = false;    // frames that should be gone are not: effort before speed
+  double strained_age = 0;  // for those of at least so many frame lengths
   SuccessiveCounters counters;
   std::optional<CollapseDetector> collapse;
   double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
 
   std::size_t preamble_chips;
-  std::vector<double> thresholds, strained_thresholds;  // by sequence
+  std::vector<double> thresholds, covered_thresholds, strained_thresholds;  // by sequence
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -216,10 +224,15 @@ struct SuccessiveDecoder::Impl {
     const double ratio = std::max(1.0, c.vetted_power / std::max(power, 1e-30));
     return c.evidence * ratio * ratio;
   }
+  // Frame lengths since it was complete.
+  double age(const Candidate& c) const {
+    return (static_cast<double>(working_on) - start(c)) / static_cast<double>(length(c)) - 1;
+  }
+  bool worth_effort(const Candidate& c) const { return strained && age(c) >= strained_age; }
   bool worth_vetting(const ChipBuffer& chips, const Candidate& c) const {
     if (c.vetted_power == 0) return true;
     return c.evidence < vetting_threshold(c) &&
-           power_read(chips, c) < (strained ? kPowerDrop * c.read_power : c.hopeful_power);
+           power_read(chips, c) < (worth_effort(c) ? kPowerDrop * c.read_power : c.hopeful_power);
   }
   NoiseReport report() const {
     NoiseReport r;
@@ -310,6 +323,8 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     for (const auto& weak : kWeakPreambles)
       if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
         thresholds.back() = weak.threshold;
+    covered_thresholds.push_back(thresholds.back() +
+                                 (usual == kDetectionThreshold ? kDetectionThresholdStep : 0));
     strained_thresholds.push_back(c.range.turns_by_chip()
                                       ? thresholds.back()
                                       : std::min(thresholds.back(), kDetectionThresholdStrained));
@@ -396,6 +411,7 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 }
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
+  working_on = end;
   if (last || strained || ++unsettled_steps == kSettleSteps) {
     chips.settle();
     unsettled_steps = 0;
@@ -416,11 +432,13 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   const std::int64_t settled = end - shortest - shortest / 2;
   const auto several_paths = static_cast<std::size_t>(std::count_if(
       taken.begin(), taken.end(), [](const Taken& t) { return t.estimate.fingers.size() > 1; }));
+  const Strain& strain = 2 * several_paths > taken.size() ? kStrainPaths : kStrain;
   strained = settled > chips.begin() &&
              chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
-                 (2 * several_paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
+                 strain.power * floor;
   counters.strained_steps += strained;
   strained = strained || collapse->collapsed();
+  strained_age = collapse->collapsed() ? 0 : strain.age;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     noise_weights.learn_again(chips);
     note_changes(chips);
@@ -461,14 +479,14 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     for (std::size_t effort = 0; effort < kEffortCount && !found; ++effort)
       for (const auto& [block, c, evidence, power] : queue) {
         const bool among_others = power > kAmongOthersPower * floor && !last;
-        const double age = (static_cast<double>(end) - start(*c)) / static_cast<double>(length(*c)) - 1;
+        const bool effort_first = worth_effort(*c);
         if (c->stage == Stage::kDecoded ||
             (c->tried_power[effort] > 0 &&
-             power > (strained ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
+             power > (effort_first ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
-            (among_others && !strained &&
-             (age < kEfforts[effort].age ||
-              (age < kDoubtfulAge && evidence < vetting_threshold(*c) + kDoubtfulMargin))))
+            (among_others && !effort_first &&
+             (age(*c) < kEfforts[effort].age ||
+              (age(*c) < kDoubtfulAge && evidence < vetting_threshold(*c) + kDoubtfulMargin))))
           continue;
         c->waiting = paths.left <= 0;
         if (c->waiting) continue;
@@ -491,13 +509,18 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
       continue;
     const double power = std::max(
         chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span), kLeastPower);
-    if (block.searched_power > 0 && power >= kPowerDrop * block.searched_power) continue;
+    if (block.searched_power > 0 && power >= kSearchDrop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
     block.searched_power = power;
     // Where frames hide each other a lower threshold finds them.
     const bool hidden = strained && (collapse->collapsed() || power > kHiddenPower * floor);
     hits.clear();
-    detector.search(chips, block.first, hidden ? strained_thresholds : thresholds, hits);
+    const bool covered = floor > 0 && power > kCoveredPower * floor;
+    detector.search(chips, block.first,
+                    hidden    ? strained_thresholds
+                    : covered ? covered_thresholds
+                              : thresholds,
+                    hits);
     std::deque<Candidate> old;
     old.swap(block.candidates);
     for (const PreambleHit& hit : hits) {
@@ -531,7 +554,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
 void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter) {
   c.vetted_power = std::max(power, 1e-30);
   if (start(c) - FrameReader::kMarginChips < static_cast<double>(chips.begin())) return;
-  const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit, strained);
+  const std::vector<FrameHypothesis>& found = vetter.vet(chips, c.hit, worth_effort(c));
   c.evidence = found.front().evidence;
   c.carrier_offset_hz = found.front().carrier_offset_hz;
   c.clock_ppm = found.front().clock_ppm;
@@ -569,7 +592,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.evidence < threshold + effort.margin) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
-    const std::size_t most = among_others && !strained ? kAmongOthersHypotheses[e] : effort.hypotheses;
+    const std::size_t most = among_others && !worth_effort(c) ? kAmongOthersHypotheses[e] : effort.hypotheses;
     for (std::size_t k = 0; k < std::min(hypotheses.size(), most) && !right; ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];

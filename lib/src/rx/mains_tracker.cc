@@ -29,7 +29,8 @@ struct MainsTracker::Grid {
   std::size_t harmonics, but_multiples_of;
   double threshold;
 };
-const MainsTracker::Grid MainsTracker::kGrids[] = {{50.0 / 3, 24, 3, 47}, {50, 8, 0, 33}, {60, 6, 0, 30}};
+const MainsTracker::Grid MainsTracker::kGrids[kGridCount] = {
+    {50.0 / 3, 24, 3, 47}, {50, 8, 0, 33}, {60, 6, 0, 30}};
 
 MainsTracker::MainsTracker(double step_s)
     : step_s_(step_s), piece_(static_cast<std::size_t>(std::lround(kPieceSeconds / step_s))) {}
@@ -57,6 +58,7 @@ void MainsTracker::process(Span<const float> x) {
 
 // A new piece is complete.
 void MainsTracker::work() {
+  ++pieces_;
   if (second_.size() > kPieces * piece_)
     second_.erase(second_.begin(), second_.begin() + static_cast<std::ptrdiff_t>(piece_));
   if (grid_) {
@@ -88,48 +90,56 @@ MainsTracker::Harmonics MainsTracker::harmonics(const float* x, double turns, do
   return y;
 }
 
-MainsTracker::Look MainsTracker::look(const Grid& grid, double hz) const {
-  Look l{hz, {}, kSilence};
-  for (const float x : second_) l.between += kRounding * static_cast<double>(x) * static_cast<double>(x);
-  for (std::size_t p = 0; p < kPieces; ++p) {
-    const double turns = static_cast<double>(p * piece_) * step_s_ * hz;
-    const float* x = second_.data() + p * piece_;
-    l.pieces[p] = harmonics(x, turns, hz, 0);
-    const Harmonics between = harmonics(x, turns, hz, 0.5);
-    for (std::size_t h = 0; h < count_of(grid); ++h)
-      l.between += std::norm(between[h]) / static_cast<double>(count_of(grid));
-  }
-  return l;
+// Of the second's piece, at phases that go on from the piece before it.
+MainsTracker::Piece MainsTracker::look(const Grid& grid, std::size_t piece, double hz) const {
+  const float* x = second_.data() + piece * piece_;
+  const double turns = static_cast<double>((pieces_ - kPieces + piece) * piece_) * step_s_ * hz;
+  Piece p{harmonics(x, turns, hz, 0), kSilence};
+  for (std::size_t i = 0; i < piece_; ++i)
+    p.between += kRounding * static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  const Harmonics between = harmonics(x, turns, hz, 0.5);
+  for (std::size_t h = 0; h < count_of(grid); ++h)
+    p.between += std::norm(between[h]) / static_cast<double>(count_of(grid));
+  return p;
 }
 
 // Power of the harmonics of `hz` in the last second over that between them. Pieces were looked at with a
 // frequency a little off: their phases are told apart.
-double MainsTracker::statistic(const Grid& grid, const Look& look, double hz) const {
+double MainsTracker::statistic(const Grid& grid, const Second& second, double looked_hz, double hz) const {
   Harmonics sum{};
+  double between = 0;
   for (std::size_t p = 0; p < kPieces; ++p) {
-    const cf64 turn = std::polar(1.0, -2 * kPi * (hz - look.hz) * (static_cast<double>(p) + 0.5) *
+    const cf64 turn = std::polar(1.0, -2 * kPi * (hz - looked_hz) * (static_cast<double>(p) + 0.5) *
                                           static_cast<double>(piece_) * step_s_);
     cf64 power = turn;
-    for (std::size_t h = 0; h < count_of(grid); ++h, power *= turn) sum[h] += power * look.pieces[p][h];
+    for (std::size_t h = 0; h < count_of(grid); ++h, power *= turn) sum[h] += power * second[p].on[h];
+    between += second[p].between;
   }
   double power = 0;
   for (std::size_t h = 0; h < count_of(grid); ++h)
     if (grid.but_multiples_of == 0 || (h + 1) % grid.but_multiples_of != 0) power += std::norm(sum[h]);
-  return power / look.between;
+  return power / between;
 }
 
 void MainsTracker::find() {
-  for (const Grid& grid : kGrids) {
+  for (std::size_t g = 0; g < kGridCount; ++g) {
+    Second& second = looks_[g];
+    if (looked_) std::move(second.begin() + 1, second.end(), second.begin());
+    for (std::size_t p = looked_ ? kPieces - 1 : 0; p < kPieces; ++p)
+      second[p] = look(kGrids[g], p, kGrids[g].nominal_hz);
+  }
+  looked_ = true;
+  for (std::size_t g = 0; g < kGridCount && !grid_; ++g) {
+    const Grid& grid = kGrids[g];
     const double step = kPhaseStep / static_cast<double>(count_of(grid));
-    const Look all = look(grid, grid.nominal_hz);
     double best = 0;
     for (double hz = (1 - kRange) * grid.nominal_hz; hz <= (1 + kRange) * grid.nominal_hz; hz += step)
-      if (const double s = statistic(grid, all, hz); s > best) best = s, frequency_hz_ = hz;
-    if (best < grid.threshold) continue;
-    grid_ = &grid;
-    break;
+      if (const double s = statistic(grid, looks_[g], grid.nominal_hz, hz); s > best)
+        best = s, frequency_hz_ = hz;
+    if (best >= grid.threshold) grid_ = &grid;
   }
   if (!grid_) return;
+  looked_ = false;
   ++locks_;
   Harmonics sum{};
   const auto turns_at = [this](std::size_t piece) {
@@ -177,9 +187,10 @@ void MainsTracker::follow() {
                              (1 - 2 * kRange) * grid_->nominal_hz, (1 + 2 * kRange) * grid_->nominal_hz);
   turns_ += kPhaseGain * error + frequency_hz_ * seconds;
   turns_ -= std::floor(turns_);
-  weak_ = statistic(*grid_, look(*grid_, frequency_hz_), frequency_hz_) < kLostShare * grid_->threshold
-              ? weak_ + 1
-              : 0;
+  Second second;
+  for (std::size_t p = 0; p < kPieces; ++p) second[p] = look(*grid_, p, frequency_hz_);
+  weak_ =
+      statistic(*grid_, second, frequency_hz_, frequency_hz_) < kLostShare * grid_->threshold ? weak_ + 1 : 0;
   if (weak_ >= kWeakPieces) grid_ = nullptr;
 }
 

@@ -41,7 +41,8 @@ class MainsTracker {
 
  private:
   struct Grid;
-  static const Grid kGrids[];
+  static constexpr std::size_t kGridCount = 3;
+  static const Grid kGrids[kGridCount];
   static constexpr std::size_t kPieces = 10;
   static constexpr std::size_t kMostHarmonics = 24;
   using Harmonics = std::array<cf64, kMostHarmonics>;
@@ -49,13 +50,13 @@ class MainsTracker {
   void work();
   std::size_t count_of(const Grid& grid) const;
   Harmonics harmonics(const float* x, double turns, double frequency_hz, double offset) const;
-  struct Look {
-    double hz;
-    std::array<Harmonics, kPieces> pieces;
-    double between;  // the harmonics, of the pieces together
+  struct Piece {
+    Harmonics on;
+    double between;  // the harmonics, their mean power
   };
-  Look look(const Grid& grid, double hz) const;
-  double statistic(const Grid& grid, const Look& look, double hz) const;
+  using Second = std::array<Piece, kPieces>;
+  Piece look(const Grid& grid, std::size_t piece, double hz) const;
+  double statistic(const Grid& grid, const Second& second, double looked_hz, double hz) const;
   void find();
   void follow();
   void fold(const float* x, std::size_t n, double turns);
@@ -63,6 +64,9 @@ class MainsTracker {
   double step_s_;
   std::size_t piece_;          // values
   std::vector<float> second_;  // the last pieces, and what has come of the next
+  std::uint64_t pieces_ = 0;   // in all
+  std::array<Second, kGridCount> looks_{};
+  bool looked_ = false;  // at all of the second but its newest piece
   float last_ = 0;
   const Grid* grid_ = nullptr;
   double frequency_hz_ = 0, turns_ = 0;

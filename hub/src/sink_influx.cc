@@ -24,20 +24,20 @@ class InfluxSink : public Sink {
     path_ = httplib::append_query_params(config.bucket.empty() ? "/write" : "/api/v2/write", query);
   }
 
-  std::string deliver(const std::vector<Delivery>& deliveries) override {
+  SinkAnswer deliver(const std::vector<Delivery>& deliveries) override {
     httplib::Headers headers;
     if (!config_.token_file.empty()) {
       std::ifstream file(config_.token_file);
       std::string token;
-      if (!(file >> token)) return "influx.token_file: " + config_.token_file + " cannot be read";
+      if (!(file >> token)) return {"influx.token_file: " + config_.token_file + " cannot be read"};
       headers.emplace("Authorization", "Token " + token);
     }
     std::string body;
     for (const Delivery& delivery : deliveries) body += influx_lines(delivery, hub_);
     const auto answer = client_.Post(path_, headers, body, "text/plain; charset=utf-8");
-    if (!answer) return config_.url + ": " + httplib::to_string(answer.error());
-    if (answer->status != 204) return config_.url + ": status " + std::to_string(answer->status);
-    return "";
+    if (!answer) return {config_.url + ": " + httplib::to_string(answer.error())};
+    if (answer->status != 204) return {config_.url + ": status " + std::to_string(answer->status)};
+    return {};
   }
 
  private:

@@ -12,6 +12,7 @@
 #include "codec_book.h"
 #include "delivery_text.h"
 #include "ingest.h"
+#include "reading_table.h"
 #include "server_process.h"
 
 namespace {
@@ -100,6 +101,105 @@ TEST_F(SinkTest, PostgresHoldsExactlyTheSameSetAfterItsOwnDeathAndOurs) {
       std::to_string(sequence_));
 }
 
+TEST_F(SinkTest, PostgresSetsAsideWhatItRefusesAndWaitsForEverythingElse) {
+  if (!PostgresServer::is_installed()) GTEST_SKIP() << "package postgresql is not installed";
+  PostgresServer server;
+  ASSERT_TRUE(server.ready());
+  config_.postgres.url = server.url();
+  fill(1);
+  start();
+  ASSERT_TRUE(drained());
+  // Rules of the operator's own: a column that is too narrow, and a constraint.
+  ask(server.url(), "ALTER TABLE ngplc_readings ALTER value TYPE numeric(8, 1)");
+  ask(server.url(), "ALTER TABLE ngplc_readings ADD CHECK (counter <> 77)");
+  auto record = make_record(1, ++sequence_, 5);
+  record.payload[8] = 0xe0;  // a value of twelve digits
+  std::vector<FrameRow> rows;
+  ingest_->examine(std::move(record), unix_now_ns(), rows);
+  ASSERT_TRUE(ingest_->commit(rows));
+  fill(198);
+  ASSERT_TRUE(drained());
+  EXPECT_EQ(ask(server.url(), "SELECT count(*) FROM ngplc_readings"), std::to_string(2 * sequence_ - 3));
+  EXPECT_EQ(ask(server.url(), "SELECT count(*) FROM ngplc_readings WHERE counter = 2"), "1")
+      << "the other value of that frame";
+  EXPECT_TRUE(counted("ngplc_hub_sink_refused_total{sink=\"postgres\"} 3"));
+  EXPECT_TRUE(counted("ngplc_hub_sink_values_total{sink=\"postgres\"} 397"));
+  EXPECT_EQ(runners_[0]->status().refused, 3);
+  EXPECT_EQ(runners_[0]->status().trouble, "");
+  stop();
+  {
+    const auto reader = StoreReader::open(config_.database.file);
+    EXPECT_EQ(reader.value()->sinks()->at(0).refused, 3) << "known after a start, too";
+  }
+  // What says nothing of the row itself is waited for: no right, no room, shutting down, a fault of the
+  // server.
+  ask(server.url(), "CREATE TABLE fault(code text)");
+  ask(server.url(),
+      "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE c text; BEGIN "
+      "SELECT code INTO c FROM fault; IF c <> '' THEN RAISE EXCEPTION 'fault' USING ERRCODE = c; END IF; "
+      "RETURN NEW; END $$");
+  ask(server.url(),
+      "CREATE TRIGGER fails BEFORE INSERT ON ngplc_readings FOR EACH ROW EXECUTE FUNCTION fail()");
+  const auto waits = [&](const std::string& url, const char* what) {
+    config_.postgres.url = url;
+    fill(1);
+    start();
+    EXPECT_TRUE(eventually([&] { return !runners_[0]->status().trouble.empty(); })) << what;
+    EXPECT_EQ(runners_[0]->cursor(), static_cast<std::int64_t>(2 * (sequence_ - 1))) << what;
+    EXPECT_EQ(runners_[0]->status().refused, 3) << what;
+    ask(server.url(), "DELETE FROM fault");
+    config_.postgres.url = server.url();
+    stop();
+    start();
+    EXPECT_TRUE(drained()) << what;
+    stop();
+  };
+  for (const char* code : {"42501", "53100", "53200", "57P01", "57014", "40001", "25006", "58030", "XX000"}) {
+    ask(server.url(), std::string("INSERT INTO fault VALUES('") + code + "')");
+    waits(server.url(), code);
+  }
+  ask(server.url(), "CREATE ROLE nobody");
+  ask(server.url(), "CREATE ROLE guest LOGIN");
+  for (const char* role : {"nobody", "guest", "stranger"}) {
+    std::string url = server.url();
+    url.replace(url.find("user=test"), 9, std::string("user=") + role);
+    waits(url, role);
+  }
+  EXPECT_EQ(ask(server.url(), "SELECT count(*) FROM ngplc_readings"), std::to_string(2 * sequence_ - 3));
+}
+
+// Text that no database of UTF-8 holds, a zero byte that ends the statement's parameter early, a number out
+// of the column's range: each is found among many, whatever else is in the statement.
+TEST_F(SinkTest, RowsThatNoTableHoldsAreNamed) {
+  if (!PostgresServer::is_installed()) GTEST_SKIP() << "package postgresql is not installed";
+  PostgresServer server;
+  ASSERT_TRUE(eventually([&] { return ask(server.url(), "SELECT 1") == "1"; }));
+  std::vector<ReadingRow> rows(1000);
+  for (std::uint32_t i = 0; i < rows.size(); ++i)
+    rows[i] = {"h1", i, "1-0:1.8.0", 1'763'667'000'000, 1, i, "1.5", "2.5", "Wh", false};
+  rows[0].unit = "\xff";
+  rows[333].obis = std::string("1-0\0", 4);
+  rows[334].value = "1" + std::string(200'000, '0');
+  rows[998].total = "one";
+  rows[999].unit = R"(")},{\)";  // only looks like trouble
+  ReadingTable table(server.url());
+  const TableAnswer answer = table.write(rows);
+  EXPECT_EQ(answer.wrong, "");
+  std::vector<std::size_t> refused;
+  for (const RefusedRow& row : answer.refused) {
+    refused.push_back(row.row);
+    EXPECT_NE(row.reason, "");
+  }
+  EXPECT_EQ(refused, (std::vector<std::size_t>{0, 333, 334, 998}));
+  EXPECT_EQ(ask(server.url(), "SELECT count(*) FROM ngplc_readings"), "996");
+  EXPECT_EQ(ask(server.url(), "SELECT unit FROM ngplc_readings WHERE device = 999"), rows[999].unit);
+  // All of them: minutes would be a sink that stands still.
+  for (ReadingRow& row : rows) row.total = "one";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(table.write(rows).refused.size(), rows.size());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
 TEST_F(SinkTest, ASinkTooFarBehindLosesTheOldestAndSaysSo) {
   config_.zeromq.endpoint = "ipc://" + dir_.file("pub");
   config_.outbox.max_values = 1000;
@@ -112,6 +212,8 @@ TEST_F(SinkTest, ASinkTooFarBehindLosesTheOldestAndSaysSo) {
   ASSERT_EQ(reader.value()->sinks()->size(), 1U);
   EXPECT_EQ(reader.value()->sinks()->at(0).lost, 2000);
   EXPECT_EQ(reader.value()->sinks()->at(0).cursor, 3000);
+  start();  // as after SIGHUP
+  EXPECT_TRUE(counted("ngplc_hub_sink_lost_total{sink=\"zeromq\"} 2000")) << "not once more";
 }
 
 TEST_F(SinkTest, OneDeadSinkDoesNotStopAnother) {
@@ -347,7 +449,7 @@ TEST_F(SinkTest, MqttSendsWhatOtherSystemsKnow) {
   config_.mqtt.messages = {"energy_data", "energy_file"};
   {
     const auto sink = make_mqtt_sink(config_.mqtt, "h1");
-    ASSERT_EQ(sink->deliver(deliveries), "");
+    ASSERT_EQ(sink->deliver(deliveries).wrong, "");
   }
   const std::vector<std::string> wanted = {
       "plc/h1/status online",

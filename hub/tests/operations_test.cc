@@ -286,6 +286,30 @@ TEST_F(Operations, HubctlQueuesCommands) {
   EXPECT_LT(table.find("restart"), table.find("send_reading")) << "the newest first";
 }
 
+// Exact decimals: what the hub wrote, not what a float makes of it.
+TEST_F(Operations, HubctlShowsEnergyData) {
+  const auto process = start();
+  feed(1, 1);  // 0xabc, which has only two of its registers
+  EXPECT_NE(ctl({"energy-data", "abc"}, 1).find("hubctl: "), std::string::npos);
+  EXPECT_NE(ctl({"energy-data", "abd"}, 1).find("hubctl: "), std::string::npos);
+  ctl({"energy-data", "meter"}, 2);
+  ctl({"energy-data", ""}, 2);
+  ctl({"energy-data"}, 2);
+  SQLite::Database(dir_.file("hub.sqlite"), SQLite::OPEN_READWRITE, 5000)
+      .exec(
+          "INSERT INTO registers "
+          "VALUES(11,'1-0:1.7.0','W',-1),(12,'1-0:32.7.0','V',0),(13,'1-0:31.7.0','A',-2),"
+          "(14,'1-0:1.8.0','Wh',1),(15,'1-0:1.8.1','Wh',1),(16,'1-0:1.8.2','Wh',1),(17,'1-0:1.8.3','Wh',1),"
+          "(18,'1-0:1.8.4','Wh',1),(19,'1-0:3.8.0','varh',1);"
+          "INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base) "
+          "SELECT 0xabc, id, 900719925474000000 + id, 2, 1, 0 FROM registers WHERE id > 10");
+  const std::string object = ctl({"energy-data", "0ABC"}, 0);
+  EXPECT_EQ(object.find(R"({"power":90071992547400.0011,"voltage":230.1,"current":9007199254740000.13,)"), 0U)
+      << object;
+  EXPECT_EQ(object, ctl({"--json", "energy-data", "abc"}, 0));
+  EXPECT_EQ(object.back(), '\n');
+}
+
 TEST_F(Operations, BackupWhileFramesComeIn) {
   auto process = start();
   feed(1, 10);

@@ -11,6 +11,7 @@
 #include "feed_client.h"
 #include "hub_process.h"
 #include "notify_socket.h"
+#include "server_process.h"
 #include "store.h"
 
 namespace {
@@ -257,6 +258,51 @@ TEST_F(Operations, HubctlAsksBacksUpAndRestores) {
             "restore");
   feed(3, 2);
   EXPECT_EQ(json::parse(client.Get("/api/v1/frames?limit=1000")->body)["frames"].size(), 22U);
+}
+
+TEST_F(Operations, HubctlTracesWhatComes) {
+  const auto process = start();
+  const auto trace = [&](std::vector<std::string> words, std::uint64_t run_id) {
+    words.insert(words.begin(),
+                 {"3", NGPLC_HUBCTL_BINARY, "--url", "http://127.0.0.1:" + std::to_string(port_)});
+    std::thread feeding([&] {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      feed(run_id, 2);
+    });
+    const std::string seen = run("timeout", std::move(words), 124);
+    feeding.join();
+    return seen;
+  };
+  EXPECT_NE(trace({"trace"}, 1).find("00000abc  1-0:1.8.0 = 1000001 Wh"), std::string::npos);
+  const std::string line = trace({"--json", "trace", "abc"}, 2);
+  const json first = json::parse(line.substr(0, line.find('\n')));
+  EXPECT_EQ(first["type"], "reading");
+  EXPECT_EQ(first["device"], "00000abc");
+  EXPECT_EQ(trace({"trace", "abd"}, 3), "");
+  ctl({"trace", "meter"}, 2);
+}
+
+TEST_F(Operations, PrometheusScrapesIt) {
+  if (!is_installed("/usr/bin/prometheus")) GTEST_SKIP() << "package prometheus is not installed";
+  const auto process = start();
+  feed(1, 20);
+  std::ofstream(dir_.file("prometheus.yml"))
+      << "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: hub\n    static_configs:\n"
+      << "      - targets: ['127.0.0.1:" << port_ << "']\n";
+  const int port = free_port();
+  ServerProcess server({"/usr/bin/prometheus", "--config.file=" + dir_.file("prometheus.yml"),
+                        "--storage.tsdb.path=" + dir_.file("series"),
+                        "--web.listen-address=127.0.0.1:" + std::to_string(port)},
+                       dir_.file("prometheus.log"));
+  httplib::Client client("127.0.0.1", port);
+  const auto value = [&](const std::string& query) -> std::string {
+    const auto answer = client.Get("/api/v1/query?query=" + query);
+    if (!answer || answer->status != 200) return "";  // it is starting
+    const json rows = json::parse(answer->body, nullptr, false)["data"]["result"];
+    return rows.empty() ? "" : rows[0]["value"][1].get<std::string>();
+  };
+  EXPECT_TRUE(eventually([&] { return value("ngplc_hub_readings_total") == "40"; }, 40));
+  EXPECT_EQ(value("up"), "1");
 }
 
 TEST_F(Operations, HubctlQueuesCommands) {

@@ -127,11 +127,10 @@ bool SinkRunner::take_turn() {
     trouble_.clear();
   }
   backoff_ms_ = 0;
-  const auto refused = static_cast<std::int64_t>(answer.refused.size());
-  std::int64_t values = -refused;
+  std::int64_t values = -answer.refused;
   for (const Delivery& delivery : batch.value()) values += static_cast<std::int64_t>(delivery.values.size());
-  log_refused("sink " + name_, answer.refused);
-  refused_ += refused;
+  log_refused("sink " + name_, answer.reasons);
+  refused_ += answer.refused;
   metrics_.sink_refused(name_, refused_);
   cursor_ = batch->back().cursor;
   board_.put({name_, cursor_, lost_, refused_});

@@ -19,8 +19,8 @@ namespace ngplc::hub {
 /// What became of deliveries.
 struct SinkAnswer {
   std::string wrong;  ///< empty: all of it is safe on the other side but what was refused; else one line
-  std::vector<std::string> refused =
-      {};  ///< values it will never take as they are: which and why, a line each
+  std::int64_t refused = 0;               ///< values it will never take as they are
+  std::vector<std::string> reasons = {};  ///< which and why, one line each or for many
 };
 
 /// One destination. Used by the thread of its runner alone.

@@ -23,10 +23,10 @@ class PostgresSink : public Sink {
       }
     }
     const TableAnswer answer = table_.write(rows);
-    SinkAnswer out{answer.wrong};
+    SinkAnswer out{answer.wrong, static_cast<std::int64_t>(answer.refused.size())};
     for (const RefusedRow& refused : answer.refused) {
       const ReadingRow& row = rows[refused.row];
-      out.refused.push_back("reading " + std::to_string(ids[refused.row]) + " of device " +
+      out.reasons.push_back("reading " + std::to_string(ids[refused.row]) + " of device " +
                             device_text(row.device) + ", counter " + std::to_string(row.counter) + ", " +
                             row.obis + ": " + one_line(refused.reason));
     }

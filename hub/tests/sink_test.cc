@@ -56,6 +56,16 @@ class SinkTest : public ::testing::Test {
     return eventually([this] { return runners_[0]->cursor() == static_cast<std::int64_t>(2 * sequence_); },
                       seconds);
   }
+  std::unique_ptr<ServerProcess> influx(int port) const {
+    const std::string data = dir_.file("influx");
+    std::ofstream(dir_.file("influx.conf"))
+        << "reporting-disabled = true\nbind-address = \"127.0.0.1:0\"\n[meta]\ndir = \"" << data
+        << "/meta\"\n[data]\ndir = \"" << data << "/data\"\nwal-dir = \"" << data
+        << "/wal\"\n[http]\nbind-address = \"127.0.0.1:" << port << "\"\nlog-enabled = false\n";
+    return std::make_unique<ServerProcess>(
+        std::vector<std::string>{"/usr/bin/influxd", "-config", dir_.file("influx.conf")},
+        dir_.file("influx.log"));
+  }
   bool counted(const std::string& line) const {
     return metrics_.text().find(line + "\n") != std::string::npos;
   }
@@ -281,12 +291,7 @@ TEST_F(SinkTest, ZeromqShowsReadings) {
 TEST_F(SinkTest, InfluxHoldsExactlyTheSameSet) {
   if (!is_installed("/usr/bin/influxd")) GTEST_SKIP() << "package influxdb is not installed";
   const int port = free_port();
-  const std::string data = dir_.file("influx");
-  std::ofstream(dir_.file("influx.conf"))
-      << "reporting-disabled = true\nbind-address = \"127.0.0.1:0\"\n[meta]\ndir = \"" << data
-      << "/meta\"\n[data]\ndir = \"" << data << "/data\"\nwal-dir = \"" << data
-      << "/wal\"\n[http]\nbind-address = \"127.0.0.1:" << port << "\"\nlog-enabled = false\n";
-  ServerProcess server({"/usr/bin/influxd", "-config", dir_.file("influx.conf")}, dir_.file("influx.log"));
+  const auto server = influx(port);
   httplib::Client client("127.0.0.1", port);
   ASSERT_TRUE(eventually([&] { return client.Get("/ping"); }, 30));
   ASSERT_TRUE(client.Post("/query", httplib::Params{{"q", "CREATE DATABASE ngplc"}}));
@@ -294,10 +299,10 @@ TEST_F(SinkTest, InfluxHoldsExactlyTheSameSet) {
   fill(2000);
   start();
   ASSERT_TRUE(drained());
-  server.kill(SIGKILL);
+  server->kill(SIGKILL);
   fill(2000);
   EXPECT_TRUE(eventually([&] { return counted("ngplc_hub_sink_up{sink=\"influx\"} 0"); }));
-  server.start();
+  server->start();
   ASSERT_TRUE(drained(60));
   runners_.clear();
   board_.take();  // everything once more
@@ -307,6 +312,52 @@ TEST_F(SinkTest, InfluxHoldsExactlyTheSameSet) {
   ASSERT_TRUE(answer);
   EXPECT_EQ(json::parse(answer->body)["results"][0]["series"][0]["values"][0][1], 2 * sequence_)
       << answer->body;
+}
+
+// Readings older than InfluxDB keeps would else hold up all that are newer.
+TEST_F(SinkTest, InfluxSetsAsideWhatIsOlderThanItKeeps) {
+  if (!is_installed("/usr/bin/influxd")) GTEST_SKIP() << "package influxdb is not installed";
+  const int port = free_port();
+  const auto server = influx(port);
+  httplib::Client client("127.0.0.1", port);
+  ASSERT_TRUE(eventually([&] { return client.Get("/ping"); }, 30));
+  ASSERT_TRUE(client.Post("/query", httplib::Params{{"q", "CREATE DATABASE ngplc WITH DURATION 30d"}}));
+  config_.influx.url = "http://127.0.0.1:" + std::to_string(port);
+  fill(10);  // of 2025
+  std::vector<FrameRow> rows;
+  for (int i = 0; i < 20; ++i) {
+    auto record = make_record(1, ++sequence_, 5);
+    record.sample_index = 0;
+    record.sample0_time_ns = unix_now_ns() - i * 1'000'000'000LL;
+    ingest_->examine(std::move(record), unix_now_ns(), rows);
+  }
+  ASSERT_TRUE(ingest_->commit(rows));
+  fill(5);
+  start();
+  ASSERT_TRUE(drained()) << runners_[0]->status().trouble;
+  EXPECT_EQ(runners_[0]->status().refused, 30);
+  EXPECT_TRUE(counted("ngplc_hub_sink_refused_total{sink=\"influx\"} 30"));
+  EXPECT_TRUE(counted("ngplc_hub_sink_values_total{sink=\"influx\"} 40"));
+  const auto answer = client.Get("/query?db=ngplc&q=SELECT%20count(value)%20FROM%20meter");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(json::parse(answer->body)["results"][0]["series"][0]["values"][0][1], 40) << answer->body;
+  // A limit of the server is no fault of a reading: it is waited for.
+  httplib::Server limited;
+  limited.set_keep_alive_timeout(1);
+  limited.Post("/write", [](const httplib::Request&, httplib::Response& full) {
+    full.status = 400;
+    full.body = R"({"error":"partial write: max-series-per-database limit exceeded: (1) dropped=1"})";
+  });
+  config_.influx.url = "http://127.0.0.1:" + std::to_string(limited.bind_to_any_port("127.0.0.1"));
+  std::thread serving([&] { limited.listen_after_bind(); });
+  stop();
+  fill(1);
+  start();
+  EXPECT_TRUE(eventually([&] { return !runners_[0]->status().trouble.empty(); }));
+  EXPECT_EQ(runners_[0]->status().refused, 30);
+  stop();
+  limited.stop();
+  serving.join();
 }
 
 // Version 2.x is not in Debian: what it is asked, as its documentation has it.

@@ -118,9 +118,11 @@ std::string ReadingTable::run(const char* sql) {
 
 std::string ReadingTable::connect() {
   if (connection_) return "";
-  const std::array<const char*, 5> keys = {"dbname", "connect_timeout", "keepalives_idle", "tcp_user_timeout",
-                                           nullptr};
-  const std::array<const char*, 5> values = {url_.c_str(), "5", "10", "10000", nullptr};
+  // Texts are UTF-8 whatever the database has; else a server of another encoding would take their bytes as
+  // its own.
+  const std::array<const char*, 6> keys = {"dbname",           "connect_timeout", "keepalives_idle",
+                                           "tcp_user_timeout", "client_encoding", nullptr};
+  const std::array<const char*, 6> values = {url_.c_str(), "5", "10", "10000", "UTF8", nullptr};
   connection_.reset(PQconnectdbParams(keys.data(), values.data(), 1));
   std::string wrong = PQstatus(connection_.get()) == CONNECTION_OK ? "" : error_text(connection_.get());
   if (wrong.empty()) wrong = run("SET client_min_messages = warning; SET statement_timeout = 30000");

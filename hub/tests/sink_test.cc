@@ -210,6 +210,24 @@ TEST_F(SinkTest, RowsThatNoTableHoldsAreNamed) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
 }
 
+TEST_F(SinkTest, ADatabaseOfAnotherEncodingGetsWhatItCanHold) {
+  if (!PostgresServer::is_installed()) GTEST_SKIP() << "package postgresql is not installed";
+  PostgresServer server;
+  ASSERT_TRUE(eventually([&] { return ask(server.url(), "SELECT 1") == "1"; }));
+  ask(server.url(), "CREATE DATABASE old ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'");
+  ReadingTable table(server.url("old"));
+  const auto row = [](std::uint32_t device, const char* unit) {
+    return ReadingRow{"h1", device, "8-0:1.0.0", 1'763'667'000'000, 1, 1, "1.5", "1.5", unit, false};
+  };
+  const TableAnswer answer = table.write({row(1, "m\u00b3"), row(2, "\u20ac"), row(3, "m")});
+  EXPECT_EQ(answer.wrong, "");
+  ASSERT_EQ(answer.refused.size(), 1U);
+  EXPECT_EQ(answer.refused[0].row, 1U) << "no euro in Latin 1";
+  EXPECT_EQ(ask(server.url("old"), "SELECT ascii(substr(unit, 2)) FROM ngplc_readings WHERE device = 1"),
+            "179")
+      << "one character, not two bytes";
+}
+
 TEST_F(SinkTest, ASinkTooFarBehindLosesTheOldestAndSaysSo) {
   config_.zeromq.endpoint = "ipc://" + dir_.file("pub");
   config_.outbox.max_values = 1000;

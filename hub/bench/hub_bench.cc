@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -103,93 +105,108 @@ void BM_StoreSealed(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(done));
 }
 
+/// A hub that takes sealed frames, and one device in session with it.
+struct SealedHub {
+  SealedHub() {
+    spdlog::set_level(spdlog::level::off);
+    config.file = dir.file("hub.sqlite");
+    store = std::move(Store::open(config).value());
+    KeyVault::create(dir.file("key"));
+    vault.emplace(std::move(KeyVault::open(dir.file("key")).value()));
+    register_nodes(config.file, *vault, 1, 1);
+    ingest = std::make_unique<Ingest>(*store, metrics, &*vault);
+    ingest->idle();
+    hear(node.join_request(1));
+    for (const Reply& reply : ingest->take_replies()) node.take_accept(reply.frame.payload);
+  }
+  void hear(const ngwire::Bytes& payload) {
+    std::vector<FrameRow> rows;
+    ingest->examine(record_of(payload, ++sequence), unix_now_ns(), rows);
+    ingest->commit(rows);
+  }
+  ngwire::Bytes reading() { return node.reading(++wh); }
+
+  TempDir dir;
+  DatabaseConfig config;
+  std::unique_ptr<Store> store;
+  std::optional<KeyVault> vault;
+  Metrics metrics;
+  std::unique_ptr<Ingest> ingest;
+  TestNode node{1};
+  std::uint64_t sequence = 0;  ///< of the newest record
+  std::uint32_t wh = 0;
+};
+
+/// Frames that a hub must refuse, one after the other: forged, flipped, cut, replayed.
+class BadFrames {
+ public:
+  explicit BadFrames(SealedHub& hub) {
+    for (int i = 0; i < 200; ++i) {
+      heard_.push_back(hub.reading());
+      hub.hear(heard_.back());
+    }
+  }
+  ngwire::Bytes next() {
+    ngwire::Bytes payload = heard_[random_() % 100];  // too old to be a copy
+    const std::uint64_t kind = made_++ % 4;
+    if (kind == 0) payload[6] = static_cast<std::uint8_t>(random_());
+    if (kind == 1) payload[random_() % payload.size()] ^= static_cast<std::uint8_t>(1U << random_() % 8);
+    if (kind == 2) payload.resize(1 + random_() % (payload.size() - 1));
+    return payload;
+  }
+  std::uint64_t made() const { return made_; }
+
+ private:
+  std::vector<ngwire::Bytes> heard_;
+  std::mt19937 random_{1};
+  std::uint64_t made_ = 0;
+};
+
 // What a forged frame costs before it is refused, the record's decoding included.
 void BM_RefuseForged(benchmark::State& state) {
-  const TempDir dir;
-  DatabaseConfig config;
-  config.file = dir.file("hub.sqlite");
-  auto store = Store::open(config);
-  KeyVault::create(dir.file("key"));
-  const auto vault = KeyVault::open(dir.file("key"));
-  register_nodes(config.file, vault.value(), 1, 1);
-  Metrics metrics;
-  Ingest ingest(*store.value(), metrics, &vault.value());
-  ingest.idle();
-  TestNode node(1);
-  std::vector<FrameRow> rows;
-  ingest.examine(record_of(node.join_request(1), 1), unix_now_ns(), rows);
-  ingest.commit(rows);
-  for (const Reply& reply : ingest.take_replies()) node.take_accept(reply.frame.payload);
-  auto forged = node.seal(ngwire::LinkKind::reading, energy(1));
+  SealedHub hub;
+  auto forged = hub.reading();
   forged.back() ^= 1U;
-  const auto bytes = ngwire::encode(record_of(forged, 2)).value();
-  spdlog::set_level(spdlog::level::off);
+  const auto bytes = ngwire::encode(record_of(forged, ++hub.sequence)).value();
+  std::vector<FrameRow> rows;
   for (auto _ : state)
-    ingest.examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()), unix_now_ns(),
-                   rows);
+    hub.ingest->examine(std::move(ngwire::decode_frame_record(bytes.data(), bytes.size()).value()),
+                        unix_now_ns(), rows);
   if (!rows.empty()) state.SkipWithError("a forged frame was taken");
   state.SetItemsProcessed(state.iterations());
 }
 
-// What 64 good sealed frames and their commit cost while so many bad ones come between every two of them:
-// forged, replayed, flipped, cut. CPU time of this thread, the bad ones left out.
+// What 64 good sealed frames and their commit cost while so many bad ones come between every two of them. CPU
+// time of this thread, the bad ones left out.
 void BM_GoodAmongBad(benchmark::State& state) {
-  const TempDir dir;
-  DatabaseConfig config;
-  config.file = dir.file("hub.sqlite");
-  auto store = Store::open(config);
-  KeyVault::create(dir.file("key"));
-  const auto vault = KeyVault::open(dir.file("key"));
-  register_nodes(config.file, vault.value(), 1, 1);
-  Metrics metrics;
-  Ingest ingest(*store.value(), metrics, &vault.value());
-  ingest.idle();
-  spdlog::set_level(spdlog::level::off);
-  TestNode node(1);
-  std::vector<FrameRow> rows;
-  std::uint64_t sequence = 1;
-  ingest.examine(record_of(node.join_request(1), sequence), unix_now_ns(), rows);
-  ingest.commit(rows);
-  for (const Reply& reply : ingest.take_replies()) node.take_accept(reply.frame.payload);
-  std::vector<ngwire::Bytes> heard;
-  for (std::uint32_t i = 0; i < 200; ++i) {
-    heard.push_back(node.reading(i));
-    ingest.examine(record_of(heard.back(), ++sequence), unix_now_ns(), rows);
-  }
-  ingest.commit(rows);
+  SealedHub hub;
+  BadFrames bad(hub);
   const auto cpu_s = [] {
     timespec t{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
   };
-  std::mt19937 random(1);
-  std::int64_t bad = 0;
-  std::uint64_t good = 0;
+  std::vector<FrameRow> rows;
   for (auto _ : state) {
     rows.clear();
     double spent_s = 0;
     for (int i = 0; i < 64; ++i) {
-      for (std::int64_t j = 0; j < state.range(0); ++j, ++bad) {
-        ngwire::Bytes payload = heard[random() % 100];  // too old to be a copy
-        if (bad % 4 == 0) payload[6] = static_cast<std::uint8_t>(random());
-        if (bad % 4 == 1) payload[random() % payload.size()] ^= static_cast<std::uint8_t>(1U << random() % 8);
-        if (bad % 4 == 2) payload.resize(1 + random() % (payload.size() - 1));
-        ingest.examine(record_of(payload, ++sequence), unix_now_ns(), rows);
-      }
-      auto record = record_of(node.reading(static_cast<std::uint32_t>(1000 + good++)), ++sequence);
+      for (std::int64_t j = 0; j < state.range(0); ++j)
+        hub.ingest->examine(record_of(bad.next(), ++hub.sequence), unix_now_ns(), rows);
+      auto record = record_of(hub.reading(), ++hub.sequence);
       const double start_s = cpu_s();
-      ingest.examine(std::move(record), unix_now_ns(), rows);
+      hub.ingest->examine(std::move(record), unix_now_ns(), rows);
       spent_s += cpu_s() - start_s;
     }
     const std::size_t taken = static_cast<std::size_t>(
         std::count_if(rows.begin(), rows.end(), [](const FrameRow& row) { return row.link.has_value(); }));
     if (taken != 64) state.SkipWithError("not exactly the good frames were taken");
     const double start_s = cpu_s();
-    if (!ingest.commit(rows)) state.SkipWithError("commit failed");
+    if (!hub.ingest->commit(rows)) state.SkipWithError("commit failed");
     state.SetIterationTime(spent_s + cpu_s() - start_s);
   }
-  state.counters["bad"] = static_cast<double>(bad);
-  state.SetItemsProcessed(static_cast<std::int64_t>(good));
+  state.counters["bad"] = static_cast<double>(bad.made());
+  state.SetItemsProcessed(64 * state.iterations());
 }
 
 // The same rows into the same tables with the C interface alone: frames and readings, one transaction a
@@ -291,37 +308,59 @@ void BM_Feed(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(done));
 }
 
-// From send() to the acknowledgement, 50 frames a second: percentiles in ms.
+// From send() to the acknowledgement of a sealed frame, 50 a second, while the same modem hears so many bad
+// ones a second: percentiles in ms.
 void BM_AckDelay(benchmark::State& state) {
-  const TempDir dir;
-  DatabaseConfig database;
-  database.file = dir.file("hub.sqlite");
-  auto store = Store::open(database);
-  Metrics metrics;
-  Ingest ingest(*store.value(), metrics);
+  SealedHub hub;
+  BadFrames bad(hub);
   FeedConfig feed_config;
-  feed_config.endpoint = "ipc://" + dir.file("feed");
-  FeedServer server(feed_config, "bench", ingest, metrics);
+  feed_config.endpoint = "ipc://" + hub.dir.file("feed");
+  FeedServer server(feed_config, "bench", *hub.ingest, hub.metrics);
   if (const std::string wrong = server.start(); !wrong.empty()) state.SkipWithError(wrong.c_str());
   FeedClientConfig config;
   config.endpoint = feed_config.endpoint;
   config.receiver = "test-receiver";
-  config.run = 1;
+  config.run = 2;
   auto client = FeedClient::open(config);
-  std::vector<double> delays_ms;
+  std::atomic<bool> full{false};
+  // Records are acknowledged in the order they are sent in.
+  std::mutex mutex;
   std::uint64_t sent = 0;
+  const auto send = [&](const ngwire::Bytes& payload) {
+    const std::lock_guard lock(mutex);
+    if (!client.value()->send(record_of(payload, sent, config.receiver, config.run))) full = true;
+    return ++sent;
+  };
+  std::atomic<bool> stop{false};
+  std::thread flood([&] {
+    const auto start = std::chrono::steady_clock::now();
+    for (std::int64_t i = 0; state.range(0) > 0 && !stop; ++i) {
+      std::this_thread::sleep_until(start + std::chrono::nanoseconds(1'000'000'000 / state.range(0) * i));
+      send(bad.next());
+    }
+  });
+  std::vector<double> delays_ms;
   auto next = std::chrono::steady_clock::now();
+  const auto begin = next;
   for (auto _ : state) {
     std::this_thread::sleep_until(next += std::chrono::milliseconds(20));
+    const auto payload = hub.reading();
     const auto start = std::chrono::steady_clock::now();
-    client.value()->send(make_record(1, sent, static_cast<std::uint32_t>(sent % 500)));
-    ++sent;
-    while (client.value()->counters().spool.acknowledged < sent)
+    const std::uint64_t upto = send(payload);
+    while (client.value()->counters().spool.acknowledged < upto)
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     delays_ms.push_back(
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     next = std::max(next, std::chrono::steady_clock::now() - std::chrono::milliseconds(20));
   }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  stop = true;
+  flood.join();
+  if (full || !client.value()->drain(10'000)) state.SkipWithError("the modem was full");
+  server.stop();
+  const auto reader = StoreReader::open(hub.config.file);
+  if (reader.value()->newest_reading().value() != static_cast<std::int64_t>(hub.wh))
+    state.SkipWithError("not exactly the good frames were taken");
   std::sort(delays_ms.begin(), delays_ms.end());
   const auto share = [&](double p) {
     return delays_ms[static_cast<std::size_t>(p * static_cast<double>(delays_ms.size() - 1))];
@@ -329,6 +368,8 @@ void BM_AckDelay(benchmark::State& state) {
   state.counters["p50_ms"] = share(0.5);
   state.counters["p99_ms"] = share(0.99);
   state.counters["most_ms"] = share(1);
+  state.counters["good_per_s"] = static_cast<double>(delays_ms.size()) / seconds;
+  state.counters["bad_per_s"] = static_cast<double>(bad.made()) / seconds;
 }
 
 // The same bytes from a DEALER to a ROUTER in another thread, nothing else done with them.
@@ -502,7 +543,13 @@ BENCHMARK(BM_BytesOnDisk)
     ->Args({600, 5000, 3600})
     ->Iterations(7200)
     ->Unit(benchmark::kMicrosecond);
-BENCHMARK(BM_AckDelay)->Iterations(3000)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_AckDelay)
+    ->ArgName("bad_per_s")
+    ->Arg(0)
+    ->Arg(5000)
+    ->Iterations(3000)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_BareSqlite)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_Store)->Arg(64)->Arg(512)->UseRealTime();
 BENCHMARK(BM_StoreSealed)->Arg(64)->Arg(512)->UseRealTime();

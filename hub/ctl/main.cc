@@ -31,6 +31,7 @@ constexpr char kUsage[] =
     "\n"
     "  status                what the hub says of itself\n"
     "  devices               every device that was heard, with its newest values\n"
+    "  energy-data DEVICE    the newest values as the object energy/data of other systems, always JSON\n"
     "  claim CODE [NAME]     a device by the code on its label\n"
     "  command NODE SECONDS WORD...\n"
     "                        asks a device for something before the seconds are over: send_reading 1,\n"
@@ -92,20 +93,26 @@ class Hub {
     return "";
   }
 
-  Result<Json> ask(const char* method, const std::string& path, const Json& body = nullptr) {
-    using R = Result<Json>;
+  /// The answer as it is written.
+  Result<std::string> fetch(const char* method, const std::string& path, const Json& body = nullptr) {
+    using R = Result<std::string>;
     httplib::Request request;
     request.method = method;
     request.path = path;
     if (!body.is_null()) request.body = body.dump();
     const auto answer = client_.send(request);
     if (!answer) return R::failure(url_ + ": " + httplib::to_string(answer.error()));
-    Json json = Json::parse(answer->body, nullptr, false);
-    if (json.is_discarded()) json = answer->body;
-    if (answer->status >= 300)
-      return R::failure(json.is_object() && json.contains("error")
-                            ? json["error"].get<std::string>()
-                            : fmt::format("status {}", answer->status));
+    if (answer->status < 300) return answer->body;
+    const Json json = Json::parse(answer->body, nullptr, false);
+    return R::failure(json.is_object() && json.contains("error") ? json["error"].get<std::string>()
+                                                                 : fmt::format("status {}", answer->status));
+  }
+
+  Result<Json> ask(const char* method, const std::string& path, const Json& body = nullptr) {
+    auto text = fetch(method, path, body);
+    if (!text) return Result<Json>::failure(text.error());
+    Json json = Json::parse(text.value(), nullptr, false);
+    if (json.is_discarded()) json = std::move(text.value());
     return json;
   }
 
@@ -151,9 +158,10 @@ int status(Hub& hub, const Options& options) {
                            devices->size(), user.empty() ? "nobody" : user,
                            me.value()["role"].get<std::string>());
   for (const Json& s : sinks.value()["sinks"])
-    std::cout << fmt::format("sink      {}: {}, {} values wait, {} lost\n", s["sink"].get<std::string>(),
-                             s["up"] ? "up" : s["trouble"].get<std::string>(),
-                             s["backlog"].get<std::int64_t>(), s["lost"].get<std::int64_t>());
+    std::cout << fmt::format("sink      {}: {}, {} values wait, {} lost, {} refused\n",
+                             s["sink"].get<std::string>(), s["up"] ? "up" : s["trouble"].get<std::string>(),
+                             s["backlog"].get<std::int64_t>(), s["lost"].get<std::int64_t>(),
+                             s["refused"].get<std::int64_t>());
   return kDone;
 }
 
@@ -177,6 +185,13 @@ int devices(Hub& hub, const Options& options) {
                              d["snr_db"].get<double>(), values);
   }
   return kDone;
+}
+
+// Not through a JSON library, which would make floats of exact decimals.
+int energy_data(Hub& hub, const std::string& device) {
+  const auto object = hub.fetch("GET", "/api/v1/devices/" + device + "/energy_data");
+  if (!object) return complain(kFailed, object.error());
+  return std::puts(object->c_str()) < 0 ? kFailed : kDone;
 }
 
 void print_event(const std::string& kind, const Json& data, const Options& options) {
@@ -312,6 +327,9 @@ int doctor(Hub& hub, const Options& options) {
       say(name + " takes readings", s["up"] ? "" : s["trouble"].get<std::string>());
       say(name + " lost nothing",
           s["lost"] == 0 ? "" : fmt::format("{} values", s["lost"].get<std::int64_t>()), true);
+      say(name + " refused nothing",
+          s["refused"] == 0 ? "" : fmt::format("{} values, see the log", s["refused"].get<std::int64_t>()),
+          true);
     }
   }
   return well ? kDone : kFailed;
@@ -394,8 +412,15 @@ int run(const std::vector<std::string>& words, const Options& options) {
                 options);
   if (what == "command" && count >= 3) return command(hub, options, words);
   if (what == "commands" && count == 0) return commands(hub, options);
+  const bool hexadecimal =
+      count == 1 && words[1].find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  if (what == "energy-data" && count == 1) {
+    if (!hexadecimal || words[1].empty())
+      return complain(kWrongUsage, "energy-data: expected an address of hexadecimal digits");
+    return energy_data(hub, words[1]);
+  }
   if (what == "trace" && count <= 1) {
-    if (count == 1 && words[1].find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+    if (count == 1 && !hexadecimal)
       return complain(kWrongUsage, "trace: expected an address of hexadecimal digits");
     return trace(hub, options, count == 1 ? words[1] : "");
   }

@@ -126,7 +126,8 @@ function drawSinks(sinks) {
   $("n-wait").textContent = sinks.reduce((sum, s) => sum + s.backlog, 0);
   $("sinks").tBodies[0].replaceChildren(...sinks.map((s) => element("tr", {}, element("td", {textContent: s.sink}),
     element("td", {className: s.up ? "good" : "bad", textContent: s.up ? "up" : s.trouble}), element("td", {className: "n", textContent: s.backlog}),
-    element("td", {className: "n" + (s.lost ? " bad" : ""), textContent: s.lost}))));
+    element("td", {className: "n" + (s.lost ? " bad" : ""), textContent: s.lost}),
+    element("td", {className: "n" + (s.refused ? " bad" : ""), textContent: s.refused}))));
 }
 
 async function ask(path, options) {

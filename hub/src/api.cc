@@ -676,6 +676,7 @@ HttpResponse Api::State::sinks(const Call&) {
                       {"cursor", status.cursor},
                       {"backlog", std::max<std::int64_t>(0, newest.value() - status.cursor)},
                       {"lost", status.lost},
+                      {"refused", status.refused},
                       {"up", status.trouble.empty()},
                       {"trouble", status.trouble}});
     }

@@ -8,6 +8,7 @@
 
 #include "config_reader.h"
 #include "reading_message.h"
+#include "service.h"
 
 namespace ngplc::hub {
 namespace {
@@ -24,8 +25,6 @@ constexpr std::int64_t kFetchNs = 1'000'000'000;
 constexpr std::int64_t kFlushMs = 5000;
 constexpr std::int64_t kFirstBackoffMs = 250;
 constexpr std::int64_t kLongestBackoffMs = 15'000;
-// Lines of a batch about messages refused: a flood of them must not fill the disk.
-constexpr std::size_t kMostLines = 10;
 
 prometheus::Counter& counter(prometheus::Registry& registry, const char* name, const char* help,
                              const prometheus::Labels& labels = {}) {
@@ -163,12 +162,8 @@ std::string Collector::take_turn() {
   }
   std::string wrong;
   if (!messages.empty()) {
-    std::vector<Message*> readable;
-    for (Message& m : messages) {
-      if (m.state == Message::State::taken) readable.push_back(&m);
-    }
-    wrong = store(readable.data(), readable.data() + readable.size());
-    log_refused(messages);
+    wrong = store(messages);
+    tell_refused(messages);
     const std::string unsettled = settle(messages);
     if (wrong.empty()) wrong = unsettled;
   } else if (status == NATS_TIMEOUT) {
@@ -184,29 +179,27 @@ std::string Collector::take_turn() {
   return wrong;
 }
 
-// One transaction; what PostgreSQL refuses is found by halving, and the rest is stored.
-std::string Collector::store(Message** first, Message** last) {
+std::string Collector::store(std::vector<Message>& messages) {
   std::vector<ReadingRow> rows;
-  for (Message** m = first; m != last; ++m) rows.insert(rows.end(), (*m)->rows.begin(), (*m)->rows.end());
+  std::vector<Message*> owners;  // of each row
+  for (Message& m : messages) {
+    if (m.state != Message::State::taken) continue;
+    rows.insert(rows.end(), m.rows.begin(), m.rows.end());
+    owners.resize(rows.size(), &m);
+  }
   const TableAnswer answer = table_.write(rows);
-  if (answer.wrong.empty()) {
-    for (Message** m = first; m != last; ++m) (*m)->state = Message::State::stored;
-    metrics_.values.Increment(static_cast<double>(rows.size()));
-    return "";
+  if (!answer.wrong.empty()) return "postgres: " + answer.wrong;
+  for (Message* owner : owners) owner->state = Message::State::stored;
+  for (const RefusedRow& refused : answer.refused) {
+    owners[refused.row]->state = Message::State::refused;
+    owners[refused.row]->reason = rows[refused.row].obis + ": " + refused.reason;
   }
-  if (!answer.refused) return "postgres: " + answer.wrong;
-  if (last - first == 1) {
-    (*first)->state = Message::State::refused;
-    (*first)->reason = answer.wrong;
-    return "";
-  }
-  Message** middle = first + (last - first) / 2;
-  std::string wrong = store(first, middle);
-  return wrong.empty() ? store(middle, last) : wrong;
+  metrics_.values.Increment(static_cast<double>(rows.size() - answer.refused.size()));
+  return "";
 }
 
 // Tells the stream what became of each. What it does not hear of comes again.
-std::string Collector::settle(std::vector<Message>& messages) {
+std::string Collector::settle(const std::vector<Message>& messages) {
   natsStatus status = NATS_OK;
   std::size_t stored = 0, refused = 0;
   for (const Message& m : messages) {
@@ -232,14 +225,14 @@ std::string Collector::settle(std::vector<Message>& messages) {
   return "";
 }
 
-void Collector::log_refused(const std::vector<Message>& messages) const {
-  std::size_t refused = 0;
+void Collector::tell_refused(const std::vector<Message>& messages) const {
+  std::vector<std::string> lines;
   for (const Message& m : messages) {
-    if (m.state != Message::State::refused || ++refused > kMostLines) continue;
-    spdlog::error("refused message {} of stream {}, subject {}: {}", m.sequence, config_.nats.stream,
-                  one_line(natsMsg_GetSubject(m.message)), one_line(m.reason));
+    if (m.state == Message::State::refused)
+      lines.push_back("message " + std::to_string(m.sequence) + " of stream " + config_.nats.stream +
+                      ", subject " + one_line(natsMsg_GetSubject(m.message)) + ": " + one_line(m.reason));
   }
-  if (refused > kMostLines) spdlog::error("refused {} more", refused - kMostLines);
+  log_refused("collect", lines);
 }
 
 }  // namespace ngplc::hub

@@ -32,7 +32,7 @@ class CollectMetrics {
 
  public:
   prometheus::Counter& stored;    ///< messages committed and acknowledged, repeats included
-  prometheus::Counter& refused;   ///< messages that no table can hold
+  prometheus::Counter& refused;   ///< messages that no table can hold as a whole
   prometheus::Counter& values;    ///< register values committed, repeats included
   prometheus::Counter& failures;  ///< turns that failed
   prometheus::Gauge& waiting;     ///< messages in the stream that nobody took yet
@@ -41,8 +41,8 @@ class CollectMetrics {
 
 /// Runs in a thread of its own. A message is acknowledged after the transaction that holds it, so that it
 /// comes again when anything dies before, and falls on the primary key then. A message that cannot be read,
-/// or that PostgreSQL refuses for what is in it, is counted, logged with its number in the stream, where it
-/// stays, and terminated: it does not come again.
+/// or of which PostgreSQL refuses a value, is counted, logged with its number in the stream, where it stays,
+/// and terminated: it does not come again. Its other values are stored.
 class Collector {
  public:
   Collector(CollectConfig config, CollectMetrics& metrics);
@@ -64,9 +64,9 @@ class Collector {
   // Empty, or why it has to wait.
   std::string take_turn();
   std::string connect();
-  std::string store(Message** first, Message** last);
-  std::string settle(std::vector<Message>& messages);
-  void log_refused(const std::vector<Message>& messages) const;
+  std::string store(std::vector<Message>& messages);
+  std::string settle(const std::vector<Message>& messages);
+  void tell_refused(const std::vector<Message>& messages) const;
 
   const CollectConfig config_;
   CollectMetrics& metrics_;

@@ -2,12 +2,19 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+
 namespace ngplc::hub {
 namespace {
 
 prometheus::Family<prometheus::Counter>& counters(prometheus::Registry& registry, const char* name,
                                                   const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+
+// A total that outlives the process: sinks that are made anew tell it again.
+void raise_to(prometheus::Counter& counter, std::int64_t total) {
+  counter.Increment(std::max(0.0, static_cast<double>(total) - counter.Value()));
 }
 
 }  // namespace
@@ -49,6 +56,8 @@ Metrics::Metrics(std::shared_ptr<prometheus::Registry> registry)
           counters(*registry_, "ngplc_hub_sink_failures_total", "Deliveries that failed, by sink")),
       sink_lost_(counters(*registry_, "ngplc_hub_sink_lost_total",
                           "Register values given up because the sink was too far behind")),
+      sink_refused_(counters(*registry_, "ngplc_hub_sink_refused_total",
+                             "Register values that the other side does not take, set aside")),
       sink_backlog_(prometheus::BuildGauge()
                         .Name("ngplc_hub_sink_backlog")
                         .Help("Register values that wait for the sink")
@@ -89,8 +98,11 @@ void Metrics::sink_failed(const std::string& sink) {
   sink_failures_.Add({{"sink", sink}}).Increment();
   sink_up_.Add({{"sink", sink}}).Set(0);
 }
-void Metrics::sink_lost(const std::string& sink, std::int64_t values) {
-  sink_lost_.Add({{"sink", sink}}).Increment(static_cast<double>(values));
+void Metrics::sink_lost(const std::string& sink, std::int64_t total) {
+  raise_to(sink_lost_.Add({{"sink", sink}}), total);
+}
+void Metrics::sink_refused(const std::string& sink, std::int64_t total) {
+  raise_to(sink_refused_.Add({{"sink", sink}}), total);
 }
 void Metrics::sink_backlog(const std::string& sink, std::int64_t values) {
   sink_backlog_.Add({{"sink", sink}}).Set(static_cast<double>(values));

@@ -37,7 +37,9 @@ class Metrics {
 
   void sink_delivered(const std::string& sink, std::int64_t values);
   void sink_failed(const std::string& sink);
-  void sink_lost(const std::string& sink, std::int64_t values);
+  /// `total`: since the database was made.
+  void sink_lost(const std::string& sink, std::int64_t total);
+  void sink_refused(const std::string& sink, std::int64_t total);
   void sink_backlog(const std::string& sink, std::int64_t values);
 
   /// Prometheus text format.
@@ -69,6 +71,7 @@ class Metrics {
   Counters& sink_values_;
   Counters& sink_failures_;
   Counters& sink_lost_;
+  Counters& sink_refused_;
   prometheus::Family<prometheus::Gauge>& sink_backlog_;
   prometheus::Family<prometheus::Gauge>& sink_up_;
   mutable std::mutex mutex_;

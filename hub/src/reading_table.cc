@@ -70,22 +70,44 @@ void ReadingTable::Free::operator()(pg_conn* connection) const { PQfinish(connec
 ReadingTable::ReadingTable(std::string url) : url_(std::move(url)) {}
 ReadingTable::~ReadingTable() = default;
 
+// What became of one statement.
+struct ReadingTable::Insertion {
+  std::string wrong;  // empty: committed
+  bool refused = false;
+};
+
 TableAnswer ReadingTable::write(const std::vector<ReadingRow>& rows) {
   if (rows.empty()) return {};
-  TableAnswer answer = try_write(rows);
-  // A partition that somebody dropped is refused like a row that is wrong; a new connection makes it again.
-  if (answer.refused) answer = try_write(rows);
+  TableAnswer answer{connect()};
+  if (answer.wrong.empty()) answer.wrong = make_partitions(rows);
+  if (answer.wrong.empty()) {
+    const Insertion all = insert(rows.begin(), rows.end());
+    if (all.refused) {
+      // A partition that somebody dropped is refused like a row that is wrong.
+      partitions_.clear();
+      answer.wrong = make_partitions(rows);
+      if (answer.wrong.empty()) halve(rows, 0, rows.size(), answer);
+    } else {
+      answer.wrong = all.wrong;
+    }
+  }
+  if (!answer.wrong.empty()) connection_.reset();
   return answer;
 }
 
-TableAnswer ReadingTable::try_write(const std::vector<ReadingRow>& rows) {
-  TableAnswer answer{connect(), false};
-  for (const ReadingRow& row : rows) {
-    if (answer.wrong.empty()) answer.wrong = make_partition(row.time_ms);
+void ReadingTable::halve(const Rows& rows, std::size_t first, std::size_t last, TableAnswer& answer) {
+  const auto at = [&rows](std::size_t i) { return rows.begin() + static_cast<std::ptrdiff_t>(i); };
+  const Insertion all = insert(at(first), at(last));
+  if (all.wrong.empty()) return;
+  if (!all.refused) {
+    answer.wrong = all.wrong;
+  } else if (last - first == 1) {
+    answer.refused.push_back({first, all.wrong});
+  } else {
+    const std::size_t middle = first + (last - first) / 2;
+    halve(rows, first, middle, answer);
+    if (answer.wrong.empty()) halve(rows, middle, last, answer);
   }
-  if (answer.wrong.empty()) answer = insert(rows);
-  if (!answer.wrong.empty()) connection_.reset();
-  return answer;
 }
 
 std::string ReadingTable::run(const char* sql) {
@@ -96,9 +118,11 @@ std::string ReadingTable::run(const char* sql) {
 
 std::string ReadingTable::connect() {
   if (connection_) return "";
-  const std::array<const char*, 5> keys = {"dbname", "connect_timeout", "keepalives_idle", "tcp_user_timeout",
-                                           nullptr};
-  const std::array<const char*, 5> values = {url_.c_str(), "5", "10", "10000", nullptr};
+  // Texts are UTF-8 whatever the database has; else a server of another encoding would take their bytes as
+  // its own.
+  const std::array<const char*, 6> keys = {"dbname",           "connect_timeout", "keepalives_idle",
+                                           "tcp_user_timeout", "client_encoding", nullptr};
+  const std::array<const char*, 6> values = {url_.c_str(), "5", "10", "10000", "UTF8", nullptr};
   connection_.reset(PQconnectdbParams(keys.data(), values.data(), 1));
   std::string wrong = PQstatus(connection_.get()) == CONNECTION_OK ? "" : error_text(connection_.get());
   if (wrong.empty()) wrong = run("SET client_min_messages = warning; SET statement_timeout = 30000");
@@ -130,9 +154,17 @@ std::string ReadingTable::make_partition(std::int64_t time_ms) {
   return wrong;
 }
 
-TableAnswer ReadingTable::insert(const std::vector<ReadingRow>& rows) {
-  std::array<ArrayText, 10> columns;
+std::string ReadingTable::make_partitions(const Rows& rows) {
   for (const ReadingRow& row : rows) {
+    if (std::string wrong = make_partition(row.time_ms); !wrong.empty()) return wrong;
+  }
+  return "";
+}
+
+ReadingTable::Insertion ReadingTable::insert(Rows::const_iterator first, Rows::const_iterator last) {
+  std::array<ArrayText, 10> columns;
+  for (auto it = first; it != last; ++it) {
+    const ReadingRow& row = *it;
     columns[0].add(row.hub);
     columns[1].add(std::to_string(row.device));
     columns[2].add(row.obis);

@@ -9,7 +9,7 @@ namespace ngplc::hub {
 inline constexpr int kApplicationId = 0x6E504C43;
 
 /// A released step is never edited; a change is a new step.
-inline constexpr std::array<const char*, 4> kMigrations = {R"sql(
+inline constexpr std::array<const char*, 5> kMigrations = {R"sql(
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY,
   receiver TEXT NOT NULL,
@@ -167,6 +167,9 @@ CREATE TABLE rollups(
 INSERT INTO rollups SELECT level, start_s, device, register, count, low, high, sum, first_ns, first, last_ns, last
   FROM old_rollups;
 DROP TABLE old_rollups;
+)sql",
+                                                           R"sql(
+ALTER TABLE sinks ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;  -- values that the other side does not take
 )sql"};
 
 /// Ids are indexed by device in blocks of 2^10: see the fourth step.

@@ -3,9 +3,15 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace ngplc::hub {
+namespace {
+
+constexpr std::size_t kMostRefused = 10;
+
+}  // namespace
 
 void open_log(const LogConfig& log) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("hub"));
@@ -15,6 +21,12 @@ void open_log(const LogConfig& log) {
 
 void set_log_level(const LogConfig& log) {
   spdlog::set_level(spdlog::level::from_str(log.level == "warn" ? "warning" : log.level));
+}
+
+void log_refused(const std::string& who, const std::vector<std::string>& refused) {
+  for (std::size_t i = 0; i < std::min(refused.size(), kMostRefused); ++i)
+    spdlog::error("{}: refused {}", who, refused[i]);
+  if (refused.size() > kMostRefused) spdlog::error("{}: refused {} more", who, refused.size() - kMostRefused);
 }
 
 ServiceSignals::ServiceSignals() {

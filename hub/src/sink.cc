@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "ingest.h"
+#include "service.h"
 
 namespace ngplc::hub {
 namespace {
@@ -40,8 +41,10 @@ std::string SinkRunner::start() {
     if (row.name != name_) continue;
     cursor_ = row.cursor;
     lost_ = row.lost;
+    refused_ = row.refused;
   }
   metrics_.sink_lost(name_, lost_);
+  metrics_.sink_refused(name_, refused_);
   thread_ = std::thread([this] { run(); });
   return "";
 }
@@ -57,7 +60,7 @@ void SinkRunner::stop() {
 
 SinkStatus SinkRunner::status() const {
   const std::lock_guard lock(mutex_);
-  return {name_, cursor_, lost_, trouble_};
+  return {name_, cursor_, lost_, refused_, trouble_};
 }
 
 void SinkRunner::wait(std::int64_t ms) {
@@ -80,8 +83,8 @@ void SinkRunner::give_up(std::int64_t upto, std::int64_t values, const char* why
   spdlog::error("sink {}: {} values given up, {}", name_, values, why);
   lost_ += values;
   cursor_ = upto;
-  metrics_.sink_lost(name_, values);
-  board_.put({name_, cursor_, lost_});
+  metrics_.sink_lost(name_, lost_);
+  board_.put({name_, cursor_, lost_, refused_});
 }
 
 bool SinkRunner::take_turn() {
@@ -109,10 +112,11 @@ bool SinkRunner::take_turn() {
     batch->erase(batch->begin(), first);
     if (batch->empty()) return true;
   }
-  if (const std::string wrong = sink_->deliver(batch.value()); !wrong.empty()) {
-    if (status().trouble.empty()) spdlog::warn("sink {}: {}; readings wait for it", name_, wrong);
+  const SinkAnswer answer = sink_->deliver(batch.value());
+  if (!answer.wrong.empty()) {
+    if (status().trouble.empty()) spdlog::warn("sink {}: {}; readings wait for it", name_, answer.wrong);
     const std::lock_guard lock(mutex_);
-    trouble_ = wrong;
+    trouble_ = answer.wrong;
     metrics_.sink_failed(name_);
     backoff_ms_ = std::clamp(2 * backoff_ms_, kFirstBackoffMs, kLongestBackoffMs);
     return false;
@@ -123,10 +127,13 @@ bool SinkRunner::take_turn() {
     trouble_.clear();
   }
   backoff_ms_ = 0;
-  std::int64_t values = 0;
+  std::int64_t values = -answer.refused;
   for (const Delivery& delivery : batch.value()) values += static_cast<std::int64_t>(delivery.values.size());
+  log_refused("sink " + name_, answer.reasons);
+  refused_ += answer.refused;
+  metrics_.sink_refused(name_, refused_);
   cursor_ = batch->back().cursor;
-  board_.put({name_, cursor_, lost_});
+  board_.put({name_, cursor_, lost_, refused_});
   metrics_.sink_delivered(name_, values);
   metrics_.sink_backlog(name_, newest.value() - cursor_);
   return true;

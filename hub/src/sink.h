@@ -16,14 +16,21 @@
 
 namespace ngplc::hub {
 
+/// What became of deliveries.
+struct SinkAnswer {
+  std::string wrong;  ///< empty: all of it is safe on the other side but what was refused; else one line
+  std::int64_t refused = 0;               ///< values it will never take as they are
+  std::vector<std::string> reasons = {};  ///< which and why, one line each or for many
+};
+
 /// One destination. Used by the thread of its runner alone.
 class Sink {
  public:
   virtual ~Sink() = default;
-  /// Connects when it must, and returns when all of it is safe on the other side: empty, or one line and
-  /// nothing is assumed to have arrived. The same deliveries then come again, so the other side has to take
+  /// Connects when it must, and returns when all of it is safe on the other side. When something is wrong
+  /// nothing is assumed to have arrived: the same deliveries come again, so the other side has to take
   /// repeats as one. Blocks for seconds at most.
-  virtual std::string deliver(const std::vector<Delivery>& deliveries) = 0;
+  virtual SinkAnswer deliver(const std::vector<Delivery>& deliveries) = 0;
 };
 
 /// What a sink is doing, for people.
@@ -31,6 +38,7 @@ struct SinkStatus {
   std::string name;
   std::int64_t cursor = 0;
   std::int64_t lost = 0;
+  std::int64_t refused = 0;
   std::string trouble;  ///< of the last delivery, or empty
 };
 
@@ -70,6 +78,7 @@ class SinkRunner {
   std::atomic<std::int64_t> cursor_{0};
   std::atomic<std::int64_t> replay_after_{-1};  ///< -1: nothing asked for
   std::atomic<std::int64_t> lost_{0};
+  std::atomic<std::int64_t> refused_{0};
   std::int64_t backoff_ms_ = 0;
   std::string trouble_;  ///< guarded by mutex_
   std::thread thread_;

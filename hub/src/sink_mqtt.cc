@@ -37,7 +37,7 @@ class MqttSink : public Sink {
   MqttSink(const MqttConfig& config, const std::string& hub) : config_(config), hub_(topic_level(hub)) {}
   ~MqttSink() override { disconnect(); }
 
-  std::string deliver(const std::vector<Delivery>& deliveries) override {
+  SinkAnswer deliver(const std::vector<Delivery>& deliveries) override {
     try {
       connect();
       std::map<std::uint32_t, const Delivery*> newest;
@@ -56,10 +56,10 @@ class MqttSink : public Sink {
         if (energy_file_) publish_energy_file(*d);
       }
       finish();
-      return "";
+      return {};
     } catch (const mqtt::exception& error) {
       disconnect();
-      return config_.url + ": " + error.to_string();
+      return {config_.url + ": " + error.to_string()};
     }
   }
 

@@ -15,7 +15,7 @@ class NatsSink : public Sink {
   NatsSink(const NatsConfig& config, const std::string& hub) : config_(config), hub_(topic_level(hub)) {}
   ~NatsSink() override { disconnect(); }
 
-  std::string deliver(const std::vector<Delivery>& deliveries) override {
+  SinkAnswer deliver(const std::vector<Delivery>& deliveries) override {
     natsStatus status = connect();
     failed_ = false;
     for (auto d = deliveries.begin(); status == NATS_OK && d != deliveries.end(); ++d) status = publish(*d);
@@ -25,9 +25,9 @@ class NatsSink : public Sink {
       options.MaxWait = kWaitMs;
       status = js_PublishAsyncComplete(stream_.context.get(), &options);
     }
-    if (status == NATS_OK && !failed_) return "";
+    if (status == NATS_OK && !failed_) return {};
     disconnect();
-    return config_.url + ": " + (status != NATS_OK ? natsStatus_GetText(status) : "a message was refused");
+    return {config_.url + ": " + (status != NATS_OK ? natsStatus_GetText(status) : "a message was refused")};
   }
 
  private:

@@ -11,7 +11,7 @@ class ZeromqSink : public Sink {
  public:
   explicit ZeromqSink(const ZeromqConfig& config) : endpoint_(config.endpoint) {}
 
-  std::string deliver(const std::vector<Delivery>& deliveries) override {
+  SinkAnswer deliver(const std::vector<Delivery>& deliveries) override {
     try {
       if (socket_.handle() == nullptr) {
         zmq::socket_t socket(context_, zmq::socket_type::pub);
@@ -24,9 +24,9 @@ class ZeromqSink : public Sink {
         socket_.send(zmq::buffer(delivery_json(delivery)), zmq::send_flags::none);
       }
     } catch (const zmq::error_t& error) {
-      return endpoint_ + ": " + error.what();
+      return {endpoint_ + ": " + error.what()};
     }
-    return "";
+    return {};
   }
 
  private:

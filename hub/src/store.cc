@@ -231,7 +231,7 @@ void Store::State::prepare() {
   add_join.emplace(db, "INSERT INTO joins(node, join_nonce, epoch, accept) VALUES(?,?,?,?)");
   put_join.emplace(db, "UPDATE nodes SET address = ?2, next_epoch = ?3 WHERE id = ?1");
   put_state.emplace(db, "UPDATE nodes SET state = ?2 WHERE id = ?1");
-  put_sink.emplace(db, "INSERT OR REPLACE INTO sinks(name, cursor, lost) VALUES(?,?,?)");
+  put_sink.emplace(db, "INSERT OR REPLACE INTO sinks(name, cursor, lost, refused) VALUES(?,?,?,?)");
   put_command.emplace(db,
                       "UPDATE commands SET state = ?2, tries = ?3, next_ns = ?4, result = ?5, detail = ?6 "
                       "WHERE id = ?1");
@@ -496,7 +496,7 @@ void Store::State::write(const Changes& changes) {
   }
   for (const StateRow& state : changes.states) run(*put_state, state.node, state.state);
   for (const EventRow& event : changes.events) write_event(event);
-  for (const SinkRow& sink : changes.sinks) run(*put_sink, sink.name, sink.cursor, sink.lost);
+  for (const SinkRow& sink : changes.sinks) run(*put_sink, sink.name, sink.cursor, sink.lost, sink.refused);
   for (const CommandRow& command : changes.commands) {
     SQLite::Statement& s = *put_command;
     const Use use(s);
@@ -1024,9 +1024,10 @@ Result<std::vector<SinkRow>> StoreReader::sinks() {
   const State::Turn turn(*state_);
   std::vector<SinkRow> out;
   try {
-    SQLite::Statement s(state_->db, "SELECT name, cursor, lost FROM sinks ORDER BY name");
+    SQLite::Statement s(state_->db, "SELECT name, cursor, lost, refused FROM sinks ORDER BY name");
     while (s.executeStep())
-      out.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(), s.getColumn(2).getInt64()});
+      out.push_back({s.getColumn(0).getString(), s.getColumn(1).getInt64(), s.getColumn(2).getInt64(),
+                     s.getColumn(3).getInt64()});
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<SinkRow>>::failure(error.what());
   }

@@ -102,8 +102,9 @@ struct StateRow {
 /// How far a sink has come.
 struct SinkRow {
   std::string name;
-  std::int64_t cursor = 0;  ///< readings.id of the last value delivered
-  std::int64_t lost = 0;    ///< values given up because the sink was too far behind
+  std::int64_t cursor = 0;   ///< readings.id of the last value delivered
+  std::int64_t lost = 0;     ///< values given up because the sink was too far behind
+  std::int64_t refused = 0;  ///< values that the other side does not take, set aside
 };
 
 /// What goes into the same transaction as the frames.

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "backup.h"
 #include "feed_client.h"
 #include "ingest.h"
 #include "link_node.h"
@@ -125,6 +126,20 @@ TEST_F(BadInput, ACounterFarAheadAndAnUnknownEpoch) {
   expect_others_go_on();
 }
 
+TEST_F(BadInput, AnUnknownDeviceAndAWrongKey) {
+  auto strange = node_.reading(1);
+  strange[3] = 0x55;  // an address that nobody has
+  hear(strange);
+  EXPECT_TRUE(counted("unknown_device"));
+  auto foreign = other_.reading(2);  // sealed with the key of another device
+  const auto own = node_.reading(3);
+  std::copy(own.begin(), own.begin() + 4, foreign.begin());
+  hear(foreign);
+  EXPECT_TRUE(counted("bad_tag"));
+  EXPECT_EQ(text("SELECT count(*) FROM readings"), "0");
+  expect_others_go_on();
+}
+
 /// A hub with one modem that sends one reading after the other.
 class BadDisk : public ::testing::Test {
  protected:
@@ -135,6 +150,13 @@ class BadDisk : public ::testing::Test {
   int port(const HubProcess& hub) const {
     const std::string log = hub.log();
     return std::atoi(log.substr(log.find("http port ") + 10).c_str());
+  }
+  FeedClientConfig modem() const {
+    FeedClientConfig config;
+    config.endpoint = "ipc://" + dir_.file("feed");
+    config.receiver = "test-receiver";
+    config.run = 1;
+    return config;
   }
   TempDir dir_;
 };
@@ -147,11 +169,7 @@ TEST_F(BadDisk, AFullDiskIsSaidAndHealsWithoutLoss) {
   // No file of the hub may grow any more: what a full disk looks like to it.
   const rlimit full{300'000, RLIM_INFINITY};
   ASSERT_EQ(prlimit(hub.pid(), RLIMIT_FSIZE, &full, nullptr), 0);
-  FeedClientConfig config;
-  config.endpoint = "ipc://" + dir_.file("feed");
-  config.receiver = "test-receiver";
-  config.run = 1;
-  auto client = FeedClient::open(config);
+  auto client = FeedClient::open(modem());
   ASSERT_TRUE(client.ok());
   constexpr std::uint64_t kRecords = 3000;
   for (std::uint64_t i = 0; i < kRecords; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
@@ -191,11 +209,7 @@ TEST_F(BadDisk, AFileSystemThatTurnsReadOnlyIsSaidAndNothingIsLost) {
   auto hub = std::make_unique<HubProcess>(arguments(), dir_.file("log"));
   ASSERT_TRUE(hub->says("ready")) << hub->log();
   httplib::Client http("127.0.0.1", port(*hub));
-  FeedClientConfig config;
-  config.endpoint = "ipc://" + dir_.file("feed");
-  config.receiver = "test-receiver";
-  config.run = 1;
-  auto client = FeedClient::open(config);
+  auto client = FeedClient::open(modem());
   ASSERT_TRUE(client.ok());
   for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
   ASSERT_TRUE(client.value()->drain(20'000));
@@ -224,6 +238,76 @@ TEST_F(BadDisk, AFileSystemThatTurnsReadOnlyIsSaidAndNothingIsLost) {
     EXPECT_EQ(db.execAndGet("PRAGMA integrity_check").getString(), "ok");
   }
   EXPECT_TRUE(run("umount '" + data + "'"));
+}
+
+// A page of the readings is no page any more: nothing is acknowledged, questions that do not need it are
+// answered, and a backup brings everything back.
+TEST_F(BadDisk, ADamagedDatabaseIsSaidAndABackupHealsIt) {
+  std::filesystem::create_directory(dir_.file("data"));
+  const std::string file = dir_.file("data/hub.sqlite");
+  auto client = FeedClient::open(modem());
+  ASSERT_TRUE(client.ok());
+  const auto send = [&](std::uint64_t first, std::uint64_t last) {
+    for (std::uint64_t i = first; i < last; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
+  };
+  {
+    HubProcess hub(arguments(), dir_.file("log"));
+    ASSERT_TRUE(hub.says("ready")) << hub.log();
+    send(0, 100);
+    ASSERT_TRUE(client.value()->drain(20'000));
+    EXPECT_EQ(hub.kill(SIGTERM), 0);
+  }
+  ASSERT_EQ(back_up(file, dir_.file("copy")), "");
+  std::int64_t page = 0;
+  std::int64_t page_bytes = 0;
+  {
+    SQLite::Database db(file, SQLite::OPEN_READONLY);
+    page = db.execAndGet("SELECT rootpage FROM sqlite_schema WHERE name = 'readings'").getInt64();
+    page_bytes = db.execAndGet("PRAGMA page_size").getInt64();
+  }
+  {
+    std::fstream damage(file, std::ios::binary | std::ios::in | std::ios::out);
+    damage.seekp((page - 1) * page_bytes);
+    damage << std::string(static_cast<std::size_t>(page_bytes), '\x5a');
+  }
+  HubProcess hub(arguments(), dir_.file("log2"));
+  ASSERT_TRUE(hub.says("ready")) << hub.log();
+  send(100, 200);
+  httplib::Client http("127.0.0.1", port(hub));
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = http.Get("/metrics");
+    return answer &&
+           answer->body.find("ngplc_hub_commit_failures_total{reason=\"corrupt\"}") != std::string::npos;
+  }));
+  EXPECT_NE(hub.log().find("database refuses, frames stay with the modems"), std::string::npos) << hub.log();
+  EXPECT_EQ(http.Get("/healthz")->status, 503);
+  EXPECT_EQ(http.Get("/api/v1/devices")->status, 200);
+  EXPECT_FALSE(client.value()->drain(500));
+  EXPECT_EQ(client.value()->counters().spool.acknowledged, 100U);
+  hub.kill(SIGTERM);
+  ASSERT_EQ(restore(dir_.file("copy"), file), "");
+  HubProcess healed(arguments(), dir_.file("log3"));
+  ASSERT_TRUE(healed.says("ready")) << healed.log();
+  EXPECT_TRUE(client.value()->drain(30'000));
+  EXPECT_EQ(healed.kill(SIGTERM), 0);
+  SQLite::Database db(file, SQLite::OPEN_READONLY);
+  EXPECT_EQ(db.execAndGet("SELECT count(*) FROM frames").getInt64(), 200);
+  EXPECT_EQ(db.execAndGet("PRAGMA integrity_check").getString(), "ok");
+}
+
+TEST_F(BadDisk, ASecondHubIsRefusedAndTheFirstGoesOn) {
+  std::filesystem::create_directory(dir_.file("data"));
+  HubProcess hub(arguments(), dir_.file("log"));
+  ASSERT_TRUE(hub.says("ready")) << hub.log();
+  auto second_arguments = arguments();
+  second_arguments[1] = "ipc://" + dir_.file("other_feed");
+  HubProcess second(second_arguments, dir_.file("log2"));
+  EXPECT_EQ(second.wait(), 1);
+  EXPECT_NE(second.log().find("in use by another hub"), std::string::npos) << second.log();
+  auto client = FeedClient::open(modem());
+  for (std::uint64_t i = 0; i < 100; ++i) ASSERT_TRUE(client.value()->send(make_record(1, i, 3)));
+  EXPECT_TRUE(client.value()->drain(20'000));
+  EXPECT_EQ(hub.kill(SIGTERM), 0);
 }
 
 TEST_F(BadDisk, AFolderThatCannotBeWrittenIsOneLine) {

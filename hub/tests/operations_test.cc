@@ -11,6 +11,7 @@
 #include "feed_client.h"
 #include "hub_process.h"
 #include "notify_socket.h"
+#include "server_process.h"
 #include "store.h"
 
 namespace {
@@ -259,6 +260,51 @@ TEST_F(Operations, HubctlAsksBacksUpAndRestores) {
   EXPECT_EQ(json::parse(client.Get("/api/v1/frames?limit=1000")->body)["frames"].size(), 22U);
 }
 
+TEST_F(Operations, HubctlTracesWhatComes) {
+  const auto process = start();
+  const auto trace = [&](std::vector<std::string> words, std::uint64_t run_id) {
+    words.insert(words.begin(),
+                 {"3", NGPLC_HUBCTL_BINARY, "--url", "http://127.0.0.1:" + std::to_string(port_)});
+    std::thread feeding([&] {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      feed(run_id, 2);
+    });
+    const std::string seen = run("timeout", std::move(words), 124);
+    feeding.join();
+    return seen;
+  };
+  EXPECT_NE(trace({"trace"}, 1).find("00000abc  1-0:1.8.0 = 1000001 Wh"), std::string::npos);
+  const std::string line = trace({"--json", "trace", "abc"}, 2);
+  const json first = json::parse(line.substr(0, line.find('\n')));
+  EXPECT_EQ(first["type"], "reading");
+  EXPECT_EQ(first["device"], "00000abc");
+  EXPECT_EQ(trace({"trace", "abd"}, 3), "");
+  ctl({"trace", "meter"}, 2);
+}
+
+TEST_F(Operations, PrometheusScrapesIt) {
+  if (!is_installed("/usr/bin/prometheus")) GTEST_SKIP() << "package prometheus is not installed";
+  const auto process = start();
+  feed(1, 20);
+  std::ofstream(dir_.file("prometheus.yml"))
+      << "global:\n  scrape_interval: 1s\nscrape_configs:\n  - job_name: hub\n    static_configs:\n"
+      << "      - targets: ['127.0.0.1:" << port_ << "']\n";
+  const int port = free_port();
+  ServerProcess server({"/usr/bin/prometheus", "--config.file=" + dir_.file("prometheus.yml"),
+                        "--storage.tsdb.path=" + dir_.file("series"),
+                        "--web.listen-address=127.0.0.1:" + std::to_string(port)},
+                       dir_.file("prometheus.log"));
+  httplib::Client client("127.0.0.1", port);
+  const auto value = [&](const std::string& query) -> std::string {
+    const auto answer = client.Get("/api/v1/query?query=" + query);
+    if (!answer || answer->status != 200) return "";  // it is starting
+    const json rows = json::parse(answer->body, nullptr, false)["data"]["result"];
+    return rows.empty() ? "" : rows[0]["value"][1].get<std::string>();
+  };
+  EXPECT_TRUE(eventually([&] { return value("ngplc_hub_readings_total") == "40"; }, 40));
+  EXPECT_EQ(value("up"), "1");
+}
+
 TEST_F(Operations, HubctlQueuesCommands) {
   auto process = start();
   hub({"user", "add", "chief", "admin"}, 0, "correct horse");
@@ -284,6 +330,30 @@ TEST_F(Operations, HubctlQueuesCommands) {
   const std::string table = ask({"commands"}, 0);
   EXPECT_NE(table.find("00000007"), std::string::npos) << table;
   EXPECT_LT(table.find("restart"), table.find("send_reading")) << "the newest first";
+}
+
+// Exact decimals: what the hub wrote, not what a float makes of it.
+TEST_F(Operations, HubctlShowsEnergyData) {
+  const auto process = start();
+  feed(1, 1);  // 0xabc, which has only two of its registers
+  EXPECT_NE(ctl({"energy-data", "abc"}, 1).find("hubctl: "), std::string::npos);
+  EXPECT_NE(ctl({"energy-data", "abd"}, 1).find("hubctl: "), std::string::npos);
+  ctl({"energy-data", "meter"}, 2);
+  ctl({"energy-data", ""}, 2);
+  ctl({"energy-data"}, 2);
+  SQLite::Database(dir_.file("hub.sqlite"), SQLite::OPEN_READWRITE, 5000)
+      .exec(
+          "INSERT INTO registers "
+          "VALUES(11,'1-0:1.7.0','W',-1),(12,'1-0:32.7.0','V',0),(13,'1-0:31.7.0','A',-2),"
+          "(14,'1-0:1.8.0','Wh',1),(15,'1-0:1.8.1','Wh',1),(16,'1-0:1.8.2','Wh',1),(17,'1-0:1.8.3','Wh',1),"
+          "(18,'1-0:1.8.4','Wh',1),(19,'1-0:3.8.0','varh',1);"
+          "INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base) "
+          "SELECT 0xabc, id, 900719925474000000 + id, 2, 1, 0 FROM registers WHERE id > 10");
+  const std::string object = ctl({"energy-data", "0ABC"}, 0);
+  EXPECT_EQ(object.find(R"({"power":90071992547400.0011,"voltage":230.1,"current":9007199254740000.13,)"), 0U)
+      << object;
+  EXPECT_EQ(object, ctl({"--json", "energy-data", "abc"}, 0));
+  EXPECT_EQ(object.back(), '\n');
 }
 
 TEST_F(Operations, BackupWhileFramesComeIn) {

@@ -33,6 +33,10 @@ TEST_F(Program, StartsAndStopsOnSigterm) {
   for (const int signal : {SIGTERM, SIGINT}) {
     HubProcess hub(arguments(), dir_.file("log"));
     ASSERT_TRUE(hub.says("ready"));
+    std::ifstream file("/proc/" + std::to_string(hub.pid()) + "/limits");
+    const std::string limits{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_NE(limits.find("Max core file size        0                    0 "), std::string::npos)
+        << "keys would be in it: " << limits;
     EXPECT_EQ(hub.kill(signal), 0) << hub.log();
     std::filesystem::remove(dir_.file("log"));
   }

@@ -158,7 +158,7 @@ TEST_F(RollupTest, RetentionKeepsWhatIsStillNeeded) {
   EXPECT_EQ(number("SELECT count(*) FROM readings"), 82) << "not folded yet";
   ASSERT_TRUE(rollups.fold().ok());
   SQLite::Database(database_.file, SQLite::OPEN_READWRITE, 5000)
-      .exec("INSERT INTO sinks VALUES('slow', 20, 0)");
+      .exec("INSERT INTO sinks(name, cursor, lost) VALUES('slow', 20, 0)");
   forget(unix_now_ns());
   EXPECT_EQ(number("SELECT count(*) FROM readings"), 82) << "they arrived today, whenever they were captured";
   forget(later);

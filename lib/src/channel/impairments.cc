@@ -21,17 +21,20 @@ double bessel_i0(double x) {
   return sum;
 }
 
+// Kaiser's window times I0(beta), `d` from its middle.
+double kaiser(double d) {
+  const double w = 1.0 - (d / kHalf) * (d / kHalf);
+  return w <= 0 ? 0.0 : bessel_i0(kBeta * std::sqrt(w));
+}
+
 const std::vector<double>& sinc_table() {
   static const std::vector<double> table = [] {
     std::vector<double> t(static_cast<std::size_t>((kPhases + 1) * 2 * kHalf));
     for (int f = 0; f <= kPhases; ++f)
       for (int i = 0; i < 2 * kHalf; ++i) {
         const double d = static_cast<double>(f) / kPhases + kHalf - 1 - i;
-        const double w = 1.0 - (d / kHalf) * (d / kHalf);
         t[static_cast<std::size_t>(f * 2 * kHalf + i)] =
-            w <= 0 ? 0.0
-                   : (std::abs(d) < 1e-12 ? 1.0 : std::sin(kPi * d) / (kPi * d)) *
-                         bessel_i0(kBeta * std::sqrt(w)) / bessel_i0(kBeta);
+            (std::abs(d) < 1e-12 ? 1.0 : std::sin(kPi * d) / (kPi * d)) * kaiser(d) / bessel_i0(kBeta);
       }
     return t;
   }();
@@ -88,6 +91,23 @@ void add_impulses_any(Span<Sample> x, double rate_hz, double width_s, double sig
 }
 
 }  // namespace
+
+std::vector<float> hilbert(Span<const float> x) {
+  // 2/(pi d) at odd distances d, nothing at even ones.
+  constexpr int kTaps = kHalf / 2;
+  float taps[kTaps];
+  for (int i = 0; i < kTaps; ++i)
+    taps[i] = static_cast<float>(2 / (kPi * (2 * i + 1)) * kaiser(2 * i + 1) / bessel_i0(kBeta));
+  std::vector<float> padded(kHalf);
+  padded.insert(padded.end(), x.begin(), x.end());
+  padded.resize(padded.size() + kHalf);
+  std::vector<float> y(x.size());
+  for (std::size_t k = 0; k < y.size(); ++k) {
+    const float* at = padded.data() + kHalf + k;
+    for (int i = 0; i < kTaps; ++i) y[k] += taps[i] * (at[-(2 * i + 1)] - at[2 * i + 1]);
+  }
+  return y;
+}
 
 std::vector<float> resample(Span<const float> x, double t0, double ppm) { return resample_any(x, t0, ppm); }
 std::vector<cf32> resample(Span<const cf32> x, double t0, double ppm) { return resample_any(x, t0, ppm); }

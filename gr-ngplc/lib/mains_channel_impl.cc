@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
-#include "ngdsp/channel/sampled_paths.h"
 #include "placing.h"
 
 namespace gr {
@@ -16,7 +15,7 @@ namespace {
 constexpr const char* kBlock = "mains_channel";
 constexpr double kQuietestToneDb = -40;
 
-// What the paths need of earlier samples, and the delay of the block.
+// Of the latest path of any state.
 double reach_samples(const ngdsp::PlacedLine& line, double chip_samples) {
   double chips = 0;
   for (const auto& state : line.senders[line.median].states)
@@ -65,7 +64,8 @@ mains_channel_impl<T>::mains_channel_impl(const ngdsp::Scenario& scenario, const
       chip_samples_(profile.samples_per_chip()),
       seed_(seed),
       extra_(extra),
-      line_(line_with(extra)) {
+      line_(line_with(extra)),
+      others_(paths_.states.size() - 1) {
   this->set_history(static_cast<unsigned>(std::ceil(reach_samples(paths_, chip_samples_))) + 2 * kDelay);
   this->declare_sample_delay(static_cast<unsigned>(kDelay));
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "ngdsp/channel/sampled_paths.h"
 #include "ngdsp/channel/scenario_line.h"
 
 namespace gr {
@@ -29,7 +30,7 @@ class mains_channel_impl : public mains_channel<T> {
   int delay_samples() const override { return kDelay; }
 
  private:
-  static constexpr int kDelay = ngdsp::kPathMargin;
+  static constexpr int kDelay = static_cast<int>(ngdsp::kPathMargin);
   ngdsp::ScenarioLine<T> line_with(const Extra& extra) const;
   void change(double Extra::*what, double value);
   void through(const ngdsp::SenderPaths& paths, const T* in, std::size_t count, std::vector<T>& out) const;

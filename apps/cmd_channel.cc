@@ -128,8 +128,8 @@ Status through_line(const LineConfig& c, SigmfReader& reader, std::uint64_t at, 
     const auto& paths = c.sender().states[s];
     std::vector<Sample>& state = s == 0 ? out : others[s - 1];
     state.assign(out.size(), Sample{});
-    ngdsp::add_sampled_paths(Span<const Sample>(in), start - static_cast<double>(first), c.clock_ppm,
-                             paths.taps, c.chip_samples, c.gain * paths.amplitude, Span<Sample>(state));
+    ngdsp::add_sampled_paths(Span<const Sample>(in), start, c.clock_ppm, paths.taps, c.chip_samples,
+                             c.gain * paths.amplitude, Span<Sample>(state), first);
   }
   return std::nullopt;
 }

@@ -21,20 +21,17 @@ double bessel_i0(double x) {
   return sum;
 }
 
-// Kaiser's window times I0(beta), `d` from its middle.
-double kaiser(double d) {
-  const double w = 1.0 - (d / kHalf) * (d / kHalf);
-  return w <= 0 ? 0.0 : bessel_i0(kBeta * std::sqrt(w));
-}
-
 const std::vector<double>& sinc_table() {
   static const std::vector<double> table = [] {
     std::vector<double> t(static_cast<std::size_t>((kPhases + 1) * 2 * kHalf));
     for (int f = 0; f <= kPhases; ++f)
       for (int i = 0; i < 2 * kHalf; ++i) {
         const double d = static_cast<double>(f) / kPhases + kHalf - 1 - i;
+        const double w = 1.0 - (d / kHalf) * (d / kHalf);
         t[static_cast<std::size_t>(f * 2 * kHalf + i)] =
-            (std::abs(d) < 1e-12 ? 1.0 : std::sin(kPi * d) / (kPi * d)) * kaiser(d) / bessel_i0(kBeta);
+            w <= 0 ? 0.0
+                   : (std::abs(d) < 1e-12 ? 1.0 : std::sin(kPi * d) / (kPi * d)) *
+                         bessel_i0(kBeta * std::sqrt(w)) / bessel_i0(kBeta);
       }
     return t;
   }();
@@ -96,8 +93,10 @@ std::vector<float> hilbert(Span<const float> x) {
   // 2/(pi d) at odd distances d, nothing at even ones.
   constexpr int kTaps = kHalf / 2;
   float taps[kTaps];
-  for (int i = 0; i < kTaps; ++i)
-    taps[i] = static_cast<float>(2 / (kPi * (2 * i + 1)) * kaiser(2 * i + 1) / bessel_i0(kBeta));
+  for (int i = 0; i < kTaps; ++i) {
+    const double d = 2 * i + 1, w = 1.0 - (d / kHalf) * (d / kHalf);
+    taps[i] = static_cast<float>(2 / (kPi * d) * bessel_i0(kBeta * std::sqrt(w)) / bessel_i0(kBeta));
+  }
   std::vector<float> padded(kHalf);
   padded.insert(padded.end(), x.begin(), x.end());
   padded.resize(padded.size() + kHalf);

@@ -37,7 +37,7 @@ std::vector<Sample> window(Span<const Sample> x, std::ptrdiff_t first, std::size
 
 template <typename Sample>
 void add(Span<const Sample> x, double from, double ppm, std::vector<Tap> taps, double chip_samples,
-         double gain, Span<Sample> out) {
+         double gain, Span<Sample> out, std::int64_t first) {
   if (taps.empty()) taps.resize(1);
   double power = 0;
   bool turned = false;
@@ -50,11 +50,11 @@ void add(Span<const Sample> x, double from, double ppm, std::vector<Tap> taps, d
       std::ceil(static_cast<double>(out.size()) * (1 + ppm * 1e-6) + 2 * kResampleMargin + 2));
   for (const Tap& tap : taps) {
     const double start = from - tap.delay_chips * chip_samples;
-    const auto first = static_cast<std::ptrdiff_t>(std::floor(start - kResampleMargin));
-    std::vector<Sample> path = window(x, first, length);
+    const auto begin = static_cast<std::int64_t>(std::floor(start - kResampleMargin));
+    std::vector<Sample> path = window(x, begin - first, length);
     if (tap.phase_rad != 0)
-      turn(Span<Sample>(path), window(Span<const Sample>(quad), first, length), tap.phase_rad);
-    const double within = start - static_cast<double>(first);
+      turn(Span<Sample>(path), window(Span<const Sample>(quad), begin - first, length), tap.phase_rad);
+    const double within = start - static_cast<double>(begin);
     if (ppm == 0 && within == std::floor(within))
       path.erase(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(within));
     else
@@ -67,12 +67,12 @@ void add(Span<const Sample> x, double from, double ppm, std::vector<Tap> taps, d
 }  // namespace
 
 void add_sampled_paths(Span<const float> x, double from, double ppm, const std::vector<Tap>& taps,
-                       double chip_samples, double gain, Span<float> out) {
-  add(x, from, ppm, taps, chip_samples, gain, out);
+                       double chip_samples, double gain, Span<float> out, std::int64_t first) {
+  add(x, from, ppm, taps, chip_samples, gain, out, first);
 }
 void add_sampled_paths(Span<const cf32> x, double from, double ppm, const std::vector<Tap>& taps,
-                       double chip_samples, double gain, Span<cf32> out) {
-  add(x, from, ppm, taps, chip_samples, gain, out);
+                       double chip_samples, double gain, Span<cf32> out, std::int64_t first) {
+  add(x, from, ppm, taps, chip_samples, gain, out, first);
 }
 
 }  // namespace ngdsp

@@ -48,9 +48,10 @@ void ScenarioLine<Sample>::pass(Span<Sample> x, const std::vector<std::vector<Sa
   if (scenario_.line.changes()) {
     line_gains(scenario_.line, line_, Span<const double>(turns_), gains_);
     for (std::size_t k = 0; k < x.size(); ++k) x[k] *= gains_[0][k] * scale;
-    for (std::size_t s = 1; s < line_.states.size(); ++s)
-      for (std::size_t k = 0; k < x.size(); ++k)
-        x[k] += gains_[s][k] * line_.states[s].scale * others[s - 1][k];
+    for (std::size_t s = 1; s < line_.states.size(); ++s) {
+      const float other_scale = line_.states[s].scale;
+      for (std::size_t k = 0; k < x.size(); ++k) x[k] += gains_[s][k] * other_scale * others[s - 1][k];
+    }
   } else {
     for (Sample& v : x) v *= scale;
   }

@@ -10,9 +10,9 @@
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/rng.h"
 #include "ngdsp/channel/impairments.h"
-#include "ngdsp/channel/multipath.h"
 #include "ngdsp/channel/noise_level.h"
 #include "ngdsp/channel/receiver_input.h"
+#include "ngdsp/channel/sampled_paths.h"
 #include "ngdsp/io/sigmf_reader.h"
 #include "ngdsp/io/sigmf_writer.h"
 #include "options.h"
@@ -40,8 +40,8 @@ struct Impulses {
 
 struct LineConfig {
   double delay_samples = 0, clock_ppm = 0, cfo_hz = 0;
-  std::vector<ngdsp::Tap> taps, other_taps;  ///< delays in chips
-  double chip_samples = 1;                   ///< samples a chip
+  ngdsp::PlacedLine paths = ngdsp::line_through({});
+  double chip_samples = 1;  ///< samples a chip
   std::vector<Impulses> impulses;
   std::vector<Tone> tones;
   double gain = 1, dc = 0, noise_gain = 1, noise_variance = 0, clip = 0;
@@ -49,6 +49,9 @@ struct LineConfig {
   std::optional<ngdsp::Scenario> scenario;
   ngdsp::NoiseBand band;  ///< of the scenario
   std::uint64_t seed = 1;
+
+  /// A recording comes from one sender.
+  const ngdsp::LineSender& sender() const { return paths.senders[paths.median]; }
 };
 
 /// All samples of a recording as `Sample`.
@@ -76,15 +79,12 @@ Status read_window(SigmfReader& reader, std::int64_t first, std::vector<Sample>&
   return std::nullopt;
 }
 
-void turn(Span<float>, double) {}  // a real recording has no phase to turn: refused before
-void turn(Span<cf32> x, double phase_rad) {
-  const cf32 factor(std::polar(1.0F, static_cast<float>(phase_rad)));
-  for (cf32& v : x) v *= factor;
-}
 void shift(Span<float>, double, double, double) {}
 void shift(Span<cf32> x, double offset_hz, double sample_rate_hz, double first) {
   if (offset_hz == 0) return;
-  turn(x, 2 * ngdsp::kPi * std::fmod(offset_hz / sample_rate_hz * first, 1.0));
+  const double phase_rad = 2 * ngdsp::kPi * std::fmod(offset_hz / sample_rate_hz * first, 1.0);
+  const cf32 factor(std::polar(1.0F, static_cast<float>(phase_rad)));
+  for (cf32& v : x) v *= factor;
   ngdsp::shift_carrier(x, offset_hz, sample_rate_hz);
 }
 void add_tone(Span<float> x, const Tone& tone, double sample_rate_hz, double first) {
@@ -109,35 +109,27 @@ void quantise(Span<cf32> x, int bits) {
 void add_noise(Span<float> x, double variance, ngdsp::Rng& rng) { rng.add_noise(x, std::sqrt(variance)); }
 void add_noise(Span<cf32> x, double variance, ngdsp::Rng& rng) { rng.add_noise(x, variance); }
 
-/// The recording through these paths, its clock and delay: output samples [at, at + out.size()).
+/// The recording through the first state of the line, and through the others, with clock and delay: output
+/// samples [at, at + out.size()).
 template <typename Sample>
-Status through_paths(const LineConfig& c, std::vector<ngdsp::Tap> taps, SigmfReader& reader, std::uint64_t at,
-                     std::vector<Sample>& out) {
-  constexpr double kMargin = 64;  // the resampler's half length and some
-  const double step = 1 + c.clock_ppm * 1e-6;
-  std::fill(out.begin(), out.end(), Sample{});
-  if (taps.empty()) taps.resize(1);
-  double power = 0;
-  for (const auto& tap : taps) power += ngdsp::from_db(tap.gain_db);
-  for (const auto& tap : taps) {
-    const double start = static_cast<double>(at) * step - c.delay_samples - tap.delay_chips * c.chip_samples;
-    const auto first = static_cast<std::int64_t>(std::floor(start - kMargin));
-    const double length = static_cast<double>(out.size()) * step + 2 * kMargin + 2;
-    std::vector<Sample> in(static_cast<std::size_t>(std::ceil(length)));
-    if (auto error = read_window(reader, first, in)) return error;
-    if (c.dac_bits > 0) quantise(Span<Sample>(in), c.dac_bits);
-    const double whole = start - static_cast<double>(first);
-    const bool plain = step == 1.0 && whole == std::floor(whole);
-    std::vector<Sample> path;
-    if (plain) {
-      path.assign(in.begin() + static_cast<std::ptrdiff_t>(whole), in.end());
-    } else {
-      path = ngdsp::resample(Span<const Sample>(in), whole, c.clock_ppm);
-    }
-    turn(Span<Sample>(path), tap.phase_rad);
-    const auto gain = static_cast<float>(c.gain * std::sqrt(ngdsp::from_db(tap.gain_db) / power));
-    const std::size_t count = std::min(out.size(), path.size());
-    for (std::size_t k = 0; k < count; ++k) out[k] += gain * path[k];
+Status through_line(const LineConfig& c, SigmfReader& reader, std::uint64_t at, std::vector<Sample>& out,
+                    std::vector<std::vector<Sample>>& others) {
+  const double step = 1 + c.clock_ppm * 1e-6, start = static_cast<double>(at) * step - c.delay_samples;
+  double longest = 0;
+  for (const auto& state : c.sender().states)
+    longest = std::max(longest, ngdsp::longest_delay_chips(state.taps) * c.chip_samples);
+  constexpr double kMargin = ngdsp::kPathMargin;
+  const auto first = static_cast<std::int64_t>(std::floor(start - longest - kMargin));
+  const double length = longest + static_cast<double>(out.size()) * step + 2 * kMargin + 2;
+  std::vector<Sample> in(static_cast<std::size_t>(std::ceil(length)));
+  if (auto error = read_window(reader, first, in)) return error;
+  if (c.dac_bits > 0) quantise(Span<Sample>(in), c.dac_bits);
+  for (std::size_t s = 0; s < c.sender().states.size(); ++s) {
+    const auto& paths = c.sender().states[s];
+    std::vector<Sample>& state = s == 0 ? out : others[s - 1];
+    state.assign(out.size(), Sample{});
+    ngdsp::add_sampled_paths(Span<const Sample>(in), start, c.clock_ppm, paths.taps, c.chip_samples,
+                             c.gain * paths.amplitude, Span<Sample>(state), first);
   }
   return std::nullopt;
 }
@@ -152,25 +144,22 @@ Status run_line(const LineConfig& c, SigmfReader& reader, const std::vector<Samp
   const std::uint64_t noise_start = noise.empty() ? 0 : start.next() % noise.size();
   std::optional<ngdsp::ScenarioLine<Sample>> line;
   if (c.scenario) {
-    auto made = ngdsp::ScenarioLine<Sample>::create(*c.scenario, c.band,
+    auto made = ngdsp::ScenarioLine<Sample>::create(*c.scenario, c.paths, c.band,
                                                     c.noise_variance / c.band.white_variance(), c.seed);
     if (!made) return Error{made.error()};
     line = std::move(*made);
   }
   Progress progress("channel", samples);
-  std::vector<Sample> block, others;
+  std::vector<Sample> block;
+  std::vector<std::vector<Sample>> others(c.paths.states.size() - 1);
   for (std::uint64_t at = 0; at < samples; at += kBlock) {
     block.resize(std::min(kBlock, samples - at));
-    if (auto error = through_paths(c, c.taps, reader, at, block)) return error;
+    if (auto error = through_line(c, reader, at, block, others)) return error;
     const Span<Sample> x(block);
     const auto first = static_cast<double>(at);
     shift(x, c.cfo_hz, rate_hz, first);
-    if (!c.other_taps.empty()) {
-      others.resize(block.size());
-      if (auto error = through_paths(c, c.other_taps, reader, at, others)) return error;
-      shift(Span<Sample>(others), c.cfo_hz, rate_hz, first);
-    }
-    if (line) line->pass(x, Span<const Sample>(others));
+    for (auto& state : others) shift(Span<Sample>(state), c.cfo_hz, rate_hz, first);
+    if (line) line->pass(x, others);
     for (const Tone& tone : c.tones) add_tone(x, tone, rate_hz, first);
     if (!noise.empty()) {
       ngdsp::add_recording(x, Span<const Sample>(noise), c.noise_gain, (noise_start + at) % noise.size());
@@ -205,7 +194,7 @@ po::options_description channel_options() {
       ("clock-ppm", po::value<double>()->default_value(0, "0"), "clock of the recording against the output, ppm")
       ("cfo-hz", po::value<double>()->default_value(0, "0"), "carrier offset, Hz, complex recordings only (ngplc tx --cfo-hz makes it on real ones)")
       ("dac-bits", po::value<int>()->default_value(0), "resolution of the sender's converter, full scale 1; 0 = none, bits")
-      ("taps", po::value<std::string>(), "paths GAIN_DB@DELAY_CHIPS[@PHASE_DEG],... scaled to power 1; phases on complex recordings only")
+      ("taps", po::value<std::string>(), "paths GAIN_DB@DELAY_CHIPS[@PHASE_DEG],... scaled to power 1")
       ("noise", po::value<std::string>(), "adds this SigMF recording, repeated as needed, from a drawn start")
       ("noise-gain-db", po::value<double>()->default_value(0, "0"), "gain of that recording, dB")
       ("impulses", po::value<Texts>(), "RATE_HZ@WIDTH_US@DBFS: noise bursts at Poisson times (repeatable)")
@@ -231,10 +220,7 @@ LineConfig line_of(const po::variables_map& values, bool complex_samples) {
   if (values.count("taps")) {
     const auto taps = ngdsp::parse_taps(values["taps"].as<std::string>());
     if (!taps) throw UsageError("--taps: " + taps.error());
-    c.taps = *taps;
-    for (const auto& tap : c.taps) {
-      if (tap.phase_rad != 0 && !complex_samples) throw UsageError("--taps: phases need a complex recording");
-    }
+    c.paths = ngdsp::line_through(*taps);
   }
   const auto amplitude = [](double dbfs) { return std::pow(10.0, dbfs / 20.0); };
   if (values.count("impulses")) {
@@ -295,36 +281,28 @@ double white_variance(const po::variables_map& values, const std::optional<Profi
   return ngdsp::noise_variance(*profile, sample_rate_hz, power, chip_ec_n0);
 }
 
-/// The scenario into the line; paths are in chips from here on.
-void place_scenario(LineConfig& c, const ngdsp::Scenario& scenario, const Profile& profile,
-                    const ngdsp::SigmfMeta& meta) {
-  if (!scenario.line.paths.empty() && !c.taps.empty())
-    throw UsageError("--taps: the scenario has paths of its own");
-  for (const auto* paths : {&scenario.line.paths, &scenario.line.others}) {
-    for (const auto& path : *paths) {
-      if (path.phase_rad != 0 && profile.real)
-        throw UsageError("--scenario: phases of line.paths need a complex recording");
-    }
-  }
-  if (!scenario.line.paths.empty()) c.taps = ngdsp::to_taps(scenario.line.paths, profile.chip_rate_hz);
-  c.other_taps = ngdsp::to_taps(scenario.line.others, profile.chip_rate_hz);
-  c.gain *= scenario.line.divider_gain();
-  c.scenario = scenario;
+/// The scenario into the line.
+Status place_scenario(LineConfig& c, const ngdsp::Scenario& scenario, const Profile& profile,
+                      const ngdsp::SigmfMeta& meta) {
   Profile placed = profile;
   if (!profile.real) placed.center_hz = meta.frequency_hz().value_or(profile.carrier_hz);
+  if (c.sender().states[0].taps.empty()) {
+    auto paths = ngdsp::place_line(scenario.line, placed);
+    if (!paths) return Error{fmt::format("{}: {}", scenario.name, paths.error())};
+    c.paths = std::move(*paths);
+  } else if (scenario.line.grid || !scenario.line.paths.empty() || !scenario.line.others.empty()) {
+    throw UsageError("--taps: the scenario has paths of its own");
+  }
+  c.gain *= scenario.line.divider_gain();
+  c.scenario = scenario;
   c.band = ngdsp::noise_band(placed, meta.sample_rate_hz);
+  return std::nullopt;
 }
 
 /// The truth after the line: everything later by the delay and at the new clock.
 void move_frames(std::vector<TrueFrame>& frames, const LineConfig& c) {
   const double step = 1 + c.clock_ppm * 1e-6;
-  double strongest_delay = 0, gain_db = -1e9;
-  for (const auto& tap : c.taps) {
-    if (tap.gain_db > gain_db) {
-      gain_db = tap.gain_db;
-      strongest_delay = tap.delay_chips * c.chip_samples;
-    }
-  }
+  const double strongest_delay = c.sender().delay_chips * c.chip_samples;
   for (TrueFrame& frame : frames) {
     frame.start_samples = (frame.start_samples + c.delay_samples + strongest_delay) / step;
     frame.length_samples /= step;
@@ -422,7 +400,9 @@ int run_channel(const Arguments& args) {
     profile->real = !complex_samples;
     line.chip_samples = meta.sample_rate_hz / profile->chip_rate_hz;
   }
-  if (scenario) place_scenario(line, *scenario, *profile, meta);
+  if (scenario) {
+    if (const auto error = place_scenario(line, *scenario, *profile, meta)) return fail(error->text);
+  }
   for (TrueFrame& frame : *frames) frame.amplitude *= line.gain;
   line.noise_variance = white_variance(values, profile, reader->meta_path(), *frames, meta.sample_rate_hz);
   if (line.noise_variance < 0) return kFailed;

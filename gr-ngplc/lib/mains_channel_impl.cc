@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "ngdsp/base/db.h"
-#include "ngdsp/channel/impairments.h"
 #include "placing.h"
 
 namespace gr {
@@ -16,22 +15,18 @@ namespace {
 constexpr const char* kBlock = "mains_channel";
 constexpr double kQuietestToneDb = -40;
 
-std::vector<ngdsp::Tap> taps_of(const std::vector<ngdsp::LinePath>& paths, const ngdsp::Profile& profile) {
-  auto taps = ngdsp::to_taps(paths, profile.chip_rate_hz);
-  if (taps.empty()) taps.resize(1);
-  return taps;
-}
-
-double longest(const std::vector<ngdsp::Tap>& taps) {
+// Of the latest path of any state.
+double reach_samples(const ngdsp::PlacedLine& line, double chip_samples) {
   double chips = 0;
-  for (const auto& tap : taps) chips = std::max(chips, tap.delay_chips);
-  return chips;
+  for (const auto& state : line.senders[line.median].states)
+    chips = std::max(chips, ngdsp::longest_delay_chips(state.taps));
+  return chips * chip_samples;
 }
 
-void turn(std::vector<float>&, double) {}  // real samples have no phase: refused before
-void turn(std::vector<gr_complex>& x, double phase_rad) {
-  const gr_complex factor(std::polar(1.0F, static_cast<float>(phase_rad)));
-  for (gr_complex& v : x) v *= factor;
+ngdsp::PlacedLine placed_line(const ngdsp::Scenario& scenario, const ngdsp::Profile& profile) {
+  auto line = ngdsp::place_line(scenario.line, profile);
+  if (!line) refuse(kBlock, "scenario: " + line.error());
+  return std::move(*line);
 }
 
 }  // namespace
@@ -52,12 +47,6 @@ typename mains_channel<T>::sptr mains_channel<T>::make(const std::string& scenar
   if (place.recording || std::any_of(place.segments.begin(), place.segments.end(),
                                      [](const auto& s) { return s.noise.recording.has_value(); }))
     refuse(kBlock, "scenario " + scenario + " plays a recording, which this block does not");
-  for (const auto* paths : {&place.line.paths, &place.line.others}) {
-    for (const auto& path : *paths) {
-      if (path.phase_rad != 0 && placed.real)
-        refuse(kBlock, "scenario " + scenario + ": phases of line.paths need complex samples");
-    }
-  }
   return gnuradio::make_block_sptr<mains_channel_impl<T>>(
       place, placed,
       typename mains_channel_impl<T>::Extra{noise_dbfs, impulses_per_s, impulse_level_db, tone_hz, tone_db},
@@ -71,14 +60,13 @@ mains_channel_impl<T>::mains_channel_impl(const ngdsp::Scenario& scenario, const
                      gr::io_signature::make(1, 1, sizeof(T))),
       scenario_(scenario),
       band_(ngdsp::noise_band(profile, profile.sample_rate_hz)),
-      taps_(taps_of(scenario.line.paths, profile)),
-      other_taps_(ngdsp::to_taps(scenario.line.others, profile.chip_rate_hz)),
+      paths_(placed_line(scenario, profile)),
       chip_samples_(profile.samples_per_chip()),
       seed_(seed),
       extra_(extra),
-      line_(line_with(extra)) {
-  const double reach = std::max(longest(taps_), longest(other_taps_)) * chip_samples_;
-  this->set_history(static_cast<unsigned>(std::ceil(reach)) + 2 * kDelay);
+      line_(line_with(extra)),
+      others_(paths_.states.size() - 1) {
+  this->set_history(static_cast<unsigned>(std::ceil(reach_samples(paths_, chip_samples_))) + 2 * kDelay);
   this->declare_sample_delay(static_cast<unsigned>(kDelay));
 }
 
@@ -104,7 +92,7 @@ ngdsp::ScenarioLine<T> mains_channel_impl<T>::line_with(const Extra& extra) cons
     each([&](ngdsp::Scenario& s) { s.carriers.push_back(tone); });
   }
   // Every change goes on with other noise, not with the same once more.
-  auto line = ngdsp::ScenarioLine<T>::create(place, band_, ngdsp::from_db(extra.noise_dbfs),
+  auto line = ngdsp::ScenarioLine<T>::create(place, paths_, band_, ngdsp::from_db(extra.noise_dbfs),
                                              ngdsp::Rng::stream(seed_, changes_).next());
   if (!line) refuse(kBlock, line.error());
   return std::move(*line);
@@ -123,25 +111,13 @@ void mains_channel_impl<T>::change(double Extra::*what, double value) {
 
 // `in` has the history in front.
 template <class T>
-void mains_channel_impl<T>::through(const std::vector<ngdsp::Tap>& taps, const T* in, std::size_t count,
+void mains_channel_impl<T>::through(const ngdsp::SenderPaths& paths, const T* in, std::size_t count,
                                     std::vector<T>& out) const {
   const std::size_t before = this->history() - 1;
-  double power = 0;
-  for (const auto& tap : taps) power += ngdsp::from_db(tap.gain_db);
   out.assign(count, T{});
-  for (const auto& tap : taps) {
-    const double start = static_cast<double>(before) - kDelay - tap.delay_chips * chip_samples_;
-    const auto gain =
-        static_cast<float>(scenario_.line.divider_gain() * std::sqrt(ngdsp::from_db(tap.gain_db) / power));
-    std::vector<T> path;
-    if (start == std::floor(start)) {
-      path.assign(in + static_cast<std::ptrdiff_t>(start), in + static_cast<std::ptrdiff_t>(start) + count);
-    } else {
-      path = ngdsp::resample(ngdsp::Span<const T>(in, before + count), start, 0);
-    }
-    turn(path, tap.phase_rad);
-    for (std::size_t k = 0; k < count; ++k) out[k] += gain * path[k];
-  }
+  ngdsp::add_sampled_paths(ngdsp::Span<const T>(in, before + count), static_cast<double>(before) - kDelay, 0,
+                           paths.taps, chip_samples_, scenario_.line.divider_gain() * paths.amplitude,
+                           ngdsp::Span<T>(out));
 }
 
 template <class T>
@@ -150,10 +126,10 @@ int mains_channel_impl<T>::work(int noutput_items, gr_vector_const_void_star& in
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto* in = static_cast<const T*>(input[0]);
   const auto count = static_cast<std::size_t>(noutput_items);
-  through(taps_, in, count, block_);
-  others_.clear();
-  if (line_->has_others()) through(other_taps_, in, count, others_);
-  line_->pass(ngdsp::Span<T>(block_), ngdsp::Span<const T>(others_));
+  const auto& states = paths_.senders[paths_.median].states;
+  for (std::size_t s = 0; s < states.size(); ++s)
+    through(states[s], in, count, s == 0 ? block_ : others_[s - 1]);
+  line_->pass(ngdsp::Span<T>(block_), others_);
   std::copy(block_.begin(), block_.end(), static_cast<T*>(output[0]));
   return noutput_items;
 }

@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "ngdsp/channel/multipath.h"
+#include "ngdsp/channel/sampled_paths.h"
 #include "ngdsp/channel/scenario_line.h"
 
 namespace gr {
@@ -30,22 +30,22 @@ class mains_channel_impl : public mains_channel<T> {
   int delay_samples() const override { return kDelay; }
 
  private:
-  static constexpr int kDelay = 64;  // half the resampler's length and some
+  static constexpr int kDelay = static_cast<int>(ngdsp::kPathMargin);
   ngdsp::ScenarioLine<T> line_with(const Extra& extra) const;
   void change(double Extra::*what, double value);
-  void through(const std::vector<ngdsp::Tap>& taps, const T* in, std::size_t count,
-               std::vector<T>& out) const;
+  void through(const ngdsp::SenderPaths& paths, const T* in, std::size_t count, std::vector<T>& out) const;
 
   const ngdsp::Scenario scenario_;
   const ngdsp::NoiseBand band_;
-  const std::vector<ngdsp::Tap> taps_, other_taps_;  // delays in chips
+  const ngdsp::PlacedLine paths_;
   const double chip_samples_;
   const std::uint64_t seed_;
   std::mutex mutex_;  // of all below
   Extra extra_;
   std::uint64_t changes_ = 0;  // before line_, which is made with it
   std::optional<ngdsp::ScenarioLine<T>> line_;
-  std::vector<T> block_, others_;
+  std::vector<T> block_;                // through the first state of the line
+  std::vector<std::vector<T>> others_;  // through the others
 };
 
 }  // namespace ngplc

@@ -272,6 +272,27 @@ expect 1 "noise stays" "$ngplc" sweep --scenario changing.toml --ideal 1
 printf '[[segment]]\nnoise = "changing.toml"\n' >bad.toml
 expect 1 "segment of another" "$ngplc" channel good a --scenario bad.toml --ebn0-db 3
 expect 2 "scenario brings its own" "$ngplc" access --scenario quiet-house --taps 0@0 --load 0.02 --frames 2
+# A line from a grid: of the median node, of every node in turn, of nodes at their own levels.
+expect 0 "" "$ngplc" channel good place --scenario grid-street --ebn0-db 15
+expect 0 "3 of 3 found, 0 others" "$ngplc" rx place
+expect 0 "" "$ngplc" sweep --scenario grid-street --ebn0 20 --frames 10 --json
+check "all ten nodes are heard at 20 dB" [ "$(jq -c '[.scenario, .ok, .false_frames]' out.txt)" = '["grid-street",10,0]' ]
+expect 0 "" "$ngplc" access --scenario grid-street --ebn0 20 --load 0.05 --frames 10 --json
+check "frames of a street" [ "$(jq .decoded out.txt)" = 10 ]
+expect 2 "spread" "$ngplc" access --scenario grid-street --spread lognormal:3 --load 0.05 --frames 2
+expect 2 "paths of its own" "$ngplc" channel good a --scenario grid-street --ebn0-db 3 --taps 0@0
+expect 1 "grid-street: line.grid: the carrier" "$ngplc" sweep --scenario grid-street --profile srd868 --frames 1
+printf '[line]\ngrid = "%s/grid-street.toml"\nnode = "house-8"\n' "$grids" >house.toml
+expect 0 "" "$ngplc" sweep --scenario house.toml --ebn0 10 --frames 2 --json
+check "one node of a grid" [ "$(jq .ok out.txt)" = 2 ]
+expect 0 "" "$ngplc" access --scenario house.toml --spread lognormal:3 --load 0.05 --frames 2
+sed -i 's/house-8/house-88/' house.toml
+expect 1 'house.toml: line.node "house-88" is no node' "$ngplc" channel good a --scenario house.toml --ebn0-db 3
+sed 's/^hub = .*//' "$grids/grid-street.toml" >hubless.toml
+printf '[line]\ngrid = "hubless.toml"\n' >house.toml
+expect 1 "house.toml: line.grid: hubless.toml: grid.hub: expected" "$ngplc" access --scenario house.toml --frames 1
+printf '[line]\ngrid = "missing.toml"\n' >house.toml
+expect 1 "house.toml: line.grid: missing.toml: cannot be opened" "$ngplc" sweep --scenario house.toml --frames 1
 
 # Sweep: one object a point, keys as promised, the same for the same seed.
 expect 0 "" "$ngplc" sweep --profile cenelec-a --payload 16 --ebn0 8 --frames 2 --seed 1 --json

@@ -191,6 +191,11 @@ int Grid::find_node(const std::string& node_name) const {
   return n ? static_cast<int>(n - nodes.data()) : -1;
 }
 
+bool Grid::switches() const {
+  return std::any_of(loads.begin(), loads.end(),
+                     [this](const GridLoad& l) { return appliance(l.appliance).switches(); });
+}
+
 CableType Grid::cable(const std::string& cable_name) const {
   const CableType* own = find_named(cables, cable_name);
   return own ? *own : *find_cable(cable_name);

@@ -44,6 +44,7 @@ PathSet fit_paths(const Profile& profile, const std::vector<cf64>& response) {
   }
   const double power = wanted.squaredNorm();
   PathSet set;
+  set.power = power;
   if (!(power > 0)) return set;
   Eigen::VectorXcd weights;
   double misfit = power;

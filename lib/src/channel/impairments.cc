@@ -89,6 +89,25 @@ void add_impulses_any(Span<Sample> x, double rate_hz, double width_s, double sig
 
 }  // namespace
 
+std::vector<float> hilbert(Span<const float> x) {
+  // 2/(pi d) at odd distances d, nothing at even ones.
+  constexpr int kTaps = kHalf / 2;
+  float taps[kTaps];
+  for (int i = 0; i < kTaps; ++i) {
+    const double d = 2 * i + 1, w = 1.0 - (d / kHalf) * (d / kHalf);
+    taps[i] = static_cast<float>(2 / (kPi * d) * bessel_i0(kBeta * std::sqrt(w)) / bessel_i0(kBeta));
+  }
+  std::vector<float> padded(kHalf);
+  padded.insert(padded.end(), x.begin(), x.end());
+  padded.resize(padded.size() + kHalf);
+  std::vector<float> y(x.size());
+  for (std::size_t k = 0; k < y.size(); ++k) {
+    const float* at = padded.data() + kHalf + k;
+    for (int i = 0; i < kTaps; ++i) y[k] += taps[i] * (at[-(2 * i + 1)] - at[2 * i + 1]);
+  }
+  return y;
+}
+
 std::vector<float> resample(Span<const float> x, double t0, double ppm) { return resample_any(x, t0, ppm); }
 std::vector<cf32> resample(Span<const cf32> x, double t0, double ppm) { return resample_any(x, t0, ppm); }
 

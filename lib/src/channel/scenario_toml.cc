@@ -116,7 +116,22 @@ void read_table(TableReader& r, RecordingConfig& c) {
   r.read("file", c.file);
   r.read("level_db", c.level_db);
 }
-void read_table(TableReader& r, LineConfig& c) {
+
+// What a line says; `grid` names the file of its grid.
+struct LineTable {
+  LineConfig line;
+  std::string grid;
+};
+void read_table(TableReader& r, LineTable& t) {
+  LineConfig& c = t.line;
+  if (r.find("grid")) {
+    r.read("grid", t.grid);
+    if (fs::path(t.grid).extension() != ".toml") r.complain_value("grid", "\"" + t.grid + "\"", "FILE.toml");
+    for (const char* key :
+         {"paths", "others", "other_share", "other_phase_deg", "other_gain_db", "source_ohm", "line_ohm"})
+      if (r.find(key)) r.complain_value(key, "given", "none beside line.grid, which takes its place");
+  }
+  r.read("node", c.node);
   c.paths = read_paths(r, "paths");
   c.others = read_paths(r, "others");
   r.read("other_share", c.other_share);
@@ -232,12 +247,20 @@ Result<Scenario> parse(const std::string& text, const std::string& source, bool 
     if (file.is_relative() && !recording.file.empty()) recording.file = (folder / file).string();
     s.recording = recording;
   }
-  r.table("line", s.line);
+  LineTable line;
+  r.table("line", line);
+  s.line = line.line;
   r.table("input", s.input);
   r.tables("segment", segments);
   if (const std::string e = r.finish(); !e.empty()) return Error{e};
   if (!segments.empty() && !may_change)
     return Error{source + ": segment: this scenario is a segment of another one"};
+  if (!line.grid.empty()) {
+    const fs::path file = line.grid;
+    Result<Grid> grid = load_grid((file.is_relative() ? folder / file : file).string());
+    if (!grid) return Error{source + ": line.grid: " + grid.error()};
+    s.line.grid = std::make_shared<const Grid>(std::move(*grid));
+  }
   for (const SegmentTable& t : segments) s.segments.push_back(t.segment);
   if (const std::string e = s.validate(); !e.empty()) return Error{source + ": " + e};
   for (std::size_t i = 0; i < segments.size(); ++i) {

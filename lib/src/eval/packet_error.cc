@@ -33,24 +33,26 @@ struct Trial {
   double start_samples = 0;
 };
 
+Profile link_profile(const PacketErrorConfig& c) {
+  Profile p = c.profile;
+  if (c.carrier_hz >= 0) p.carrier_hz = c.carrier_hz;
+  return p;
+}
+
 template <typename Sample>
 class Link {
  public:
-  Link(const PacketErrorConfig& c, double fs, double noise_gain)
+  Link(const PacketErrorConfig& c, const PlacedLine& placed, double fs, double noise_gain)
       : config_(c),
+        placed_(placed),
         fs_(fs),
         noise_gain_(noise_gain),
         encoder_(link_profile(c)),
-        modulator_(encoder_.profile(), fs) {
+        modulator_(encoder_.profile(), fs),
+        others_(placed.states.size() - 1) {
     for (int i = 0; i <= (kPulseChips + 1) * kPulseSteps; ++i)
       pulse_energy_.push_back(
           std::pow(rrc_pulse(static_cast<double>(i) / kPulseSteps, encoder_.profile().rolloff), 2));
-  }
-
-  static Profile link_profile(const PacketErrorConfig& c) {
-    Profile p = c.profile;
-    if (c.carrier_hz >= 0) p.carrier_hz = c.carrier_hz;
-    return p;
   }
 
   /// The scenario's line, when there is one, as it is before its first frame.
@@ -60,8 +62,9 @@ class Link {
     const double ec_n0 =
         chip_ec_n0_from_ebn0_db(p, p.class_of(p.first_sequence(config_.payload_bytes)), config_.ebn0_db);
     if (config_.genie) genie_.emplace(*config_.scenario, p, noise_band(p, fs_));
-    Result<ScenarioLine<Sample>> line = ScenarioLine<Sample>::create(
-        genie_ ? genie_->scenario() : *config_.scenario, noise_band(p, fs_), 1 / ec_n0, config_.seed);
+    Result<ScenarioLine<Sample>> line =
+        ScenarioLine<Sample>::create(genie_ ? genie_->scenario() : *config_.scenario, placed_,
+                                     noise_band(p, fs_), 1 / ec_n0, config_.seed);
     if (!line) return Error{line.error()};
     line_ = std::move(*line);
     return std::nullopt;
@@ -112,11 +115,9 @@ class Link {
     a.clock_ppm = rng.uniform(-config_.clock_ppm, config_.clock_ppm);
     a.carrier_offset_hz =
         a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
-    const std::vector<Tap> taps = paths(rng);
-    double strongest = -1e9, strongest_delay = 0;
-    for (const Tap& t : taps)
-      if (t.gain_db > strongest) strongest = t.gain_db, strongest_delay = t.delay_chips;
-    trial.start_samples = a.start_samples + strongest_delay * spc;
+    // Of a grid the nodes take turns.
+    const LineSender sender = sender_of(index, rng);
+    trial.start_samples = a.start_samples + sender.delay_chips * spc;
     const double beside = config_.interferer_db ? kInterfererChips : 0;
     a.start_samples += beside * spc;
     trial.start_samples += beside * spc;
@@ -124,12 +125,12 @@ class Link {
         static_cast<std::size_t>(
             (lead_chips + kGuardChips + 2 * beside + kDelaySpreadChips + p.frame_chips(c) * 1.0003) * spc),
         Sample{});
-    others_.assign(line_ && line_->has_others() ? out.size() : 0, Sample{});
-    add(encoder_.encode(trial.payload, q), a, taps, out);
-    if (config_.interferer_db) add_interferer(rng, q, a.start_samples, trial, out);
+    for (std::vector<Sample>& others : others_) others.assign(out.size(), Sample{});
+    add(encoder_.encode(trial.payload, q), a, sender, out);
+    if (config_.interferer_db) add_interferer(rng, q, a.start_samples, index + 1, trial, out);
     if (line_) {
       line_->restart(rng.next());
-      line_->pass(Span<Sample>(out), Span<const Sample>(others_));
+      line_->pass(Span<Sample>(out), others_);
       return trial;
     }
     if (config_.modulation.depth > 0) {
@@ -152,23 +153,25 @@ class Link {
   }
 
  private:
-  // Paths of a frame: the scenario's as they are, others with phases of their own.
-  std::vector<Tap> paths(Rng& rng) const {
-    if (line_) return to_taps(config_.scenario->line.paths, encoder_.profile().chip_rate_hz);
-    std::vector<Tap> taps = config_.taps;
-    for (Tap& t : taps) t.phase_rad += rng.uniform(0, 2 * kPi);
-    return taps;
+  // The sender of frame `turn`: the scenario's as it is, paths beside one with phases of their own.
+  LineSender sender_of(std::uint64_t turn, Rng& rng) const {
+    LineSender sender = placed_.senders[turn % placed_.senders.size()];
+    if (!line_)
+      for (Tap& t : sender.states[0].taps) t.phase_rad += rng.uniform(0, 2 * kPi);
+    return sender;
   }
-  // A frame through its paths and, where the line has them, through its others.
-  void add(const std::vector<cf32>& chips, const Arrival& a, const std::vector<Tap>& taps,
+  // A frame through every state of the line.
+  void add(const std::vector<cf32>& chips, const Arrival& a, const LineSender& sender,
            std::vector<Sample>& out) {
-    const double rate_hz = encoder_.profile().chip_rate_hz;
-    add_multipath(modulator_, chips, a, taps, rate_hz, Span<Sample>(out));
-    if (others_.empty()) return;
-    add_multipath(modulator_, chips, a, to_taps(config_.scenario->line.others, rate_hz), rate_hz,
-                  Span<Sample>(others_));
+    for (std::size_t s = 0; s < sender.states.size(); ++s) {
+      Arrival through = a;
+      through.amplitude *= sender.states[s].amplitude;
+      add_multipath(modulator_, chips, through, sender.states[s].taps, encoder_.profile().chip_rate_hz,
+                    Span<Sample>(s == 0 ? out : others_[s - 1]));
+    }
   }
-  void add_interferer(Rng& rng, int other, double start_samples, Trial& trial, std::vector<Sample>& out) {
+  void add_interferer(Rng& rng, int other, double start_samples, std::uint64_t turn, Trial& trial,
+                      std::vector<Sample>& out) {
     const Profile& p = encoder_.profile();
     const int first = p.first_sequence(config_.payload_bytes);
     const auto sequences = static_cast<std::uint32_t>(p.class_of(first).sequences);
@@ -183,18 +186,18 @@ class Link {
     a.carrier_offset_hz =
         a.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
     a.amplitude = std::sqrt(from_db(*config_.interferer_db));
-    const std::vector<Tap> taps = paths(rng);
-    add(encoder_.encode(trial.interferer, q), a, taps, out);
+    add(encoder_.encode(trial.interferer, q), a, sender_of(turn, rng), out);
   }
 
   const PacketErrorConfig& config_;
+  const PlacedLine& placed_;
   double fs_, noise_gain_;
   FrameEncoder encoder_;
   Modulator modulator_;
   std::optional<Genie> genie_;
   std::optional<ScenarioLine<Sample>> line_;
-  std::vector<Sample> others_;
-  std::vector<double> pulse_energy_;  // of the matched filter, either side of its middle
+  std::vector<std::vector<Sample>> others_;  // through the states of the line after the first
+  std::vector<double> pulse_energy_;         // of the matched filter, either side of its middle
 };
 
 ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
@@ -210,7 +213,7 @@ ReceiverConfig receiver_config(const PacketErrorConfig& c, double fs) {
 }
 
 template <typename Sample>
-PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_gain,
+PacketErrorPoint run(const PacketErrorConfig& config, const PlacedLine& placed, double fs, double noise_gain,
                      const std::function<void(std::uint64_t)>& progress) {
   std::atomic<std::uint64_t> next{0}, done{0}, ok{0}, extra{0}, errors{0}, interferers{0};
   std::atomic<std::uint64_t> candidates{0}, vetted{0}, decoder_failed{0}, metric_rejected{0};
@@ -219,7 +222,7 @@ PacketErrorPoint run(const PacketErrorConfig& config, double fs, double noise_ga
   const auto start = std::chrono::steady_clock::now();
   const double chip_samples = fs / config.profile.chip_rate_hz;
   run_threads(thread_count(config.threads), [&](int) {
-    Link<Sample> link(config, fs, noise_gain);
+    Link<Sample> link(config, placed, fs, noise_gain);
     if (link.prepare()) return;  // tried before the threads began
     std::vector<ReceivedFrame> heard;
     std::vector<Sample> samples;
@@ -339,15 +342,18 @@ Result<PacketErrorPoint> measure_packet_error(const PacketErrorConfig& config,
   }
   if (config.genie && (!config.scenario || !config.scenario->segments.empty()))
     return Error{"a genie needs a scenario whose noise stays"};
-  if (config.scenario) {
-    if (!config.noise.empty() || !config.taps.empty() || config.modulation.depth > 0)
-      return Error{"a scenario brings its own noise, paths and gain"};
-    const Status wrong =
-        config.profile.real ? Link<float>(config, fs, 0).prepare() : Link<cf32>(config, fs, 0).prepare();
-    if (wrong) return *wrong;
-  }
-  return config.profile.real ? run<float>(config, fs, noise_gain, progress)
-                             : run<cf32>(config, fs, noise_gain, progress);
+  if (config.scenario && (!config.noise.empty() || !config.taps.empty() || config.modulation.depth > 0))
+    return Error{"a scenario brings its own noise, paths and gain"};
+  if (config.scenario)
+    if (std::string e = config.scenario->validate(); !e.empty()) return Error{e};
+  const Result<PlacedLine> placed =
+      config.scenario ? place_line(config.scenario->line, link_profile(config)) : line_through(config.taps);
+  if (!placed) return Error{config.scenario->name + ": " + placed.error()};
+  const Status wrong = config.profile.real ? Link<float>(config, *placed, fs, 0).prepare()
+                                           : Link<cf32>(config, *placed, fs, 0).prepare();
+  if (wrong) return *wrong;
+  return config.profile.real ? run<float>(config, *placed, fs, noise_gain, progress)
+                             : run<cf32>(config, *placed, fs, noise_gain, progress);
 }
 
 Result<FalseAlarmResult> measure_false_alarms(const Profile& profile, double seconds, std::uint64_t seed,

@@ -37,6 +37,12 @@ std::string outside(const char* field, double value, const char* expected) {
 
 bool in_range(double x, double low, double high) { return x >= low && x <= high; }
 
+Profile placed(const TrafficConfig& config) {
+  Profile p = config.profile;
+  if (config.carrier_hz >= 0) p.carrier_hz = config.carrier_hz;
+  return p;
+}
+
 }  // namespace
 
 Result<PowerSpread> parse_power_spread(const std::string& text) {
@@ -85,8 +91,11 @@ std::string TrafficConfig::validate() const {
   if (noise && noise->empty()) return "the noise recording is empty";
   if (scenario && (noise || !taps.empty())) return "a scenario brings its own noise and paths";
   if (noiseless && (noise || scenario)) return "noiseless: there is a noise recording or a scenario";
-  if (scenario)
+  if (scenario) {
     if (std::string e = scenario->validate(); !e.empty()) return e;
+    if (scenario->line.grid && scenario->line.node.empty() && spread.kind != PowerSpread::Kind::kEqual)
+      return "spread: the nodes of the scenario's grid have powers of their own";
+  }
   if (!in_range(obeying, 0, 1)) return outside("obeying", obeying, "0 to 1");
   if (!in_range(begin_frames, -1000, 0))
     return outside("begin_frames", begin_frames, "-1000 to 0 frame durations");
@@ -103,8 +112,11 @@ std::string TrafficConfig::validate() const {
   return {};
 }
 
-std::vector<Tap> TrafficConfig::paths() const {
-  return scenario ? to_taps(scenario->line.paths, profile.chip_rate_hz) : taps;
+Result<PlacedLine> TrafficConfig::line() const {
+  if (!scenario) return line_through(taps);
+  Result<PlacedLine> placed_line = place_line(scenario->line, placed(*this));
+  if (!placed_line) return Error{scenario->name + ": " + placed_line.error()};
+  return placed_line;
 }
 
 const PayloadClass& TrafficConfig::payload_class() const {
@@ -115,8 +127,9 @@ double TrafficConfig::frame_samples() const {
   return profile.frame_chips(payload_class()) * rate_hz() / profile.chip_rate_hz;
 }
 
-Traffic::Traffic(const TrafficConfig& config)
+Traffic::Traffic(const TrafficConfig& config, PlacedLine line)
     : config_(config),
+      line_(std::move(line)),
       arrivals_(generator(config.seed, kArrivals)),
       at_(config.begin_frames * config.frame_samples()),
       obedience_(generator(config.seed, kObedience)),
@@ -209,14 +222,14 @@ SentFrame Traffic::next() {
   f.arrival.carrier_offset_hz =
       f.arrival.clock_ppm * 1e-6 * p.carrier_crystal_hz + rng.uniform(-config_.cfo_hz, config_.cfo_hz);
   f.arrival.phase_rad = rng.uniform(0, 2 * kPi);
+  if (!config_.scenario)
+    for (std::size_t i = 0; i < config_.taps.size(); ++i) f.tap_phases.push_back(rng.uniform(0, 2 * kPi));
+  f.sender = rng.below(static_cast<std::uint32_t>(line_.senders.size()));
+  const LineSender& sender = line_.senders[f.sender];
+  f.ebn0_db += sender.level_db;
   f.arrival.amplitude = std::sqrt(chip_ec_n0_from_ebn0_db(p, c, f.ebn0_db));
   const double samples_per_chip = config_.rate_hz() / p.chip_rate_hz;
-  double strongest_db = -std::numeric_limits<double>::infinity(), delay_chips = 0;
-  for (const Tap& t : config_.paths()) {
-    f.tap_phases.push_back(config_.scenario ? 0 : rng.uniform(0, 2 * kPi));
-    if (t.gain_db > strongest_db) strongest_db = t.gain_db, delay_chips = t.delay_chips;
-  }
-  f.start_samples = at + delay_chips * samples_per_chip;
+  f.start_samples = at + sender.delay_chips * samples_per_chip;
   f.end_samples = f.start_samples + p.frame_chips(c) * samples_per_chip / (1 + f.arrival.clock_ppm * 1e-6);
   return f;
 }
@@ -263,11 +276,13 @@ Result<TrafficSignal<Sample>> TrafficSignal<Sample>::create(const TrafficConfig&
     if (!power) return Error{power.error()};
     gain = std::sqrt(1.0 / *power);
   }
-  TrafficSignal signal(config, gain);
+  const Result<PlacedLine> placed_line = config.line();
+  if (!placed_line) return Error{placed_line.error()};
+  TrafficSignal signal(config, *placed_line, gain);
   if (config.scenario) {
     // The noise of the line is drawn beside that of the frames.
     Result<ScenarioLine<Sample>> line = ScenarioLine<Sample>::create(
-        *config.scenario, noise_band(config.profile, config.rate_hz(), config.carrier_hz), 1.0,
+        *config.scenario, *placed_line, noise_band(config.profile, config.rate_hz(), config.carrier_hz), 1.0,
         generator(config.seed, kNoise).next());
     if (!line) return Error{line.error()};
     signal.line_ = std::move(*line);
@@ -275,26 +290,17 @@ Result<TrafficSignal<Sample>> TrafficSignal<Sample>::create(const TrafficConfig&
   return signal;
 }
 
-namespace {
-
-Profile placed(const TrafficConfig& config) {
-  Profile p = config.profile;
-  if (config.carrier_hz >= 0) p.carrier_hz = config.carrier_hz;
-  return p;
-}
-
-}  // namespace
-
 template <typename Sample>
-TrafficSignal<Sample>::TrafficSignal(const TrafficConfig& config, double noise_gain)
+TrafficSignal<Sample>::TrafficSignal(const TrafficConfig& config, PlacedLine line, double noise_gain)
     : config_(config),
-      traffic_(config),
+      traffic_(config, std::move(line)),
       encoder_(config.profile),
       modulator_(placed(config), config.rate_hz()),
       noise_(generator(config.seed, kNoise)),
       burst_noise_(generator(config.seed, kBurstNoise)),
       noise_gain_(noise_gain),
-      sigma2_(noise_variance(config.profile, config.rate_hz(), 1.0, 1.0)) {
+      sigma2_(noise_variance(config.profile, config.rate_hz(), 1.0, 1.0)),
+      others_(traffic_.line().states.size() - 1) {
   const double samples_per_chip = config.rate_hz() / config.profile.chip_rate_hz;
   reach_ = static_cast<std::size_t>(config.frame_samples() * (1 + 1.5e-6 * kMostClockPpm) +
                                     kMostDelayChips * samples_per_chip) +
@@ -313,7 +319,7 @@ void TrafficSignal<Sample>::keep_from(std::vector<Sample>& buffer, std::size_t s
 template <typename Sample>
 Span<const Sample> TrafficSignal<Sample>::next_piece(std::size_t samples, std::vector<SentFrame>& sent) {
   keep_from(buffer_, samples);
-  if (line_ && line_->has_others()) keep_from(others_, samples);
+  for (std::vector<Sample>& others : others_) keep_from(others, samples);
   base_ += emitted_;
   const double end = static_cast<double>(base_ + samples) + modulator_.lead_samples() + 1;
   while (traffic_.next_start() < end) {
@@ -328,20 +334,19 @@ Span<const Sample> TrafficSignal<Sample>::next_piece(std::size_t samples, std::v
 
 template <typename Sample>
 void TrafficSignal<Sample>::render(const SentFrame& frame) {
-  render(frame, config_.paths(), buffer_);
-  if (line_ && line_->has_others())
-    render(frame, to_taps(config_.scenario->line.others, config_.profile.chip_rate_hz), others_);
-}
-
-template <typename Sample>
-void TrafficSignal<Sample>::render(const SentFrame& frame, std::vector<Tap> taps, std::vector<Sample>& out) {
   Arrival arrival = frame.arrival;
   arrival.start_samples -= static_cast<double>(base_);
   if (arrival.start_samples + static_cast<double>(reach_) < 0) return;  // over before the stream begins
-  for (std::size_t i = 0; i < std::min(taps.size(), frame.tap_phases.size()); ++i)
-    taps[i].phase_rad += frame.tap_phases[i];
-  add_multipath(modulator_, encoder_.encode(traffic_.payload(frame.index), frame.sequence), arrival, taps,
-                config_.profile.chip_rate_hz, Span<Sample>(out));
+  const std::vector<cf32> chips = encoder_.encode(traffic_.payload(frame.index), frame.sequence);
+  const std::vector<SenderPaths>& states = traffic_.line().senders[frame.sender].states;
+  for (std::size_t s = 0; s < states.size(); ++s) {
+    std::vector<Tap> taps = states[s].taps;
+    for (std::size_t i = 0; i < frame.tap_phases.size(); ++i) taps[i].phase_rad += frame.tap_phases[i];
+    Arrival through = arrival;
+    through.amplitude *= states[s].amplitude;
+    add_multipath(modulator_, chips, through, taps, config_.profile.chip_rate_hz,
+                  Span<Sample>(s == 0 ? buffer_ : others_[s - 1]));
+  }
 }
 
 template <typename Sample>
@@ -354,8 +359,7 @@ void TrafficSignal<Sample>::add_noise(Span<Sample> out) {
       rng.add_noise(part, variance);
   };
   if (line_)
-    line_->pass(out,
-                line_->has_others() ? Span<const Sample>(others_).first(out.size()) : Span<const Sample>());
+    line_->pass(out, others_);
   else if (!config_.noise)
     white(noise_, out, sigma2_);
   if constexpr (std::is_same_v<Sample, float>) {

@@ -60,6 +60,37 @@ TEST(Multipath, PowersSumToOne) {
   EXPECT_NEAR(e2 / e1, 1, 0.03);
 }
 
+// Taps whole chips apart are rendered as one filter: it gives what the paths give one by one, real carrier,
+// offset and all. Delays in the frame's clock are off by 9 chips x 40 ppm.
+TEST(Multipath, TapsWholeChipsApartAreTheSameOnesAlone) {
+  const Profile p;
+  const Modulator m(p);
+  const auto chips = gold_chips(3, 2000);
+  Arrival a;
+  a.start_samples = 100.3;
+  a.phase_rad = 0.4;
+  a.clock_ppm = 40;
+  a.carrier_offset_hz = 300;
+  const std::vector<Tap> taps = {{0, 2.5, 0.3}, {-3, 0, -1}, {-6, 9.5, 2}, {-4, 5, 1}, {-9, 0.5, 0}};
+  std::vector<float> together(9000), alone(9000);
+  add_multipath(m, chips, a, taps, p.chip_rate_hz, Span<float>(together));
+  double power = 0;
+  for (const Tap& t : taps) power += from_db(t.gain_db);
+  for (const Tap& t : taps) {
+    Arrival one = a;
+    one.amplitude = std::sqrt(from_db(t.gain_db) / power);
+    one.start_samples += t.delay_chips * m.sample_rate_hz() / p.chip_rate_hz;
+    one.phase_rad += t.phase_rad;
+    m.add(chips, one, Span<float>(alone));
+  }
+  double error = 0, sum = 0;
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    error += std::pow(static_cast<double>(alone[i]) - static_cast<double>(together[i]), 2);
+    sum += std::pow(static_cast<double>(alone[i]), 2);
+  }
+  EXPECT_LT(to_db(error / sum), -55);
+}
+
 TEST(Multipath, OneTapIsADelayAndATurn) {
   const Profile p = *find_profile("srd433");
   const Modulator m(p);

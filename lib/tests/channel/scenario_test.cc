@@ -230,6 +230,68 @@ TEST_F(ScenarioFiles, SegmentsLieBesideTheirScenario) {
   EXPECT_FALSE(static_cast<bool>(load_scenario(path("folder.toml"))));
 }
 
+// A grid is read beside its scenario, and what is wrong with it is said with both files.
+TEST_F(ScenarioFiles, LineComesFromAGrid) {
+  const std::string grid = R"([grid]
+hub = "busbar"
+nodes = [{name = "busbar"}, {name = "joint"}, {name = "house", modem = "L1"}]
+branches = [{from = "busbar", to = "joint", cable = "NAYY 4x150", length_m = 50},
+            {from = "joint", to = "house", cable = "NAYY 4x50", length_m = 20}]
+)";
+  put("street.toml", grid);
+  put("here.toml", "[line]\ngrid = \"street.toml\"\nnode = \"house\"\ngain_depth = 0.1");
+  const Result<Scenario> s = load_scenario(path("here.toml"));
+  ASSERT_TRUE(static_cast<bool>(s)) << s.error();
+  ASSERT_TRUE(s->line.grid);
+  EXPECT_EQ(s->line.grid->nodes.size(), 3U);
+  EXPECT_EQ(s->line.node, "house");
+
+  const auto expect_refused = [&](const std::string& line, std::initializer_list<const char*> parts) {
+    put("bad.toml", "[line]\n" + line);
+    const Result<Scenario> bad = load_scenario(path("bad.toml"));
+    ASSERT_FALSE(static_cast<bool>(bad)) << line;
+    for (const char* part : parts)
+      EXPECT_NE(bad.error().find(part), std::string::npos) << part << " in \"" << bad.error() << '"';
+    EXPECT_EQ(bad.error().find('\n'), std::string::npos);
+  };
+  const std::string street = "grid = \"street.toml\"\n";
+  expect_refused("grid = 3", {"bad.toml:2:", "line.grid", "a string"});
+  expect_refused("grid = \"\"", {"bad.toml:2:", "line.grid", "FILE.toml"});
+  expect_refused("grid = \"/dev/zero\"", {"bad.toml:2:", "line.grid", "FILE.toml"});
+  expect_refused("grid = \"missing.toml\"", {"bad.toml: line.grid: ", "missing.toml: cannot be opened"});
+  expect_refused("node = \"house\"", {"bad.toml: line.node: ", "line.grid"});
+  expect_refused(street + "node = \"nowhere\"", {"bad.toml: line.node \"nowhere\"", "no node"});
+  expect_refused(street + "node = \"joint\"", {"bad.toml: line.node \"joint\"", "with a modem"});
+  for (const char* key : {"paths = [[0, 0]]", "others = [[0, 0]]", "other_share = 0.3",
+                          "other_phase_deg = 90", "other_gain_db = 0", "source_ohm = 0", "line_ohm = 0"})
+    expect_refused(street + key, {"bad.toml:3: line.", "beside line.grid"});
+
+  const auto expect_bad_grid = [&](const std::string& what, const std::string& by, const char* part) {
+    std::string text = grid;
+    const std::size_t at = text.find(what);
+    ASSERT_NE(at, std::string::npos) << what;
+    put("wrong.toml", text.replace(at, what.size(), by));
+    expect_refused("grid = \"wrong.toml\"", {"bad.toml: line.grid: ", "wrong.toml", part});
+  };
+  expect_bad_grid("hub = \"busbar\"", "", "grid.hub: expected the name of a node");
+  expect_bad_grid("length_m = 20", "length_m = 0", "length_m is 0");
+  expect_bad_grid("from = \"joint\", to = \"house\"", "from = \"house\", to = \"joint2\"",
+                  "\"joint2\" is no node");
+  expect_bad_grid("{name = \"joint\"}", "{name = \"joint\"}, {name = \"island\"}",
+                  "\"island\" is not connected to the hub");
+  expect_bad_grid("[grid]", "[grids]", "no table [grid]");
+}
+
+TEST(ScenarioToml, AGridThatSwitchesNeedsTheMains) {
+  Result<Scenario> s = load_scenario("grid-street");
+  ASSERT_TRUE(static_cast<bool>(s)) << s.error();
+  s->cyclic.clear();
+  s->bursts.clear();
+  EXPECT_EQ(s->validate(), "");
+  s->mains.frequency_hz = 0;
+  EXPECT_NE(s->validate().find("changing line"), std::string::npos) << s->validate();
+}
+
 TEST(ScenarioToml, UnknownNamesListTheShippedOnes) {
   const Result<Scenario> s = load_scenario("nowhere");
   ASSERT_FALSE(static_cast<bool>(s));
@@ -248,6 +310,7 @@ TEST(Scenarios, ShippedOnesRun) {
                            "long-rural-feeder",
                            "two-transformers",
                            "changing-hour",
+                           "grid-street",
                            "bursts-10pct-20db",
                            "bursts-5pct-30db",
                            "bursts-20pct-10db",
@@ -274,10 +337,12 @@ TEST(Scenarios, ShippedOnesRun) {
     EXPECT_FALSE(s->description.empty());
     for (const char* profile : {"cenelec-a", "fcc"}) {
       const Profile p = *find_profile(profile);
-      auto line = ScenarioLine<float>::create(*s, noise_band(p, p.sample_rate_hz), 1, 1);
+      const Result<PlacedLine> placed = place_line(s->line, p);
+      ASSERT_TRUE(static_cast<bool>(placed)) << placed.error();
+      auto line = ScenarioLine<float>::create(*s, *placed, noise_band(p, p.sample_rate_hz), 1, 1);
       ASSERT_TRUE(static_cast<bool>(line)) << line.error();
-      std::vector<float> x(3000), others(line->has_others() ? 3000 : 0);
-      line->pass(Span<float>(x), Span<const float>(others));
+      std::vector<float> x(3000);
+      line->pass(Span<float>(x), {placed->states.size() - 1, x});
       double power = 0;
       for (const float v : x) power += static_cast<double>(v) * static_cast<double>(v);
       EXPECT_GT(power, 0);
@@ -285,7 +350,7 @@ TEST(Scenarios, ShippedOnesRun) {
     }
     ++count;
   }
-  EXPECT_EQ(count, 27);
+  EXPECT_EQ(count, 28);
 }
 
 // What theory says of the shipped bursts and impulses: a receiver that takes the noise for constant loses the
@@ -325,19 +390,20 @@ TEST(Scenarios, SingleImpairmentsCostWhatTheoryMakesOfThem) {
 
 TEST(ScenarioLine, BlocksDoNotMatter) {
   const Profile p;
-  for (const char* name : {"flat-evening", "workshop", "switched-line", "changing-hour"}) {
+  for (const char* name : {"flat-evening", "workshop", "switched-line", "changing-hour", "grid-street"}) {
     Result<Scenario> s = load_scenario(name);
     ASSERT_TRUE(static_cast<bool>(s)) << s.error();
     for (NoiseSegment& segment : s->segments) segment.seconds = 0.0312345;
-    auto whole = ScenarioLine<float>::create(*s, noise_band(p, 192000), 0.1, 5);
-    auto parts = ScenarioLine<float>::create(*s, noise_band(p, 192000), 0.1, 5);
-    std::vector<float> x(50000), others(whole->has_others() ? x.size() : 0, 0.5F);
+    const Result<PlacedLine> line = place_line(s->line, p);
+    auto whole = ScenarioLine<float>::create(*s, *line, noise_band(p, 192000), 0.1, 5);
+    auto parts = ScenarioLine<float>::create(*s, *line, noise_band(p, 192000), 0.1, 5);
+    std::vector<float> x(50000);
     for (std::size_t k = 0; k < x.size(); ++k) x[k] = std::sin(static_cast<float>(k));
     std::vector<float> y = x;
-    whole->pass(Span<float>(x), Span<const float>(others));
+    const std::vector<float> other(x.size(), 0.5F);
+    whole->pass(Span<float>(x), {line->states.size() - 1, other});
     for (std::size_t at = 0; at < y.size(); at += 1000)
-      parts->pass(Span<float>(y).subspan(at, 1000),
-                  others.empty() ? Span<const float>() : Span<const float>(others).subspan(at, 1000));
+      parts->pass(Span<float>(y).subspan(at, 1000), {line->states.size() - 1, other});
     EXPECT_EQ(x, y) << name;
   }
 }
@@ -346,7 +412,7 @@ TEST(ScenarioLine, BlocksDoNotMatter) {
 TEST(ScenarioLine, PathsKeepThePowerInTheBand) {
   Scenario s;
   s.line.paths = {{0, 0, 0}, {-2, 12 / 192000.0, 0}};
-  auto line = ScenarioLine<float>::create(s, NoiseBand{}, 1e-12, 1);
+  auto line = ScenarioLine<float>::create(s, *place_line(s.line, Profile{}), NoiseBand{}, 1e-12, 1);
   ASSERT_TRUE(static_cast<bool>(line)) << line.error();
   const double power = 1 + std::pow(10, -0.2), weak = std::pow(10, -0.1);
   std::vector<float> x(192000);
@@ -366,14 +432,11 @@ TEST(ScenarioLine, PathsKeepThePowerInTheBand) {
 TEST(ScenarioLine, WhatSamplesCannotHoldIsAnError) {
   Scenario s;
   s.input.lowpass_hz = 96000;
-  EXPECT_FALSE(static_cast<bool>(ScenarioLine<float>::create(s, NoiseBand{}, 1, 1)));
+  EXPECT_FALSE(static_cast<bool>(ScenarioLine<float>::create(s, line_through({}), NoiseBand{}, 1, 1)));
   NoiseBand radio;
   radio.real = false;
   s.input.lowpass_hz = 1000;
-  EXPECT_FALSE(static_cast<bool>(ScenarioLine<cf32>::create(s, radio, 1, 1)));
-  Scenario late;
-  late.line.paths = {{0, 0.005, 0}};
-  EXPECT_FALSE(static_cast<bool>(ScenarioLine<float>::create(late, NoiseBand{}, 1, 1)));
+  EXPECT_FALSE(static_cast<bool>(ScenarioLine<cf32>::create(s, line_through({}), radio, 1, 1)));
 }
 
 }  // namespace

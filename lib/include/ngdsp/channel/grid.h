@@ -71,6 +71,8 @@ struct Grid {
   std::string validate() const;
 
   int find_node(const std::string& node_name) const;  ///< -1: none
+  /// Whether a load switches with the mains. Only of a valid grid.
+  bool switches() const;
   /// The cable of a branch: own ones first. Only of a valid grid.
   CableType cable(const std::string& cable_name) const;
   const GridAppliance& appliance(const std::string& appliance_name) const;

@@ -21,6 +21,7 @@ std::vector<BandPoint> band_points(const Profile& profile, std::size_t points);
 /// which rings before its first path, has no negative ones.
 struct PathSet {
   double amplitude = 0;
+  double power = 0;  ///< mean of |H|^2 over the band
   std::vector<Tap> taps;
   double error_db = 0;  ///< power of the misfit against that of the response, over the band
 };

@@ -14,6 +14,11 @@ namespace ngdsp {
 std::vector<float> resample(Span<const float> x, double t0_samples, double ppm);
 std::vector<cf32> resample(Span<const cf32> x, double t0_samples, double ppm);
 
+/// Hilbert transform by a Kaiser-windowed FIR of 95 taps, without delay: sine of cosine, so that
+/// x cos(phase) - hilbert(x) sin(phase) is x with its phase turned. Edges see zeros. Flat to 0.01 dB from
+/// 0.03 to 0.47 of the sample rate.
+std::vector<float> hilbert(Span<const float> x);
+
 /// x[k] *= exp(j 2 pi offset_hz k / fs).
 void shift_carrier(Span<cf32> x, double offset_hz, double sample_rate_hz);
 

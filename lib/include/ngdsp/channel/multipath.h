@@ -21,7 +21,11 @@ struct Tap {
 /// +-60 dB, delays 0 to 64 chips.
 Result<std::vector<Tap>> parse_taps(const std::string& text);
 
-/// Renders the frame once per tap, gains scaled so that their powers sum to 1. No taps: one path.
+/// Delay of the latest tap; none: 0.
+double longest_delay_chips(const std::vector<Tap>& taps);
+
+/// Renders the frame over all taps, gains scaled so that their powers sum to 1. No taps: one path. Taps whole
+/// chips apart are one filter on the chips, in the frame's own clock.
 void add_multipath(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival,
                    const std::vector<Tap>& taps, double chip_rate_hz, Span<float> out);
 void add_multipath(const Modulator& modulator, Span<const cf32> chips, const Arrival& arrival,

@@ -2,38 +2,42 @@
 #pragma once
 
 #include "ngdsp/channel/changing_noise.h"
+#include "ngdsp/channel/placed_line.h"
 
 namespace ngdsp {
 
 /// Signal in, what the receiver's converter puts out. Paths come before: the caller renders the signal
-/// through LineConfig::paths and, where there are any, through LineConfig::others; here both are switched by
-/// the mains, noise is added and the receiver's input does its part.
+/// through the sender's paths of every state of the line; here the mains switches between them, noise is
+/// added and the receiver's input does its part.
 template <typename Sample>
 class ScenarioLine {
  public:
-  /// `power` is N0 times the chip rate. Errors: an invalid scenario, what the samples cannot hold.
-  static Result<ScenarioLine> create(const Scenario& scenario, const NoiseBand& band, double power,
-                                     std::uint64_t seed);
+  /// `line` is the scenario's in this band (place_line), `power` N0 times the chip rate. Errors: an invalid
+  /// scenario, what the samples cannot hold.
+  static Result<ScenarioLine> create(const Scenario& scenario, PlacedLine line, const NoiseBand& band,
+                                     double power, std::uint64_t seed);
   /// As new with this seed.
   void restart(std::uint64_t seed);
-  /// The next samples; `others` is as long as `x`, empty only where the line has no others.
-  void pass(Span<Sample> x, Span<const Sample> others);
-  bool has_others() const { return !scenario_.line.others.empty(); }
+  /// The next samples: `x` through the first state of the line, `others` through those after it, one for
+  /// each and at least as long as `x`.
+  void pass(Span<Sample> x, const std::vector<std::vector<Sample>>& others);
+  const PlacedLine& line() const { return line_; }
   /// True variance and waveforms of the noise that the last pass() added.
   const ChangingNoise<Sample>& noise() const { return noise_; }
 
  private:
-  ScenarioLine(const Scenario& scenario, const NoiseBand& band, double power, ChangingNoise<Sample> noise);
+  ScenarioLine(const Scenario& scenario, PlacedLine line, const NoiseBand& band, double power,
+               ChangingNoise<Sample> noise);
 
   Scenario scenario_;
+  PlacedLine line_;
   NoiseBand band_;
   double power_;
-  float scale_, other_scale_;  // bring either set of paths to power 1 in the band
   ChangingNoise<Sample> noise_;
   MainsPhase mains_;
   ReceiverInput<Sample> input_;
   std::vector<double> turns_;
-  std::vector<float> gains_, other_gains_;
+  std::vector<std::vector<float>> gains_;  // by state
 };
 
 extern template class ScenarioLine<float>;

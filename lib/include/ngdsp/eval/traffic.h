@@ -46,7 +46,7 @@ struct TrafficConfig {
   double load = 1;         ///< payload bits a chip, 1e-4 ... 20
   double ebn0_db = 10;     ///< mean energy of a payload bit over all transmit levels, N0 = 1 a chip; with
                            ///< lognormal spread the median over the spread
-  PowerSpread spread;
+  PowerSpread spread;      ///< not with a scenario whose grid has a sender for every frame
   TransmitLevels levels{std::vector<TransmitLevel>{{0, 1}}};
   double clock_ppm = 0;   ///< clock offset uniform in +-clock_ppm a frame; the carrier follows (one crystal)
   double cfo_hz = 0;      ///< extra carrier offset, uniform in +-cfo_hz a frame
@@ -69,7 +69,8 @@ struct TrafficConfig {
   std::string validate() const;
   double rate_hz() const { return sample_rate_hz > 0 ? sample_rate_hz : profile.sample_rate_hz; }
   const PayloadClass& payload_class() const;
-  std::vector<Tap> paths() const;  ///< taps, or those of the scenario
+  /// The scenario's in the band of the profile (and carrier), or that through taps. Errors: see place_line.
+  Result<PlacedLine> line() const;
   double frame_samples() const;
 };
 
@@ -79,19 +80,21 @@ struct SentFrame {
   double start_samples = 0;  ///< centre of the first chip, strongest path
   double end_samples = 0;    ///< one chip after the centre of the last
   int sequence = 0;
-  double level_db = 0;  ///< transmit level
-  double ebn0_db = 0;   ///< as received, all paths
-  Arrival arrival;      ///< amplitude for N0 = 1 a chip; the first path
-  std::vector<double> tap_phases;
+  std::size_t sender = 0;          ///< of the line
+  double level_db = 0;             ///< transmit level
+  double ebn0_db = 0;              ///< as received, all paths
+  Arrival arrival;                 ///< amplitude for N0 = 1 a chip; the first path
+  std::vector<double> tap_phases;  ///< beside those of the taps; none: 0
 };
 
 /// Draws the frames of a config (which must be valid), in order of their beginning: Poisson arrivals of
-/// load * chip rate / (8 payload_bytes) a second; sequence, power, clock, carrier and phase independently for
-/// each. Arrival times do not depend on what else is configured. Frames that obey a silence order begin later
-/// (see TransmitGate).
+/// load * chip rate / (8 payload_bytes) a second; sequence, power, clock, carrier, phase and sender
+/// independently for each. Arrival times do not depend on what else is configured. Frames that obey a silence
+/// order begin later (see TransmitGate).
 class Traffic {
  public:
-  explicit Traffic(const TrafficConfig& config);
+  /// `line` is the config's.
+  Traffic(const TrafficConfig& config, PlacedLine line);
   /// When the next frame begins, samples of the stream, unless an order comes first.
   double next_start();
   SentFrame next();
@@ -104,6 +107,7 @@ class Traffic {
   void set_ebn0_db(double ebn0_db) { config_.ebn0_db = ebn0_db; }
   std::uint64_t issued() const { return issued_; }
   std::uint64_t deferred() const { return deferred_; }  ///< frames held back, once each
+  const PlacedLine& line() const { return line_; }
 
   /// The payload of frame `index`: random bytes of which the first eight also hide the index.
   std::vector<std::uint8_t> payload(std::uint64_t index) const;
@@ -115,6 +119,7 @@ class Traffic {
   double arrival();
 
   TrafficConfig config_;
+  PlacedLine line_;
   Rng arrivals_;
   double at_ = 0;                   // of the last arrival drawn
   std::optional<double> arriving_;  // that arrival, until its frame begins or is held back
@@ -145,9 +150,8 @@ class TrafficSignal {
   void set_ebn0_db(double ebn0_db) { traffic_.set_ebn0_db(ebn0_db); }
 
  private:
-  TrafficSignal(const TrafficConfig& config, double noise_gain);
+  TrafficSignal(const TrafficConfig& config, PlacedLine line, double noise_gain);
   void render(const SentFrame& frame);
-  void render(const SentFrame& frame, std::vector<Tap> taps, std::vector<Sample>& out);
   void keep_from(std::vector<Sample>& buffer, std::size_t samples) const;
   void add_noise(Span<Sample> out);
 
@@ -160,8 +164,9 @@ class TrafficSignal {
   std::uint64_t noise_offset_ = 0;
   std::uint64_t base_ = 0;  // stream position of buffer_[0]
   std::size_t emitted_ = 0;
-  std::size_t reach_;                    // samples a frame may fill beyond a piece
-  std::vector<Sample> buffer_, others_;  // others_: through the scenario's other paths
+  std::size_t reach_;                        // samples a frame may fill beyond a piece
+  std::vector<Sample> buffer_;               // through the first state of the line
+  std::vector<std::vector<Sample>> others_;  // through the others
   std::optional<ScenarioLine<Sample>> line_;
 };
 

@@ -26,6 +26,7 @@ class Modulator {
   explicit Modulator(const Profile& profile, double sample_rate_hz = 0);
 
   double sample_rate_hz() const { return sample_rate_hz_; }
+  double carrier_hz() const { return carrier_hz_; }  ///< in the samples: the profile's less its centre
   /// Samples before the first chip's centre that the pulse already fills.
   int lead_samples() const;
   /// Samples from the first chip's centre to the end of the last pulse.

@@ -28,9 +28,7 @@ constexpr struct {
 } kWeakPreambles[] = {{4096, 8}, {8192, 7.5}};
 constexpr double kDetectionThresholdOffsets = 11.5;  // with hundreds of carrier bins to search
 constexpr double kDetectionThresholdStrained = 6.3;  // where frames hide each other
-// Where something stands over the noise, preambles that show better by so much first: what is there goes, the
-// block is searched again, and noise gives a third of the hits.
-constexpr double kDetectionThresholdStep = 1, kCoveredPower = 2;
+constexpr double kCoveredPower = 2;                  // of the noise floor: something stands over it
 // Frames of more than 2048 symbols show twice the evidence, and so does the noise their longer clock search
 // finds.
 constexpr double kVettingThreshold = 24, kVettingThresholdLong = 36;
@@ -46,14 +44,24 @@ struct Effort {
   double margin;           // nats above the vetting threshold that make it worth while
   double hypothesis_drop;  // nats below the best clock offset
   std::size_t hypotheses;
-  double age;  // frame lengths since the frame was complete, for a frame among others
 };
-constexpr Effort kEfforts[] = {{8, 0, 1.5, 2, 0}, {32, 2, 5, 6, 0.35}, {128, 3, 11, 20, 0.75}};
+constexpr Effort kEfforts[] = {{8, 0, 1.5, 2}, {32, 2, 5, 6}, {128, 3, 11, 20}};
 constexpr double kLongListMargin = 8;  // nats above the vetting threshold that are worth a list above 32
 // Nats above the vetting threshold that tell a lost frame from noise, and payload bits a hit of noise loses
 // yet.
 constexpr double kLostMargin = 2, kLostBitsANoiseHit = 3;
 constexpr std::size_t kEffortCount = sizeof(kEfforts) / sizeof(kEfforts[0]);
+// What is done about frames among others. As a rule what brings little is left out: what is there goes, and
+// the rest becomes easier.
+struct Pains {
+  double search_drop;  // of the power after which a search, which costs sixteen vettings, is worth repeating
+  double detection_step;  // more that is asked of preambles where something stands over the noise
+  std::size_t hypotheses[kEffortCount];  // of the clock
+  double ages[kEffortCount];             // frame lengths since the frame was complete
+  double tolerated_rest;  // of frames that were estimated amid others, over the noise, where frames are few
+};
+constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.1},
+                kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 0.015};
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 // Where nothing else is on the air that is all there is, and 18 more let through less than one a year; among
 // others a true word that is turned away for a while hides the rest.
@@ -82,21 +90,25 @@ constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kLeastPower = 1e-30;   // of a dead line, which is searched once as well
 constexpr double kPowerDrop = 0.97;     // of the power after which a vetting is worth repeating
-constexpr double kSearchDrop = 0.92;    // and a search, which costs sixteen vettings
 constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
-// Of the noise floor, where all frames should be gone, and frame lengths since they were complete from which
-// frames are worth the effort then: of younger ones one decoding in a hundred succeeds that the next step
-// would not have had for less. On a line of several paths weak frames wait longest and pile up: effort
-// sooner, for all.
-constexpr struct Strain { double power, age; } kStrain = {3, 0.6}, kStrainPaths = {1.5, 0};
+// Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
+// longest.
+constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
+// The same, from which frames of equal powers wait for each other and may pile up. Where powers are spread,
+// by so many dB rms over so many frames, the strong ones free the weak ones.
+constexpr double kCrowdedPower = 1.5, kSpreadDb = 2;
+constexpr std::size_t kSpreadFrames = 16;
+// Frame lengths since they were complete from which frames of spread powers are worth the effort on a
+// strained line: of younger ones one decoding in a hundred succeeds that later steps would not have had for
+// less.
+constexpr double kStrainedAge = 0.6;
 constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
-constexpr std::size_t kAmongOthersHypotheses[] = {1, 2, 4};
 // Nats above the vetting threshold below which one decoding in twenty among others succeeds, and frame
 // lengths such a candidate waits.
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
-// What stays of frames that were estimated amid others, over the noise: tolerated where frames are few, and
-// times the share of an estimate's noise that all of them leave where they are many.
-constexpr double kToleratedRest = 0.1, kToleratedRestAmongMany = 0.003;
+// What stays of frames that were estimated amid others where they are many: times the share of an estimate's
+// noise that all of them leave, over the noise.
+constexpr double kToleratedRestAmongMany = 0.003;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
 constexpr int kSettleSteps = 4;
 constexpr int kStillFrames = 32, kLookAtFrames = 16;  // of frames, one is looked at for changes
@@ -162,6 +174,7 @@ struct SuccessiveDecoder::Impl {
   ChipRange unsearched, unestimated;  // changed since candidates, and since estimates, were looked at
   double floor = 0;                   // noise power per chip
   int unsettled_steps = 0;
+  Pains pains = kUsualPains;
   bool strained = false;    // frames that should be gone are not: effort before speed
   double strained_age = 0;  // for those of at least so many frame lengths
   SuccessiveCounters counters;
@@ -169,7 +182,7 @@ struct SuccessiveDecoder::Impl {
   double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
 
   std::size_t preamble_chips;
-  std::vector<double> thresholds, covered_thresholds, strained_thresholds;  // by sequence
+  std::vector<double> thresholds, strained_thresholds, wanted;  // by sequence
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -227,6 +240,17 @@ struct SuccessiveDecoder::Impl {
   // Frame lengths since it was complete.
   double age(const Candidate& c) const {
     return (static_cast<double>(working_on) - start(c)) / static_cast<double>(length(c)) - 1;
+  }
+  // Of the frames taken out, in dB rms about their mean.
+  bool powers_spread() const {
+    double sum = 0, squares = 0;
+    for (const Taken& t : taken) {
+      const double db = 2 * to_db(std::max(t.estimate.amplitude(), kLeastPower));
+      sum += db;
+      squares += db * db;
+    }
+    const auto n = static_cast<double>(taken.size());
+    return taken.size() >= kSpreadFrames && n * squares - sum * sum > n * n * kSpreadDb * kSpreadDb;
   }
   bool worth_effort(const Candidate& c) const { return strained && age(c) >= strained_age; }
   bool worth_vetting(const ChipBuffer& chips, const Candidate& c) const {
@@ -323,8 +347,6 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     for (const auto& weak : kWeakPreambles)
       if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
         thresholds.back() = weak.threshold;
-    covered_thresholds.push_back(thresholds.back() +
-                                 (usual == kDetectionThreshold ? kDetectionThresholdStep : 0));
     strained_thresholds.push_back(c.range.turns_by_chip()
                                       ? thresholds.back()
                                       : std::min(thresholds.back(), kDetectionThresholdStrained));
@@ -432,13 +454,16 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   const std::int64_t settled = end - shortest - shortest / 2;
   const auto several_paths = static_cast<std::size_t>(std::count_if(
       taken.begin(), taken.end(), [](const Taken& t) { return t.estimate.fingers.size() > 1; }));
-  const Strain& strain = 2 * several_paths > taken.size() ? kStrainPaths : kStrain;
-  strained = settled > chips.begin() &&
-             chips.mean_power(static_cast<double>(settled), static_cast<std::size_t>(shortest / 2)) >
-                 strain.power * floor;
+  const double left = settled > chips.begin() ? chips.mean_power(static_cast<double>(settled),
+                                                                 static_cast<std::size_t>(shortest / 2))
+                                              : 0;
+  const bool spread = powers_spread();
+  const bool crowded = (left > kCrowdedPower * floor && !spread) || collapse->collapsed();
+  pains = crowded ? kCrowdedPains : kUsualPains;
+  strained = left > (2 * several_paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
   counters.strained_steps += strained;
   strained = strained || collapse->collapsed();
-  strained_age = collapse->collapsed() ? 0 : strain.age;
+  strained_age = spread && !collapse->collapsed() ? kStrainedAge : 0;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
     noise_weights.learn_again(chips);
     note_changes(chips);
@@ -485,7 +510,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
              power > (effort_first ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
             evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
             (among_others && !effort_first &&
-             (age(*c) < kEfforts[effort].age ||
+             (age(*c) < pains.ages[effort] ||
               (age(*c) < kDoubtfulAge && evidence < vetting_threshold(*c) + kDoubtfulMargin))))
           continue;
         c->waiting = paths.left <= 0;
@@ -509,18 +534,17 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
       continue;
     const double power = std::max(
         chips.mean_power(static_cast<double>(std::max(block.first, chips.begin())), span), kLeastPower);
-    if (block.searched_power > 0 && power >= kSearchDrop * block.searched_power) continue;
+    if (block.searched_power > 0 && power >= pains.search_drop * block.searched_power) continue;
     const bool again = block.searched_power > 0;
     block.searched_power = power;
     // Where frames hide each other a lower threshold finds them.
     const bool hidden = strained && (collapse->collapsed() || power > kHiddenPower * floor);
     hits.clear();
     const bool covered = floor > 0 && power > kCoveredPower * floor;
-    detector.search(chips, block.first,
-                    hidden    ? strained_thresholds
-                    : covered ? covered_thresholds
-                              : thresholds,
-                    hits);
+    wanted = hidden ? strained_thresholds : thresholds;
+    if (covered && !hidden && !config.range.turns_by_chip())
+      for (double& t : wanted) t += pains.detection_step;
+    detector.search(chips, block.first, wanted, hits);
     std::deque<Candidate> old;
     old.swap(block.candidates);
     for (const PreambleHit& hit : hits) {
@@ -592,7 +616,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     if (c.evidence < threshold + effort.margin) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
-    const std::size_t most = among_others && !worth_effort(c) ? kAmongOthersHypotheses[e] : effort.hypotheses;
+    const std::size_t most = among_others && !worth_effort(c) ? pains.hypotheses[e] : effort.hypotheses;
     for (std::size_t k = 0; k < std::min(hypotheses.size(), most) && !right; ++k) {
       if (hypotheses[k].evidence < c.evidence - effort.hypothesis_drop) break;
       Attempt& a = attempts[k];
@@ -716,7 +740,8 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     // frame, a real one half of it: clock, carrier, delay and gain of every path.
     const double parameters = 1 + 1.5 * static_cast<double>(t.estimate.fingers.size());
     const double left = (1 / static_cast<double>(length) + frames_a_chip) * parameters;
-    if (left * (t.power - power) < std::min(kToleratedRest, kToleratedRestAmongMany / left) * power) continue;
+    if (left * (t.power - power) < std::min(pains.tolerated_rest, kToleratedRestAmongMany / left) * power)
+      continue;
     t.power = power;
     ++counters.estimates;
     const FrameEstimate before = t.estimate;

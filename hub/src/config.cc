@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "config_reader.h"
+#include "topic_template.h"
 
 namespace ngplc::hub {
 namespace {
@@ -104,6 +105,7 @@ std::string HubConfig::validate() const {
       return "mqtt.messages: expected readings, energy_data or energy_file, found '" + message + "'";
   }
   if (mqtt.messages.empty()) return "mqtt.messages: expected one or more";
+  if (const auto topic = TopicTemplate::parse(mqtt.topic); !topic) return "mqtt.topic: " + topic.error();
   if (mqtt.energy_file_exponent < -6 || mqtt.energy_file_exponent > 3)
     return "mqtt.energy_file_exponent: expected -6 to 3";
   if (std::string wrong = nats.validate(); !wrong.empty()) return wrong;
@@ -155,6 +157,7 @@ Result<HubConfig> parse_config(std::string_view text, std::string_view source) {
       {"mqtt", "discovery_prefix", text_into(config.mqtt.discovery_prefix)},
       {"mqtt", "in_flight", integer_into(config.mqtt.in_flight)},
       {"mqtt", "messages", list_into(config.mqtt.messages)},
+      {"mqtt", "topic", text_into(config.mqtt.topic)},
       {"mqtt", "energy_file_exponent", integer_into(config.mqtt.energy_file_exponent)},
       {"influx", "url", text_into(config.influx.url)},
       {"influx", "database", text_into(config.influx.database)},

@@ -80,6 +80,7 @@ struct MqttConfig {
   std::int64_t in_flight = 500;
   /// What is sent, one or more: "readings" (with states and discovery), "energy_data", "energy_file".
   std::vector<std::string> messages = {"readings"};
+  std::string topic = "plc/{hub}/{device}/{kind}";  ///< of readings and states, see TopicTemplate
   /// Decimal exponent of the energies in an EnergyFile, of Wh and VAh, -6..3.
   std::int64_t energy_file_exponent = -3;
 };

@@ -13,6 +13,7 @@
 #include "energy_data.h"
 #include "energy_file.h"
 #include "sink.h"
+#include "topic_template.h"
 
 namespace ngplc::hub {
 namespace {
@@ -34,7 +35,8 @@ const char* device_class(const std::string& unit) {
 
 class MqttSink : public Sink {
  public:
-  MqttSink(const MqttConfig& config, const std::string& hub) : config_(config), hub_(topic_level(hub)) {}
+  MqttSink(const MqttConfig& config, const std::string& hub)
+      : config_(config), hub_(topic_level(hub)), topic_(TopicTemplate::parse(config.topic).value()) {}
   ~MqttSink() override { disconnect(); }
 
   SinkAnswer deliver(const std::vector<Delivery>& deliveries) override {
@@ -42,7 +44,7 @@ class MqttSink : public Sink {
       connect();
       std::map<std::uint32_t, const Delivery*> newest;
       for (const Delivery& d : deliveries) {
-        if (readings_) publish(device_topic(d.device, "reading"), delivery_json(d), false);
+        if (readings_) publish_values(d, "reading", delivery_json, false);
         if (!d.late) newest[d.device] = &d;
       }
       // What shows a state must not be taken back in time by a backlog: only the newest counts. Nor may what
@@ -50,7 +52,7 @@ class MqttSink : public Sink {
       for (const auto& [device, d] : newest) {
         if (readings_) {
           discover(*d);
-          publish(device_topic(device, "state"), state_json(*d), true);
+          publish_values(*d, "state", state_json, true);
         }
         if (energy_data_) publish_energy_data(*d);
         if (energy_file_) publish_energy_file(*d);
@@ -65,8 +67,9 @@ class MqttSink : public Sink {
 
  private:
   std::string status_topic() const { return "plc/" + hub_ + "/status"; }
-  std::string device_topic(std::uint32_t device, const char* what) const {
-    return "plc/" + hub_ + "/" + device_text(device) + "/" + what;
+  std::string topic(std::uint32_t device, const char* kind, const std::string& obis = "",
+                    const std::string& unit = "") const {
+    return topic_.fill({hub_, device_text(device), kind, obis, unit});
   }
   bool sends(const char* message) const {
     return std::find(config_.messages.begin(), config_.messages.end(), message) != config_.messages.end();
@@ -133,6 +136,20 @@ class MqttSink : public Sink {
     tokens_.push_back(client_->publish(mqtt::make_message(topic, body, kQos, retained)));
   }
 
+  // One message a frame, or one a value when topics name the register.
+  void publish_values(const Delivery& d, const char* kind, std::string (*body)(const Delivery&),
+                      bool retained) {
+    if (!topic_.by_register()) {
+      publish(topic(d.device, kind), body(d), retained);
+      return;
+    }
+    Delivery one = d;
+    for (const StoredReading& v : d.values) {
+      one.values = {v};
+      publish(topic(d.device, kind, v.obis, v.unit), body(one), retained);
+    }
+  }
+
   // Returns when the broker has acknowledged everything.
   void finish() {
     const auto end = std::chrono::steady_clock::now() + kWait;
@@ -155,7 +172,8 @@ class MqttSink : public Sink {
       spdlog::warn("mqtt: device {}: {}", device_text(d.device), file.error());
     } else if (file.value()) {
       const auto bytes = encode_energy_file(*file.value());
-      publish(device_topic(d.device, "energyfile"), {bytes.begin(), bytes.end()}, false);
+      publish("plc/" + hub_ + "/" + device_text(d.device) + "/energyfile", {bytes.begin(), bytes.end()},
+              false);
     }
   }
 
@@ -168,13 +186,13 @@ class MqttSink : public Sink {
     return state.dump();
   }
 
-  // One message a device and connection, again when it shows a register it did not have.
+  // One message a device and connection, again when it shows a register or a unit it did not have.
   void discover(const Delivery& d) {
     if (config_.discovery_prefix.empty()) return;
     auto& known = discovered_[d.device];
-    const std::size_t before = known.size();
+    const auto before = known;
     for (const StoredReading& v : d.values) known[v.obis] = v.unit;
-    if (known.size() == before) return;
+    if (known == before) return;
     const std::string device = device_text(d.device);
     const std::string id = "ngplc_" + hub_ + "_" + device;
     json config;
@@ -184,13 +202,14 @@ class MqttSink : public Sink {
                         {"via_device", "ngplc_" + hub_}};
     config["origin"] = {{"name", "ngplc-hub"}};
     config["availability_topic"] = status_topic();
-    config["state_topic"] = device_topic(d.device, "state");
+    if (!topic_.by_register()) config["state_topic"] = topic(d.device, "state");
     config["qos"] = kQos;
     for (const auto& [obis, unit] : known) {
       json component;
       component["platform"] = "sensor";
       component["name"] = obis;
       component["unique_id"] = id + "_" + topic_level(obis);
+      if (topic_.by_register()) component["state_topic"] = topic(d.device, "state", obis, unit);
       component["value_template"] = "{{ value_json['" + obis + "'] }}";
       if (const char* device_kind = device_class(unit)) component["device_class"] = device_kind;
       if (!unit.empty()) component["unit_of_measurement"] = unit;
@@ -202,6 +221,7 @@ class MqttSink : public Sink {
 
   MqttConfig config_;
   std::string hub_;
+  TopicTemplate topic_;
   const bool readings_ = sends("readings");
   const bool energy_data_ = sends("energy_data");
   const bool energy_file_ = sends("energy_file");

@@ -76,6 +76,10 @@ TEST(Config, OneLineNamesFileLineAndField) {
       {"[mqtt]\nmessages = [\"readings\", \"energy\"]",
        "hub.toml:2:12: mqtt.messages: expected readings, energy_data or energy_file, found 'energy'"},
       {"[mqtt]\nenergy_file_exponent = 4", "hub.toml:2:24: mqtt.energy_file_exponent: expected -6 to 3"},
+      {"[mqtt]\ntopic = \"plc/{hub}/{kind}\"",
+       "hub.toml:2:9: mqtt.topic: expected {device} and {kind} in it"},
+      {"[mqtt]\ntopic = \"{device}/{kind}\\u0000\"", "hub.toml:2:9: mqtt.topic: expected printable ASCII"},
+      {"[mqtt]\ntopic = [\"{device}/{kind}\"]", "hub.toml:2:9: mqtt.topic: expected a string, found a list"},
       {"[nats]\nca_file = \"x\"", "hub.toml:2:11: nats.ca_file: expected with tls://"},
       {"[log]\nlevel = \"loud\"", "hub.toml:2:9: log.level: expected trace, debug, info, warn, error or off"},
   };

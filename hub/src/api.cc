@@ -220,6 +220,7 @@ struct Api::State {
   HttpResponse set_state(const Call& call);
   HttpResponse set_tenant(const Call& call);
   HttpResponse add_to_group(const Call& call);
+  HttpResponse set_multipliers(const Call& call);
   HttpResponse exchange(const Call& call);
   HttpResponse command(const Call& call);
   HttpResponse groups(const Call& call);
@@ -287,6 +288,7 @@ const std::vector<Api::State::Route>& Api::State::routes() {
       {"PUT", "/api/v1/nodes/{eui}/state", Role::operator_, &S::set_state},
       {"PUT", "/api/v1/nodes/{eui}/tenant", Role::operator_, &S::set_tenant},
       {"PUT", "/api/v1/nodes/{eui}/groups/{group}", Role::operator_, &S::add_to_group},
+      {"PUT", "/api/v1/nodes/{eui}/multipliers", Role::operator_, &S::set_multipliers},
       {"POST", "/api/v1/nodes/{eui}/exchange", Role::operator_, &S::exchange},
       {"POST", "/api/v1/nodes/{eui}/commands", Role::operator_, &S::command},
       {"GET", "/api/v1/groups", Role::viewer, &S::groups},
@@ -608,6 +610,20 @@ HttpResponse Api::State::add_to_group(const Call& call) {
   const std::string& group = call.path.at("group");
   return change_node(call, "node.group", call.path.at("eui") + " " + group,
                      [&] { return from.registry.add_to_group(eui.value(), group); });
+}
+
+HttpResponse Api::State::set_multipliers(const Call& call) {
+  const auto eui = parse_eui(call.path.at("eui"));
+  const auto body = parse_body(call.request.body, {{"multipliers", Type::object}});
+  if (!eui || !body) return error_answer(400, eui ? body.error() : eui.error());
+  Multipliers multipliers;
+  for (const auto& [obis, factor] : body->at("multipliers").items()) {
+    if (!factor.is_string()) return error_answer(400, "multipliers: expected strings");
+    const std::string wrong = add_multiplier(multipliers, obis, factor.get_ref<const std::string&>());
+    if (!wrong.empty()) return error_answer(400, wrong);
+  }
+  return change_node(call, "node.multipliers", call.path.at("eui") + " " + to_text(multipliers),
+                     [&] { return from.registry.set_multipliers(eui.value(), multipliers); });
 }
 
 HttpResponse Api::State::exchange(const Call& call) {

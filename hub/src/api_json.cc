@@ -111,6 +111,8 @@ Json to_json(const NodeInfo& n) {
   out["verify_by"] = n.verify_by;
   out["tenant"] = n.tenant;
   out["groups"] = n.groups;
+  out["multipliers"] = Json::object();
+  for (const auto& [obis, multiplier] : n.multipliers) out["multipliers"][obis] = to_text(multiplier);
   out["missing"] = n.missing;
   return out;
 }

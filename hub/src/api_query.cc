@@ -14,6 +14,17 @@ constexpr std::int64_t kMaxMs = INT64_MAX / 1'000'000;
 constexpr std::size_t kMaxText = 1024;
 constexpr int kMaxDepth = 4;
 
+const char* name_of(json::value_t type) {
+  switch (type) {
+    case json::value_t::string:
+      return "a string";
+    case json::value_t::object:
+      return "an object";
+    default:
+      return "an integer";
+  }
+}
+
 }  // namespace
 
 bool parse_integer(std::string_view text, std::int64_t low, std::int64_t high, std::int64_t& out) {
@@ -97,11 +108,10 @@ Result<json> parse_body(std::string_view text, std::initializer_list<Field> fiel
       for (const Field& f : fields) wrong += std::string(" ") + f.name;
       return R::failure(wrong);
     }
-    const bool text_wanted = field->type == json::value_t::string;
-    if (text_wanted ? !value.is_string() : !value.is_number_integer())
-      return R::failure(std::string(field->name) +
-                        (text_wanted ? ": expected a string" : ": expected an integer"));
-    if (text_wanted && value.get_ref<const std::string&>().size() > kMaxText)
+    const bool is_wanted = field->type == json::value_t::number_integer ? value.is_number_integer()
+                                                                        : value.type() == field->type;
+    if (!is_wanted) return R::failure(std::string(field->name) + ": expected " + name_of(field->type));
+    if (value.is_string() && value.get_ref<const std::string&>().size() > kMaxText)
       return R::failure(std::string(field->name) + ": longer than 1024 bytes");
     if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX))
       return R::failure(std::string(field->name) + ": out of range");

@@ -23,7 +23,7 @@ ngwire::Result<Page> parse_page(const Query& query, std::initializer_list<std::s
 /// One member of a body.
 struct Field {
   const char* name;
-  nlohmann::json::value_t type;  ///< string or number_integer
+  nlohmann::json::value_t type;  ///< string, number_integer or object
   bool needed = true;
 };
 

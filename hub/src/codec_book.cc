@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <regex>
+
+#include "obis.h"
 
 namespace ngplc::hub {
 namespace {
@@ -23,16 +24,6 @@ constexpr std::size_t kMaxContentText = 3 * (1 + kMostBytes);
 // What fits the arithmetic of register_modulus() and roll-ups with room to spare.
 constexpr std::int64_t kWidest = 5;
 constexpr std::int64_t kLargestExponent = 9;
-
-bool is_obis(const std::string& text) {
-  static const std::regex form(R"((\d{1,3})-(\d{1,3}):(\d{1,3})\.(\d{1,3})\.(\d{1,3}))");
-  std::smatch part;
-  if (!std::regex_match(text, part, form)) return false;
-  for (std::size_t i = 1; i < part.size(); ++i) {
-    if (std::stoi(part[i]) > 255) return false;
-  }
-  return true;
-}
 
 bool is_text(const std::string& text, std::size_t most) {
   return text.size() <= most &&

@@ -1,5 +1,7 @@
 #include "device_command.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstdio>
 #include <fstream>
@@ -58,6 +60,7 @@ const char kDeviceUsage[] =
     "  device join EUI MINUTES            let it join within that time\n"
     "  device suspend|resume|retire EUI\n"
     "  device tenant|group EUI NAME       an empty tenant takes it out\n"
+    "  device multipliers EUI [OBIS=FACTOR]...  in place of those it had, such as 1-0:1.8.0=40\n"
     "  device command EUI EXPIRES_S WORDS set_interval SECONDS PHASE | set_levels W0 W3 W6 W9 | send_reading "
     "SET |\n"
     "                                     switch_load 0|1 yes | restart yes\n"
@@ -74,7 +77,8 @@ std::string run_device_command(const Arguments& arguments, const HubConfig& conf
   const std::string& what = arguments[0];
   const std::size_t count = arguments.size() - 1;
   const bool by_eui = what == "join" || what == "suspend" || what == "resume" || what == "retire" ||
-                      what == "tenant" || what == "group" || what == "exchange" || what == "command";
+                      what == "tenant" || what == "group" || what == "exchange" || what == "command" ||
+                      what == "multipliers";
   ngwire::Eui eui = 0;
   if (by_eui && (count < 1 || arguments[1].size() != 16 || !parse(arguments[1], eui, 16)))
     return wrong(what + ": expected an EUI of 16 hexadecimal digits");
@@ -121,6 +125,11 @@ std::string run_device_command(const Arguments& arguments, const HubConfig& conf
     done = r.set_tenant(eui, arguments[2]);
   } else if (what == "group" && count == 2) {
     done = r.add_to_group(eui, arguments[2]);
+  } else if (what == "multipliers" && count >= 1) {
+    const auto multipliers =
+        parse_multipliers(fmt::format("{}", fmt::join(arguments.begin() + 2, arguments.end(), " ")));
+    if (!multipliers) return wrong(multipliers.error());
+    done = r.set_multipliers(eui, multipliers.value());
   } else if (what == "exchange" && count == 4) {
     std::int64_t end = 0;
     std::int64_t start = 0;

@@ -16,7 +16,8 @@ using Row = std::map<std::string, std::string>;
 
 constexpr std::size_t kMaxBytes = 16 << 20;
 constexpr std::size_t kMaxDevices = 100'000;
-const std::set<std::string> kColumns = {"eui", "key", "gtin", "serial", "model", "time_zone", "verify_by"};
+const std::set<std::string> kColumns = {"eui",   "key",       "gtin",      "serial",
+                                        "model", "time_zone", "verify_by", "multipliers"};
 
 bool parse_hex(std::string_view text, std::uint64_t& number) {
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, 16);
@@ -71,6 +72,9 @@ std::string fill(const Row& row, ManifestEntry& entry) {
   entry.model = get("model");
   entry.time_zone = get("time_zone");
   entry.verify_by = get("verify_by");
+  auto multipliers = parse_multipliers(get("multipliers"));
+  if (!multipliers) return multipliers.error();
+  entry.multipliers = std::move(multipliers.value());
   return entry.gtin.empty() != entry.serial.empty() ? "gtin and serial: expected both or none" : "";
 }
 

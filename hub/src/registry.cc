@@ -45,7 +45,7 @@ constexpr char kSelect[] =
     "SELECT n.id, n.eui, n.address, coalesce(n.gtin, ''), coalesce(n.serial, ''), n.model, n.name, "
     "n.time_zone, "
     "n.verify_by, coalesce(t.name, ''), n.state, n.join_until_ns, "
-    "(SELECT coalesce(sum(last - first + 1), 0) FROM holes h WHERE h.node = n.id) "
+    "(SELECT coalesce(sum(last - first + 1), 0) FROM holes h WHERE h.node = n.id), n.multipliers "
     "FROM nodes n LEFT JOIN tenants t ON t.id = n.tenant ";
 
 }  // namespace
@@ -64,6 +64,9 @@ struct Registry::State {
     n.state = static_cast<NodeState>(s.getColumn(10).getInt());
     n.join_until_ns = s.getColumn(11).getInt64();
     n.missing = s.getColumn(12).getInt64();
+    auto multipliers = parse_multipliers(s.getColumn(13).getString());
+    if (!multipliers) throw SQLite::Exception("device " + ngwire::to_hex(n.eui) + ": " + multipliers.error());
+    n.multipliers = std::move(multipliers.value());
     SQLite::Statement groups(db,
                              "SELECT g.name FROM members m JOIN groups g ON g.id = m.group_id "
                              "WHERE m.node = ? ORDER BY g.name");
@@ -153,8 +156,8 @@ Result<std::size_t> Registry::import(const std::vector<ManifestEntry>& entries, 
     SQLite::Transaction transaction(state_->db, SQLite::TransactionBehavior::IMMEDIATE);
     SQLite::Statement add(
         state_->db,
-        "INSERT INTO nodes(eui, gtin, serial, model, time_zone, verify_by, state, sealed_key) "
-        "VALUES(?,?,?,?,?,?,0,?) ON CONFLICT DO NOTHING");
+        "INSERT INTO nodes(eui, gtin, serial, model, time_zone, verify_by, state, sealed_key, multipliers) "
+        "VALUES(?,?,?,?,?,?,0,?,?) ON CONFLICT DO NOTHING");
     std::size_t added = 0;
     for (const ManifestEntry& entry : entries) {
       add.reset();
@@ -167,6 +170,7 @@ Result<std::size_t> Registry::import(const std::vector<ManifestEntry>& entries, 
       add.bind(6, entry.verify_by);
       const auto sealed = vault.seal(entry.eui, entry.key);
       add.bind(7, sealed.data(), static_cast<int>(sealed.size()));
+      add.bind(8, to_text(entry.multipliers));
       if (add.exec() == 0) continue;
       ++added;
       state_->journal(*state_->find(entry.eui), "state", "created: manifest");
@@ -248,6 +252,18 @@ Result<NodeInfo> Registry::add_to_group(ngwire::Eui eui, const std::string& grou
     s.bind(2, node.id);
     s.exec();
     state_->journal(node, "group", group);
+    return "";
+  });
+}
+
+Result<NodeInfo> Registry::set_multipliers(ngwire::Eui eui, const Multipliers& multipliers) {
+  return state_->on(eui, [&](const NodeInfo& node) -> std::string {
+    const std::string text = to_text(multipliers);
+    SQLite::Statement s(state_->db, "UPDATE nodes SET multipliers = ? WHERE id = ?");
+    s.bind(1, text);
+    s.bind(2, node.id);
+    s.exec();
+    state_->journal(node, "multipliers", text);
     return "";
   });
 }

@@ -11,6 +11,7 @@
 #include "key_vault.h"
 #include "link_gate.h"
 #include "manifest.h"
+#include "multipliers.h"
 
 namespace ngplc::hub {
 
@@ -21,6 +22,7 @@ struct NodeInfo {
   std::optional<std::uint32_t> address;
   std::string gtin, serial, model, name, time_zone, verify_by, tenant;
   std::vector<std::string> groups;
+  Multipliers multipliers;
   NodeState state = NodeState::created;
   std::int64_t join_until_ns = 0;
   std::int64_t missing = 0;  ///< counters known to be missing
@@ -47,8 +49,10 @@ class Registry {
   /// An empty tenant takes the device out.
   ngwire::Result<NodeInfo> set_tenant(ngwire::Eui eui, const std::string& tenant);
   ngwire::Result<NodeInfo> add_to_group(ngwire::Eui eui, const std::string& group);
+  /// In place of those it had. Nothing that is stored changes: they hold for all that is read from now on.
+  ngwire::Result<NodeInfo> set_multipliers(ngwire::Eui eui, const Multipliers& multipliers);
   /// The meter behind the device was exchanged: `end` and `start` are the mantissas of the register on the
-  /// old and the new one. Consumption goes on from there.
+  /// old and the new one, as the meter says them. Consumption goes on from there.
   ngwire::Result<NodeInfo> exchange(ngwire::Eui eui, const std::string& obis, std::int64_t end,
                                     std::int64_t start);
 

@@ -9,7 +9,7 @@ namespace ngplc::hub {
 inline constexpr int kApplicationId = 0x6E504C43;
 
 /// A released step is never edited; a change is a new step.
-inline constexpr std::array<const char*, 5> kMigrations = {R"sql(
+inline constexpr std::array<const char*, 6> kMigrations = {R"sql(
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY,
   receiver TEXT NOT NULL,
@@ -170,6 +170,9 @@ DROP TABLE old_rollups;
 )sql",
                                                            R"sql(
 ALTER TABLE sinks ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;  -- values that the other side does not take
+)sql",
+                                                           R"sql(
+ALTER TABLE nodes ADD COLUMN multipliers TEXT NOT NULL DEFAULT '';  -- "OBIS=FACTOR OBIS=FACTOR ..."
 )sql"};
 
 /// Ids are indexed by device in blocks of 2^10: see the fourth step.

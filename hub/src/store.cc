@@ -14,6 +14,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "multipliers.h"
 #include "schema.h"
 
 namespace ngplc::hub {
@@ -769,7 +770,10 @@ struct StoreReader::State {
   // One reader at a time, for as long as it may.
   class Turn {
    public:
-    explicit Turn(State& state) : lock_(state.mutex) { state.deadline = Clock::now() + state.most; }
+    explicit Turn(State& state) : lock_(state.mutex) {
+      state.deadline = Clock::now() + state.most;
+      state.multiplied.reset();
+    }
 
    private:
     std::lock_guard<std::mutex> lock_;
@@ -780,9 +784,16 @@ struct StoreReader::State {
   }
   template <class Row>
   void each_row(SQLite::Statement& s, const Page& page, const char* table, Row row);
+  // Of the register of the device; null: none.
+  const Multiplier* multiplier(std::uint32_t device, const std::string& obis);
+  // Mantissa, base and exponent of a value as they leave the store.
+  template <class Value>
+  void multiply(Value& value, std::uint32_t device, const std::string& obis);
 
   SQLite::Database db;
-  std::optional<SQLite::Statement> deliveries;
+  std::optional<SQLite::Statement> deliveries, find_multipliers;
+  std::optional<std::uint32_t> multiplied;  // the device that `multipliers` are of, in this turn
+  Multipliers multipliers;
   std::mutex mutex;
   const std::chrono::milliseconds most;
   Clock::time_point deadline;
@@ -831,6 +842,31 @@ std::uint32_t device_of(const SQLite::Column& column) {
 }
 
 }  // namespace
+
+const Multiplier* StoreReader::State::multiplier(std::uint32_t device, const std::string& obis) {
+  if (multiplied != device) {
+    if (!find_multipliers) find_multipliers.emplace(db, "SELECT multipliers FROM nodes WHERE address = ?");
+    const Use use(*find_multipliers);
+    find_multipliers->bind(1, static_cast<std::int64_t>(device));
+    auto found = parse_multipliers(
+        find_multipliers->executeStep() ? find_multipliers->getColumn(0).getString() : std::string());
+    if (!found) throw SQLite::Exception("device " + std::to_string(device) + ": " + found.error());
+    multipliers = std::move(found.value());
+    multiplied = device;
+  }
+  const auto it = multipliers.find(obis);
+  return it == multipliers.end() ? nullptr : &it->second;
+}
+
+template <class Value>
+void StoreReader::State::multiply(Value& value, std::uint32_t device, const std::string& obis) {
+  const Multiplier* by = multiplier(device, obis);
+  if (by == nullptr) return;
+  const std::int64_t total = by->times(value.base + value.mantissa);
+  value.mantissa = by->times(value.mantissa);
+  value.base = total - value.mantissa;
+  value.exponent += by->exponent;
+}
 
 // Calls `row` for each row of the page: of one device block by block, else at once.
 template <class Row>
@@ -930,6 +966,7 @@ Result<std::vector<StoredReading>> StoreReader::readings(const Page& page) {
                      static_cast<std::uint16_t>(s.getColumn(3).getInt()), s.getColumn(4).getInt64(),
                      s.getColumn(5).getString(), s.getColumn(6).getString(), s.getColumn(7).getInt64(),
                      s.getColumn(8).getInt(), s.getColumn(9).getInt64()});
+      state_->multiply(out.back(), out.back().device, out.back().obis);
     });
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<StoredReading>>::failure(error.what());
@@ -1000,6 +1037,7 @@ Result<std::vector<Delivery>> StoreReader::deliveries(std::int64_t cursor, std::
       v.mantissa = s->getColumn(12).getInt64();
       v.exponent = s->getColumn(13).getInt();
       v.base = s->getColumn(14).getInt64();
+      state_->multiply(v, out.back().device, v.obis);
       out.back().cursor = v.id;
       out.back().values.push_back(std::move(v));
     }
@@ -1106,6 +1144,13 @@ Result<std::vector<StoredRollup>> StoreReader::rollups(std::uint32_t device, con
         last = r.last;
       }
     }
+    if (const Multiplier* by = state_->multiplier(device, obis)) {
+      for (StoredRollup& r : out) {
+        for (std::int64_t* value : {&r.low, &r.high, &r.sum, &r.first, &r.last, &r.before})
+          *value = by->times(*value);
+        r.exponent += by->exponent;
+      }
+    }
   } catch (const SQLite::Exception& error) {
     return Result<std::vector<StoredRollup>>::failure(error.what());
   }
@@ -1151,6 +1196,7 @@ Result<std::vector<StoredDevice>> StoreReader::devices(const Page& page) {
                           last.getColumn(2).getString(), last.getColumn(3).getString(),
                           last.getColumn(4).getInt64(), last.getColumn(5).getInt(),
                           last.getColumn(6).getInt64()});
+        state_->multiply(d.last.back(), d.device, d.last.back().obis);
       }
       out.push_back(std::move(d));
     }
@@ -1208,6 +1254,7 @@ Result<std::vector<LastSeen>> StoreReader::last_seen(const Page& page, const std
         d.mantissa = s.getColumn(3).getInt64();
         d.base = s.getColumn(4).getInt64();
         d.time_ns = s.getColumn(5).getInt64();
+        state_->multiply(d, d.device, obis);
       }
     }
   } catch (const SQLite::Exception& error) {

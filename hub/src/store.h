@@ -281,7 +281,7 @@ class StoreReader {
   ~StoreReader();
   StoreReader(const StoreReader&) = delete;
   StoreReader& operator=(const StoreReader&) = delete;
-
+  /// Values, totals, roll-ups: stored as the meter said them, given out times the register's Multiplier now.
   ngwire::Result<std::vector<StoredFrame>> frames(const Page& page);
   ngwire::Result<std::vector<StoredReading>> readings(const Page& page);
   ngwire::Result<std::vector<StoredEvent>> events(const Page& page);

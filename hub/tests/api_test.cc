@@ -301,6 +301,7 @@ TEST_F(ApiTest, EveryRouteAsksForItsRole) {
       {"PUT", node + "/state", Role::operator_},
       {"PUT", node + "/tenant", Role::operator_},
       {"PUT", node + "/groups/x", Role::operator_},
+      {"PUT", node + "/multipliers", Role::operator_},
       {"POST", node + "/exchange", Role::operator_},
       {"POST", "/api/v1/sinks/x/replay", Role::operator_},
       {"POST", "/api/v1/nodes", Role::admin},
@@ -375,6 +376,19 @@ TEST_F(ApiTest, ChangesAreJournalledWithWhoMadeThem) {
   send("PUT", node + "/groups/floor%201", worker, "", 200);
   EXPECT_EQ(send("PUT", node + "/tenant", worker, R"({"tenant":"ann"})", 200)["tenant"], "ann");
   send("PUT", "/api/v1/nodes/00000000000000b2/tenant", worker, R"({"tenant":"ann"})", 404);
+  const auto multiply = [&](const std::string& body, int status) {
+    return send("PUT", node + "/multipliers", worker, body, status);
+  };
+  const json set = multiply(R"({"multipliers":{"1-0:1.8.0":"40.0","1-0:2.8.0":"0.001"}})", 200);
+  EXPECT_EQ(set["multipliers"], json({{"1-0:1.8.0", "40"}, {"1-0:2.8.0", "0.001"}}));
+  for (const char* body : {R"({"multipliers":{"1-0:1.8.0":"0"}})", R"({"multipliers":{"1-0:1.8.0":"-1"}})",
+                           R"({"multipliers":{"1-0:1.8.0":"1e9"}})", R"({"multipliers":{"1-0:1.8.0":40}})",
+                           R"({"multipliers":{"1-0:1.8.0":null}})", R"({"multipliers":{"energy":"40"}})",
+                           R"({"multipliers":[]})", R"({"multipliers":"1-0:1.8.0=40"})", R"({})", R"([])"}) {
+    EXPECT_NE(multiply(body, 400)["error"], "") << body;
+  }
+  EXPECT_EQ(send("GET", node, worker, "", 200)["multipliers"], set["multipliers"]) << "as they were";
+  EXPECT_EQ(multiply(R"({"multipliers":{}})", 200)["multipliers"], json::object());
   EXPECT_EQ(send("GET", "/api/v1/groups", worker, "", 200)["groups"][0]["group"], "floor 1");
   EXPECT_EQ(send("GET", node, worker, "", 200)["name"], "cellar");
   const json audit = send("GET", "/api/v1/audit?limit=1000", admin, "", 200)["audit"];

@@ -7,29 +7,20 @@ White noise passes ngplc channel from each house; left its spectrum against what
 cycle.
 """
 import array
-import cmath
 import math
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-RATE_HZ = 192000
+from mains_noise import RATE_HZ, fft
+
 SECONDS = 4
 SIZE = 512
 SLOTS = 120  # of a half cycle
 CYCLE = RATE_HZ / 50
 HOUSES = ["house-1", "house-4", "house-7", "house-8"]
 GRID = pathlib.Path(__file__).resolve().parents[2] / "testvectors/grids/grid-street.toml"
-
-
-def fft(x):
-    if len(x) == 1:
-        return x
-    even, odd = fft(x[::2]), fft(x[1::2])
-    half = len(x) // 2
-    turned = [cmath.exp(-2j * math.pi * k / len(x)) * odd[k] for k in range(half)]
-    return [even[k] + turned[k] for k in range(half)] + [even[k] - turned[k] for k in range(half)]
 
 
 def spectrum(x):

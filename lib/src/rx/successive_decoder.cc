@@ -99,8 +99,7 @@ constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
 constexpr double kCrowdedPower = 1.5, kSpreadDb = 2;
 constexpr std::size_t kSpreadFrames = 16;
 // Frame lengths since they were complete from which frames of spread powers are worth the effort on a
-// strained line: of younger ones one decoding in a hundred succeeds that later steps would not have had for
-// less.
+// strained line: of younger ones one long list in seventy succeeds.
 constexpr double kStrainedAge = 0.6;
 constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is there may go
 // Nats above the vetting threshold below which one decoding in twenty among others succeeds, and frame

@@ -17,6 +17,7 @@ namespace {
 constexpr int kReach = 6;  // chips
 constexpr int kStrongReach = 16;
 constexpr int kCorrectionReach = 3;  // between two estimates of a frame lies a thirtieth of it or less
+constexpr double kBesideTap = 0.25;  // chips by which a path may miss the next tap
 constexpr int kPulseSteps = 256;     // a chip: an error of 75 dB below the peak by linear interpolation
 constexpr int kPulseTaps = 2 * kStrongReach;
 // Paths lie within kFirstDelay ... kLastDelay of where the frame was looked for, so at most their difference
@@ -26,14 +27,35 @@ constexpr int kMaxTaps = 2 * kStrongReach + static_cast<int>(kLastDelay - kFirst
 constexpr double kStillTurns = 5e-4;
 constexpr std::int64_t kPieceRows = 16 * kBlockSymbols;  // drawn by a thread at a time
 
-constexpr std::size_t kLength = sizeof(Vector) / sizeof(float);
-
 // Weights of successive chips of the replica, the oldest first.
 struct Taps {
   int count = 0;
   bool real = false;
-  float re[ChipBuffer::kPlanes][kMaxTaps], im[ChipBuffer::kPlanes][kMaxTaps];
+  // Filled by whole vectors.
+  float re[ChipBuffer::kPlanes][kMaxTaps + kVectorWidth], im[ChipBuffer::kPlanes][kMaxTaps + kVectorWidth];
 };
+
+// tap += gain (row + mu (next row - row)) for `count` taps; whole vectors are read and written.
+NGDSP_MULTIVERSION void add_row(const float* row_re, const float* row_im, float mu, float g_re, float g_im,
+                                std::size_t count, float* re, float* im) {
+  constexpr Vector kTap = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  for (std::size_t m = 0; m < count; m += kVectorWidth) {
+    Vector p_re, p_im, next, x, y;
+    load(row_re + m, p_re);
+    load(row_re + m + kPulseTaps, next);
+    p_re += mu * (next - p_re);
+    load(row_im + m, p_im);
+    load(row_im + m + kPulseTaps, next);
+    p_im += mu * (next - p_im);
+    load(re + m, x);
+    load(im + m, y);
+    const auto meant = kTap < static_cast<float>(count - m);
+    x = meant ? x + g_re * p_re - g_im * p_im : x;
+    y = meant ? y + g_re * p_im + g_im * p_re : y;
+    std::memcpy(re + m, &x, sizeof x);
+    std::memcpy(im + m, &y, sizeof y);
+  }
+}
 
 // Rows of one lane: where the replica's chips of every tap lie, where the sums go, and what they count for
 // there, null: all the same.
@@ -45,13 +67,7 @@ struct LaneBlock {
   float* r_im[ChipBuffer::kPlanes];
 };
 
-inline __attribute__((always_inline)) void load_some(const float* from, std::size_t n, Vector& x) {
-  if (n == kLength) return load(from, x);
-  x = Vector{};
-  std::memcpy(&x, from, n * sizeof(float));
-}
-
-// r += weight * turn * row_turn * sum_m w_m s_m for n <= kLength rows; s is kept conjugated.
+// r += weight * turn * row_turn * sum_m w_m s_m for n <= kVectorWidth rows; s is kept conjugated.
 template <bool kReal>
 inline __attribute__((always_inline)) void add_rows(const LaneBlock& b, const Taps& w, const float* row_re,
                                                     const float* row_im, float turn_re, float turn_im,
@@ -94,8 +110,8 @@ inline __attribute__((always_inline)) void add_all_rows(const LaneBlock& b, cons
                                                         const float* row_re, const float* row_im,
                                                         float turn_re, float turn_im, std::size_t rows) {
   std::size_t at = 0;
-  for (; at + kLength <= rows; at += kLength)
-    add_rows<kReal>(b, w, row_re, row_im, turn_re, turn_im, at, kLength);
+  for (; at + kVectorWidth <= rows; at += kVectorWidth)
+    add_rows<kReal>(b, w, row_re, row_im, turn_re, turn_im, at, kVectorWidth);
   if (at < rows) add_rows<kReal>(b, w, row_re, row_im, turn_re, turn_im, at, rows - at);
 }
 
@@ -118,28 +134,28 @@ void Canceller::set_filter(const std::vector<cf32>& taps) {
   filtered_ = table_of(pulse_);
 }
 
-std::vector<cf32> Canceller::table_of(const ChipPulse& pulse) {
-  std::vector<cf32> table;
+Canceller::PulseTable Canceller::table_of(const ChipPulse& pulse) {
+  PulseTable table;
   for (int phase = 0; phase <= kPulseSteps; ++phase)
-    for (int q = 0; q < kPulseTaps; ++q)
-      table.emplace_back(std::conj(pulse.at(q - kStrongReach + static_cast<double>(phase) / kPulseSteps)));
+    for (int q = 0; q < kPulseTaps; ++q) {
+      const cf64 p = pulse.at(q - kStrongReach + static_cast<double>(phase) / kPulseSteps);
+      table.re.push_back(static_cast<float>(p.real()));
+      table.im.push_back(static_cast<float>(-p.imag()));
+    }
+  for (auto* part : {&table.re, &table.im}) part->resize(part->size() + kVectorWidth);
   return table;
 }
 
-void Canceller::add_pulse(const std::vector<cf32>& table, double t, cf64 gain, int count, float* re,
-                          float* im) {
+void Canceller::add_pulse(const PulseTable& table, double t, cf64 gain, int count, float* re, float* im) {
   const double whole = std::floor(t), steps = (t - whole) * kPulseSteps;
   const int phase = std::min(static_cast<int>(steps), kPulseSteps - 1);
   const auto mu = static_cast<float>(steps - phase);
-  const auto g_re = static_cast<float>(gain.real()), g_im = static_cast<float>(gain.imag());
   const int from = static_cast<int>(whole) + kStrongReach;  // where in the table's row tap 0 is
-  const cf32* row = table.data() + phase * kPulseTaps;
   const int begin = std::max(0, -from), end = std::min(count, kPulseTaps - from);
-  for (int m = begin; m < end; ++m) {
-    const cf32 p = row[from + m] + mu * (row[from + m + kPulseTaps] - row[from + m]);
-    re[m] += g_re * p.real() - g_im * p.imag();
-    im[m] += g_re * p.imag() + g_im * p.real();
-  }
+  if (begin >= end) return;
+  const int at = phase * kPulseTaps + from + begin;
+  add_row(table.re.data() + at, table.im.data() + at, mu, static_cast<float>(gain.real()),
+          static_cast<float>(gain.imag()), static_cast<std::size_t>(end - begin), re + begin, im + begin);
 }
 
 Canceller::Extent Canceller::add(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
@@ -177,7 +193,7 @@ Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame,
 
 Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const FrameEstimate& frame,
                                          const SplitSequence& replica, int reach) {
-  const std::vector<cf32>& table = filter ? filtered_ : received_;
+  const PulseTable& table = filter ? filtered_ : received_;
   const int lanes = chips.lanes();
   double first_delay = 0, last_delay = 0;
   for (const Path& path : paths_) {
@@ -185,8 +201,8 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
     first_delay = std::min(first_delay, path.delay - slipped);
     last_delay = std::max(last_delay, path.delay + slipped);
   }
-  const int first = static_cast<int>(std::floor(first_delay)) - reach;
-  const int count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay)) + reach + 1 - first);
+  const int first = static_cast<int>(std::floor(first_delay + kBesideTap)) - reach;
+  const int count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay - kBesideTap)) + reach + 1 - first);
   const int last = first + count - 1;
   // All taps of one path have its phase: half the work.
   const bool real = !filter && paths_.size() == 1 && std::abs(frame.turns) < kStillTurns;
@@ -232,8 +248,8 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
       const auto whole = static_cast<std::int64_t>(std::floor(shift));
       const double part = shift - static_cast<double>(whole);
       for (int k = 0; k < ChipBuffer::kPlanes; ++k) {
-        std::fill_n(w.re[k], w.count, 0.0F);
-        std::fill_n(w.im[k], w.count, 0.0F);
+        std::fill_n(w.re[k], w.count + static_cast<int>(kVectorWidth), 0.0F);
+        std::fill_n(w.im[k], w.count + static_cast<int>(kVectorWidth), 0.0F);
       }
       for (const Path& path : paths_) {
         const cf64 still = real ? 1 : path.gain,

@@ -9,16 +9,30 @@
 namespace ngdsp {
 namespace {
 
-constexpr int kReach = 16;     // chips either side
-constexpr double kSteps = 64;  // a chip, linear between
+constexpr int kReach = 16;           // chips either side
+constexpr double kSteps = 64;        // a chip, linear between: errs by 80 dB less than the peak
+constexpr double kPlainSteps = 256;  // 104 dB
 constexpr int kStepsATap = 32;
 constexpr int kPulseTaps = 24;  // either side, 12 chips: the raised cosine is 50 dB down there
 static_assert(kStepsATap * static_cast<int>(NoiseFilter::kSamples) == static_cast<int>(kSteps));
 
+template <typename Value>
+Value interpolate(const std::vector<Value>& table, double steps, double t) {
+  if (std::abs(t) > kReach) return 0;
+  const double x = (t + kReach) * steps;
+  const auto k = static_cast<std::size_t>(x);
+  return table[k] + (x - static_cast<double>(k)) * (table[k + 1] - table[k]);
+}
+
 }  // namespace
 
+ChipPulse::ChipPulse(double rolloff) : rolloff_(rolloff) {
+  constexpr int kReachSteps = kReach * static_cast<int>(kPlainSteps);
+  for (int i = -kReachSteps; i <= kReachSteps + 1; ++i) plain_.push_back(rc_pulse(i / kPlainSteps, rolloff));
+}
+
 void ChipPulse::set_filter(const std::vector<cf32>& taps) {
-  table_.clear();
+  filtered_.clear();
   if (taps.empty()) return;
   constexpr int kMiddle = kPulseTaps * kStepsATap;
   std::vector<double> pulse;
@@ -31,18 +45,14 @@ void ChipPulse::set_filter(const std::vector<cf32>& taps) {
     for (int n = nearest - kPulseTaps + 1; n <= nearest + kPulseTaps; ++n)
       sum += cf64(taps[static_cast<std::size_t>(middle + n)]) *
              pulse[static_cast<std::size_t>(i - n * kStepsATap + kMiddle)];
-    table_.push_back(sum);
+    filtered_.push_back(sum);
   }
 }
 
-double ChipPulse::plain_at(double t_chips) const { return rc_pulse(t_chips, rolloff_); }
+double ChipPulse::plain_at(double t_chips) const { return interpolate(plain_, kPlainSteps, t_chips); }
 
 cf64 ChipPulse::at(double t_chips) const {
-  if (plain()) return plain_at(t_chips);
-  if (std::abs(t_chips) > kReach) return 0;
-  const double x = (t_chips + kReach) * kSteps;
-  const auto k = static_cast<std::size_t>(x);
-  return table_[k] + (x - static_cast<double>(k)) * (table_[k + 1] - table_[k]);
+  return plain() ? plain_at(t_chips) : interpolate(filtered_, kSteps, t_chips);
 }
 
 }  // namespace ngdsp

@@ -20,10 +20,9 @@ constexpr double kCarrierShare = 0.7;
 constexpr double kCarrierReach = 0.1875;
 
 NGDSP_MULTIVERSION float largest_product(const float* a, const float* b, std::size_t n) {
-  constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
   Vector most = {};
   std::size_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
+  for (; i + kVectorWidth <= n; i += kVectorWidth) {
     Vector x, y;
     load(a + i, x);
     load(b + i, y);
@@ -32,7 +31,7 @@ NGDSP_MULTIVERSION float largest_product(const float* a, const float* b, std::si
   }
   float best = 0;
   for (; i < n; ++i) best = a[i] * b[i] > best ? a[i] * b[i] : best;
-  for (i = 0; i < kWidth; ++i) best = most[i] > best ? most[i] : best;
+  for (i = 0; i < kVectorWidth; ++i) best = most[i] > best ? most[i] : best;
   return best;
 }
 

@@ -42,7 +42,7 @@ struct LaneInput {
   const float *a_re, *a_im, *b_re, *b_im, *c_re, *c_im;
 };
 
-constexpr std::size_t kVectors = kBlockSymbols * sizeof(float) / sizeof(Vector);
+constexpr std::size_t kVectors = kBlockSymbols / kVectorWidth;
 
 // y = sum over the lanes of r conj(c), r = here a + next b, for a whole block.
 NGDSP_MULTIVERSION void sum_block(const LaneInput* lanes, std::size_t count, float here, float next,
@@ -51,7 +51,7 @@ NGDSP_MULTIVERSION void sum_block(const LaneInput* lanes, std::size_t count, flo
   for (std::size_t l = 0; l < count; ++l) {
     const LaneInput& x = lanes[l];
     for (std::size_t v = 0; v < kVectors; ++v) {
-      const std::size_t i = v * sizeof(Vector) / sizeof(float);
+      const std::size_t i = v * kVectorWidth;
       Vector re, im, next_re, next_im, c_re, c_im;
       load(x.a_re + i, re);
       load(x.a_im + i, im);
@@ -79,7 +79,7 @@ struct Rows {
 template <std::size_t kCount>
 inline __attribute__((always_inline)) void sum_some_quarters(const Rows* r, const Rows* c, std::size_t lanes,
                                                              float* y_re, float* y_im) {
-  for (std::size_t i = 0; i < kBlockSymbols; i += sizeof(Vector) / sizeof(float)) {
+  for (std::size_t i = 0; i < kBlockSymbols; i += kVectorWidth) {
     Vector re_re[kCount] = {}, im_im[kCount] = {}, re_im[kCount] = {}, im_re[kCount] = {};
     for (std::size_t l = 0; l < lanes; ++l) {
       Vector c_re, c_im;
@@ -120,13 +120,12 @@ NGDSP_MULTIVERSION void sum_quarters(std::size_t count, const Rows* r, const Row
 // Sum over the lanes and their rows of r conj(c); lane l has rows[l].
 NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* rows, std::size_t count,
                                      float here, float next, float& sum_re, float& sum_im) {
-  constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
   Vector re = {}, im = {};
   float rest_re = 0, rest_im = 0;
   for (std::size_t l = 0; l < count; ++l) {
     const LaneInput& x = lanes[l];
     std::size_t i = 0;
-    for (; i + kWidth <= rows[l]; i += kWidth) {
+    for (; i + kVectorWidth <= rows[l]; i += kVectorWidth) {
       Vector r_re, r_im, next_re, next_im, c_re, c_im;
       load(x.a_re + i, r_re);
       load(x.a_im + i, r_im);
@@ -146,7 +145,7 @@ NGDSP_MULTIVERSION void sum_products(const LaneInput* lanes, const std::size_t* 
       rest_im += r_re * x.c_im[i] + r_im * x.c_re[i];
     }
   }
-  for (std::size_t i = 0; i < kWidth; ++i) {
+  for (std::size_t i = 0; i < kVectorWidth; ++i) {
     rest_re += re[i];
     rest_im += im[i];
   }
@@ -232,7 +231,9 @@ void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t prea
     // The first half's symbols lie on rows 0 ... half - 1 of every lane, then come the preamble's chips.
     const std::size_t plain = (preamble_chips + lanes - 1 - l) / lanes;
     for (auto [to, of] : {std::pair(&re_[l], &from.re_[l]), std::pair(&im_[l], &from.im_[l])}) {
-      to->assign(rows, 0.0F);
+      to->resize(rows);
+      std::fill_n(to->begin(), pad_rows, 0.0F);
+      std::fill(to->begin() + static_cast<std::ptrdiff_t>(pad_rows + plain + symbols.size()), to->end(), 0.0F);
       float* out = to->data() + pad_rows;
       const float* in = of->data();
       for (std::size_t m = 0; m < half; ++m) out[m] = in[m] * symbols[m];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
@@ -31,10 +32,15 @@ const PhaseGrid& phase_grid() {
   return grid;
 }
 
-NGDSP_MULTIVERSION void evidence_on_grid(const PhaseGrid& g, float k_re, float k_im, float s_re, float s_im,
-                                         float* out) {
-  for (std::size_t i = 0; i < kPhases; ++i)
+// Returns the largest.
+NGDSP_MULTIVERSION float evidence_on_grid(const PhaseGrid& g, float k_re, float k_im, float s_re, float s_im,
+                                          float* out) {
+  float most = -std::numeric_limits<float>::infinity();
+  for (std::size_t i = 0; i < kPhases; ++i) {
     out[i] = k_re * g.cos1[i] + k_im * g.sin1[i] + s_re * g.cos2[i] + s_im * g.sin2[i];
+    most = out[i] > most ? out[i] : most;
+  }
+  return most;
 }
 
 }  // namespace
@@ -62,9 +68,10 @@ PhaseFit fit_phase(const CarrierSums& sums, double turns) {
   PhaseFit best;
   best.turns = turns;
   float grid[kPhases];
-  evidence_on_grid(phase_grid(), static_cast<float>(sums.known.real()), static_cast<float>(sums.known.imag()),
-                   static_cast<float>(sums.squares.real()), static_cast<float>(sums.squares.imag()), grid);
-  const auto peak = static_cast<std::size_t>(std::max_element(grid, grid + kPhases) - grid);
+  const float most = evidence_on_grid(
+      phase_grid(), static_cast<float>(sums.known.real()), static_cast<float>(sums.known.imag()),
+      static_cast<float>(sums.squares.real()), static_cast<float>(sums.squares.imag()), grid);
+  const auto peak = static_cast<std::size_t>(std::find(grid, grid + kPhases, most) - grid) % kPhases;
   const auto value = [&](std::size_t i) { return static_cast<double>(grid[i % kPhases]); };
   const double before = value(peak + kPhases - 1), after = value(peak + 1);
   const double bend = before - 2 * value(peak) + after;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kPieceChips = 448;
 constexpr double kCarrierGrid = 1.0 / 16;  // cycles over the frame
 constexpr int kCarrierReach = 8;           // steps of it
-constexpr int kNearHalves = 4;             // half chips beside the paths that are known
+constexpr int kNearHalves = 3;             // half chips beside the paths that are known
 // |response|^2 over noise, exponential(1) on noise, from which a path is taken out. What is left of a true
 // one is its statistic; a false one, in 3 of 100 frames with 30 independent delays, leaves as much.
 constexpr double kFingerStatistic = 7;

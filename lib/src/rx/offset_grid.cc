@@ -12,7 +12,6 @@
 namespace ngdsp {
 namespace {
 
-constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
 constexpr std::size_t kBatch = 4;  // phases whose segments are summed at a time
 constexpr std::size_t kLargestSegment = 64;
 // Of a turn within a segment, at the largest offset: 1.1 dB there, 0.4 on average, and in the grid alone.
@@ -34,10 +33,10 @@ struct Lane {
 
 // Sums of r c* over segments, for kBatch successive phases at once, so that the sequence is read from memory
 // but once for them. Phase j pairs lane i of the sequence with lane i + j of the chips; `count` is a multiple
-// of kWidth and the pitch of the output.
+// of kVectorWidth and the pitch of the output.
 NGDSP_MULTIVERSION void sum_segments(const Lane* chips, const Lane* sequence, std::size_t segment,
                                      std::size_t count, float* __restrict out_re, float* __restrict out_im) {
-  for (std::size_t m = 0; m < count; m += kWidth) {
+  for (std::size_t m = 0; m < count; m += kVectorWidth) {
     Vector re[kBatch] = {}, im[kBatch] = {};
     for (std::size_t i = 0; i < segment; ++i) {
       Vector c_re, c_im;
@@ -106,23 +105,23 @@ inline __attribute__((always_inline)) void raise_to(const FourRows& re, const Fo
   raise(level, gain * (h_re * h_re + h_im * h_im));
 }
 
-// Which cells, of n, have a point of the half grid that reaches `low`; n is a multiple of kWidth. `beside`
+// Which cells, of n, have a point of the half grid that reaches `low`; n is a multiple of kVectorWidth. `beside`
 // are the rows half a bin further. Returns how many they are.
 NGDSP_MULTIVERSION std::size_t cells_above(const FourRows& re, const FourRows& im, const FourRows& beside_re,
                                            const FourRows& beside_im, const float* gain, std::size_t n,
                                            float low, std::size_t* cells) {
   std::size_t count = 0;
-  for (std::size_t k = 0; k < n; k += kWidth) {
+  for (std::size_t k = 0; k < n; k += kVectorWidth) {
     Vector g, level = {};
     load(gain + k, g);
     raise_to(re, im, k, g, level);
     raise_to(beside_re, beside_im, k, g, level);
     const auto reached = level >= low;  // all bits of a place, or none
-    std::uint64_t pairs[kWidth / 2], any = 0;
+    std::uint64_t pairs[kVectorWidth / 2], any = 0;
     std::memcpy(pairs, &reached, sizeof pairs);
     for (const std::uint64_t pair : pairs) any |= pair;
     if (any == 0) continue;
-    for (std::size_t i = 0; i < kWidth; ++i)
+    for (std::size_t i = 0; i < kVectorWidth; ++i)
       if (level[i] >= low) cells[count++] = k + i;
   }
   return count;
@@ -131,14 +130,14 @@ NGDSP_MULTIVERSION std::size_t cells_above(const FourRows& re, const FourRows& i
 // Which segments a search over +-turns a chip takes: a power of two.
 std::size_t segment_chips(double turns, std::size_t length) {
   std::size_t s = 1;
-  while (2 * s <= kLargestSegment && 2 * s * kWidth <= length && length % (2 * s) == 0 &&
+  while (2 * s <= kLargestSegment && 2 * s * kVectorWidth <= length && length % (2 * s) == 0 &&
          turns * static_cast<double>(2 * s) <= kLargestTurn)
     s *= 2;
   return s;
 }
 
 std::size_t power_of_two(std::size_t least) {
-  std::size_t n = kWidth;
+  std::size_t n = kVectorWidth;
   while (n < least) n *= 2;
   return n;
 }
@@ -162,17 +161,17 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases,
     const double x = kPi * (static_cast<double>(k) - static_cast<double>(reach_)) / size;
     gain_.push_back(x == 0 ? 1.0F : static_cast<float>(x / std::sin(x)));
   }
-  const std::size_t width = round_up(bins_, kWidth);
+  const std::size_t width = round_up(bins_, kVectorWidth);
   gain_.resize(width);
   for (const auto& c : config.sequences) {
-    std::vector<cf32> turned(round_up(segments_, kWidth) * segment_);
+    std::vector<cf32> turned(round_up(segments_, kVectorWidth) * segment_);
     for (std::size_t n = 0; n < length_; ++n)
       turned[n] =
           c[n] * cf32(std::polar(1.0, -2 * kPi * static_cast<double>((reach_ + 1) * (n / segment_)) / size));
     sequences_.emplace_back(turned, static_cast<int>(segment_));
   }
   chips_.resize(phases_ + length_);
-  re_.assign(segment_, std::vector<float>((chips_.size() + kBatch) / segment_ + kWidth + 2));
+  re_.assign(segment_, std::vector<float>((chips_.size() + kBatch) / segment_ + kVectorWidth + 2));
   im_ = re_;
   inverse_energy_.resize(phases_);
   for (std::size_t i = 0; i < workers; ++i) {
@@ -180,8 +179,8 @@ OffsetGrid::OffsetGrid(const PreambleDetectorConfig& config, std::size_t phases,
     Work& w = work_.back();
     w.cells.resize(width);
     for (Row& row : w.rows)
-      for (auto* v : {&row.re, &row.im, &row.half_re, &row.half_im}) v->resize(width + kWidth);
-    w.sum_re.resize(kBatch * round_up(segments_, kWidth));
+      for (auto* v : {&row.re, &row.im, &row.half_re, &row.half_im}) v->resize(width + kVectorWidth);
+    w.sum_re.resize(kBatch * round_up(segments_, kVectorWidth));
     w.sum_im.resize(w.sum_re.size());
   }
 }

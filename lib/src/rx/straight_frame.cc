@@ -25,21 +25,20 @@ NGDSP_MULTIVERSION void straighten(const float* a_re, const float* a_im, const f
   }
 }
 
-constexpr std::size_t kWidth = sizeof(Vector) / sizeof(float);
 
 // Rows that stay in the nearest cache while all delays pass over them.
 constexpr std::size_t kNearRows = 128;
 
 // Rows of a lane, a whole number of vectors of them.
 std::size_t whole_rows(std::size_t chips, std::size_t lanes) {
-  return ((chips + lanes - 1) / lanes + kWidth - 1) / kWidth * kWidth;
+  return ((chips + lanes - 1) / lanes + kVectorWidth - 1) / kVectorWidth * kVectorWidth;
 }
 
 // Delays summed at a time: they share what is loaded of the replica.
 constexpr std::size_t kDelayGroup = 4;
 
 struct Sum {
-  float re[kWidth] = {}, im[kWidth] = {};
+  float re[kVectorWidth] = {}, im[kVectorWidth] = {};
 };
 
 // Where a run of rows begins in every position, delay + lane, of the frame and in every lane of the replica.
@@ -47,12 +46,12 @@ struct Rows {
   const float *re, *im;
 };
 
-// sums[d] += r conj(s) over `n` rows, a multiple of kWidth, of all lanes; position d + lane of r meets that
+// sums[d] += r conj(s) over `n` rows, a multiple of kVectorWidth, of all lanes; position d + lane of r meets that
 // lane of s.
 NGDSP_MULTIVERSION void add_products(const Rows* r, const Rows* s, std::size_t lanes, std::size_t n,
                                      Sum* sums) {
   Vector x[kDelayGroup] = {}, y[kDelayGroup] = {};
-  for (std::size_t i = 0; i < n; i += kWidth)
+  for (std::size_t i = 0; i < n; i += kVectorWidth)
     for (std::size_t l = 0; l < lanes; ++l) {
       Vector c, d;
       load(s[l].re + i, c);
@@ -146,7 +145,7 @@ void StraightFrame::correlate(const SplitSequence& replica, int first_delay, std
   }
   for (std::size_t d = 0; d < sums.size(); ++d) {
     sums[d] = {};
-    for (std::size_t k = 0; k < kWidth; ++k)
+    for (std::size_t k = 0; k < kVectorWidth; ++k)
       sums[d] += cf64(static_cast<double>(partial[d].re[k]), static_cast<double>(partial[d].im[k]));
   }
 }

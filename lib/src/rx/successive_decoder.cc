@@ -58,9 +58,9 @@ struct Pains {
   double detection_step;  // more that is asked of preambles where something stands over the noise
   std::size_t hypotheses[kEffortCount];  // of the clock
   double ages[kEffortCount];             // frame lengths since the frame was complete
-  double tolerated_rest;  // of frames that were estimated amid others, over the noise, where frames are few
+  double tolerated_rest;  // of frames that were estimated amid others, all of them, over the noise
 };
-constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.1},
+constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.2},
                 kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 0.015};
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 // Where nothing else is on the air that is all there is, and 18 more let through less than one a year; among
@@ -105,9 +105,6 @@ constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is 
 // Nats above the vetting threshold below which one decoding in twenty among others succeeds, and frame
 // lengths such a candidate waits.
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
-// What stays of frames that were estimated amid others where they are many: times the share of an estimate's
-// noise that all of them leave, over the noise.
-constexpr double kToleratedRestAmongMany = 0.003;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
 constexpr int kSettleSteps = 4;
 constexpr int kStillFrames = 32, kLookAtFrames = 16;  // of frames, one is looked at for changes
@@ -739,8 +736,7 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     // frame, a real one half of it: clock, carrier, delay and gain of every path.
     const double parameters = 1 + 1.5 * static_cast<double>(t.estimate.fingers.size());
     const double left = (1 / static_cast<double>(length) + frames_a_chip) * parameters;
-    if (left * (t.power - power) < std::min(pains.tolerated_rest, kToleratedRestAmongMany / left) * power)
-      continue;
+    if (left * (t.power - power) < pains.tolerated_rest * power) continue;
     t.power = power;
     ++counters.estimates;
     const FrameEstimate before = t.estimate;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/multiversion.h"
@@ -22,6 +21,7 @@ constexpr std::array<Stage, 2> kStages = {{{1024, 12}, {2048, 18}}};
 // Where several carriers are searched, hits have the higher threshold of that search behind them: more
 // evidence from the preamble, in noise as well.
 constexpr std::array<Stage, 3> kCarrierStages = {{{512, 11}, {1024, 16}, {2048, 22}}};
+constexpr std::size_t kTogether = 16;   // trials that are summed at a time
 constexpr double kHypothesisDrop = 11;  // nats below the best at which a clock offset is no longer tried
 
 // Adds one block to every trial: its entry at the trial's drift, turned by the trial's carrier; `sign` -1 for
@@ -126,6 +126,11 @@ Vetter::TrialGrid Vetter::trial_grid(int sequence, std::size_t blocks, std::size
       for (std::size_t part = 0; part < FrameReader::kPreambleParts; ++part)
         push(turns, reader_.preamble_part(sequence, part).time, g.part_re[part], g.part_im[part]);
     }
+  // Further ones, which nothing is made of: whole vectors are summed.
+  const std::size_t padded = (g.clock.size() + kTogether - 1) / kTogether * kTogether;
+  for (auto* v : {&g.clock_quarters, &g.first_re, &g.first_im, &g.step_re, &g.step_im}) v->resize(padded);
+  for (auto* parts : {&g.part_re, &g.part_im})
+    for (std::vector<float>& v : *parts) v.resize(padded);
   return g;
 }
 
@@ -168,9 +173,9 @@ void Vetter::square_block(const ChipBuffer& chips, const PreambleHit& hit, const
 // Fills `found_`, best first, with what is at most `drop` nats below the best.
 void Vetter::judge(const PreambleHit& hit, const TrialGrid& grid, double middle_clock,
                    const EvidenceAmplitude& a, double drop) {
-  const std::size_t n = grid.clock.size();
+  const std::size_t n = grid.clock.size(), padded = grid.clock_quarters.size();
   Trials& t = trials_;
-  t.resize(n);
+  t.resize(padded);
   t.w_re = grid.first_re;
   t.w_im = grid.first_im;
   const auto middle_quarters = static_cast<float>(-4.0 * middle_clock);
@@ -180,35 +185,35 @@ void Vetter::judge(const PreambleHit& hit, const TrialGrid& grid, double middle_
       const DriftTable::Row& row = table_.rows[2 * pair + side];
       const double time = first_pair_time() + static_cast<double>(pair) * block_chips,
                    sign = side == 0 ? -1 : 1;
-      add_block_to_trials(n, grid.clock_quarters.data(), middle_quarters, static_cast<float>(sign * time),
+      add_block_to_trials(padded, grid.clock_quarters.data(), middle_quarters, static_cast<float>(sign * time),
                           row.lowest, static_cast<int>(row.count) - 1, table_.re.data() + row.first,
                           table_.im.data() + row.first, table_.constant.data() + row.first, t.w_re.data(),
                           t.w_im.data(), static_cast<float>(sign), t.squares_re.data(), t.squares_im.data(),
                           t.constant.data());
     }
-    turn_trials(n, grid.step_re.data(), grid.step_im.data(), t.w_re.data(), t.w_im.data());
+    turn_trials(padded, grid.step_re.data(), grid.step_im.data(), t.w_re.data(), t.w_im.data());
   }
   double preamble_constant = 0;
   for (std::size_t part = 0; part < preamble_.size(); ++part) {
     const FrameBlock& b = preamble_[part];
     const cf64 known = b.known * (2.0 * std::sqrt(a.a2) * b.weight);
     preamble_constant -= a.a2 * b.chips * b.weight;
-    add_turned(n, static_cast<float>(known.real()), static_cast<float>(known.imag()),
+    add_turned(padded, static_cast<float>(known.real()), static_cast<float>(known.imag()),
                grid.part_re[part].data(), grid.part_im[part].data(), t.known_re.data(), t.known_im.data());
   }
-  bound_trials(n, t.known_re.data(), t.known_im.data(), t.squares_re.data(), t.squares_im.data(),
+  bound_trials(padded, t.known_re.data(), t.known_im.data(), t.squares_re.data(), t.squares_im.data(),
                t.constant.data(), t.bound.data());
 
   const Profile& p = reader_.profile();
   const double base_hz = range_.turns_by_chip() ? hit.carrier_offset_hz : 0;
-  order_.resize(n);
-  std::iota(order_.begin(), order_.end(), std::size_t{0});
-  std::sort(order_.begin(), order_.end(),
-            [&t](std::size_t x, std::size_t y) { return t.bound[x] > t.bound[y]; });
   found_.clear();
+  const auto first = static_cast<std::size_t>(
+      std::max_element(t.bound.begin(), t.bound.begin() + static_cast<std::ptrdiff_t>(n)) - t.bound.begin());
   double best = -1e300;
-  for (const std::size_t i : order_) {
-    if (static_cast<double>(t.bound[i]) + preamble_constant < best - drop) break;
+  for (std::size_t k = 0; k < n; ++k) {
+    // The most promising one first: it rules out most others.
+    const std::size_t i = k == 0 ? first : k <= first ? k - 1 : k;
+    if (static_cast<double>(t.bound[i]) + preamble_constant < best - drop) continue;
     const CarrierSums sums{{static_cast<double>(t.known_re[i]), static_cast<double>(t.known_im[i])},
                            {static_cast<double>(t.squares_re[i]), static_cast<double>(t.squares_im[i])},
                            static_cast<double>(t.constant[i]) + preamble_constant};

@@ -31,7 +31,9 @@ std::vector<cf32> notch() {
 TEST(ChipPulse, IsTheRaisedCosineBehindTheFilter) {
   ChipPulse pulse(kRolloff);
   EXPECT_TRUE(pulse.plain());
-  EXPECT_EQ(pulse.at(0.3), cf64(rc_pulse(0.3, kRolloff)));
+  for (const double t : {-15.9, -2.0, -0.001, 0.0, 0.3, 3.0, 16.0})
+    EXPECT_NEAR(std::abs(pulse.at(t) - rc_pulse(t, kRolloff)), 0, 1e-5) << t;
+  EXPECT_EQ(pulse.at(16.1), cf64());
   const std::vector<cf32> taps = notch();
   pulse.set_filter(taps);
   for (const double t : {-3.25, -0.5, 0.0, 0.7, 5.1}) {

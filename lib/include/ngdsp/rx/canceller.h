@@ -46,13 +46,16 @@ class Canceller {
   Extent draw_behind(bool filter, ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
                      int reach);
   // The pulse at whole chips, mirrored, in a row for every phase.
-  static std::vector<cf32> table_of(const ChipPulse& pulse);
+  struct PulseTable {
+    std::vector<float> re, im;
+  };
+  static PulseTable table_of(const ChipPulse& pulse);
   // Adds gain p(-t - m) to tap m < count.
-  static void add_pulse(const std::vector<cf32>& table, double t, cf64 gain, int count, float* re, float* im);
+  static void add_pulse(const PulseTable& table, double t, cf64 gain, int count, float* re, float* im);
   WorkerPool* workers_;
   ChipPulse pulse_;
   std::vector<Path> paths_;  // of what is drawn
-  std::vector<cf32> received_, filtered_;
+  PulseTable received_, filtered_;
 };
 
 }  // namespace ngdsp

@@ -12,19 +12,20 @@ namespace ngdsp {
 /// chips apart correlates by p(t), where g is 1/S.
 class ChipPulse {
  public:
-  explicit ChipPulse(double rolloff) : rolloff_(rolloff) {}
+  explicit ChipPulse(double rolloff);
   /// As NoiseFilter::taps() has them; empty: none.
   void set_filter(const std::vector<cf32>& taps);
 
   /// Without a filter it is real.
-  bool plain() const { return table_.empty(); }
+  bool plain() const { return filtered_.empty(); }
+  /// Of rc; -16 ... 16 chips, 0 beyond, as is at().
   double plain_at(double t_chips) const;
-  /// -16 ... 16 chips, 0 beyond where there is a filter.
   cf64 at(double t_chips) const;
 
  private:
   double rolloff_;
-  std::vector<cf64> table_;
+  std::vector<double> plain_;
+  std::vector<cf64> filtered_;
 };
 
 }  // namespace ngdsp

@@ -85,6 +85,7 @@ json counters_json(const ngdsp::ReceiverCounters& c) {
           {"duplicates", c.duplicates},
           {"budget_dropped", c.budget_dropped},
           {"strained_steps", c.strained_steps},
+          {"crowded_steps", c.crowded_steps},
           {"collapses", c.collapses},
           {"collapsed_steps", c.collapsed_steps},
           {"filters", c.filters},

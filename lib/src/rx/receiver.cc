@@ -317,6 +317,7 @@ ReceiverCounters Receiver::counters() const {
   c.budget_dropped = d.budget_dropped;
   c.cut_off = d.cut_off;
   c.strained_steps = d.strained_steps;
+  c.crowded_steps = d.crowded_steps;
   c.collapses = d.collapses;
   c.collapsed_steps = d.collapsed_steps;
   c.filters = d.filters;

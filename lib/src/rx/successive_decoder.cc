@@ -454,8 +454,9 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
                                                                  static_cast<std::size_t>(shortest / 2))
                                               : 0;
   const bool spread = powers_spread();
-  const bool crowded = (left > kCrowdedPower * floor && !spread) || collapse->collapsed();
-  pains = crowded ? kCrowdedPains : kUsualPains;
+  const bool crowded = left > kCrowdedPower * floor && !spread;
+  counters.crowded_steps += crowded;
+  pains = crowded || collapse->collapsed() ? kCrowdedPains : kUsualPains;
   strained = left > (2 * several_paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
   counters.strained_steps += strained;
   strained = strained || collapse->collapsed();

@@ -216,6 +216,22 @@ TEST(SuccessiveDecoder, StrainedByFramesThatDoNotDecodeAlone) {
   }
 }
 
+// Crowded: half again the floor is left, and what came out has one power. Of powers 3 dB either side of their
+// mean (2 dB rms count as spread) the strong ones will free the weak ones.
+TEST(SuccessiveDecoder, CrowdedByEqualPowersOnly) {
+  for (const double level_db : {0.0, -6.0}) {
+    Line line(8 * kFrame, 25);
+    for (int k = 0; k < 60; ++k)
+      line.send(k % 4, kFrame * (0.2 + 3 * line.rng().uniform()), 13 + (k % 8 < 4 ? 0 : level_db), 0);
+    for (int k = 0; k < 60; ++k) line.send_undecodable(k % 4, kFrame * (3 + line.rng().uniform()), 10);
+    ReceiverCounters counters;
+    EXPECT_GE(line.receive(8192, 1, &counters).size(), 50U);
+    EXPECT_GE(counters.strained_steps, 6U);
+    EXPECT_GE(counters.crowded_steps, level_db == 0 ? 8U : 0U);
+    EXPECT_LE(counters.crowded_steps, level_db == 0 ? 28U : 0U);
+  }
+}
+
 // Poisson traffic that the receiver holds: 1.0 bit/chip for 12 frame lengths, 96 steps.
 TEST(SuccessiveDecoder, NotStrainedByTrafficThatDecodes) {
   Line line(15 * kFrame, 24);

@@ -69,6 +69,7 @@ struct ReceiverCounters {
   std::uint64_t budget_dropped = 0;   ///< given up while waiting for their turn
   std::uint64_t cut_off = 0;          ///< candidates whose frame the stream does not hold whole
   std::uint64_t strained_steps = 0;   ///< of 2048 chips, with frames left where all should have been decoded
+  std::uint64_t crowded_steps = 0;    ///< with more left than usual, of frames of equal powers
   std::uint64_t collapses = 0;        ///< times the line collapsed: frames hide each other, none comes out
   std::uint64_t collapsed_steps = 0;  ///< of 2048 chips, while it was so
   std::uint64_t filters = 0;          ///< times the filter against an uneven spectrum was changed

@@ -16,6 +16,7 @@ namespace {
 // is 22 to 25 dB good and whose chips stand below the noise; 60 dB below a strong one.
 constexpr int kReach = 6;  // chips
 constexpr int kStrongReach = 16;
+constexpr int kFilteredReach = 4;    // until it is settled a filter's long tail, 17 dB below, stays anyhow
 constexpr int kCorrectionReach = 3;  // between two estimates of a frame lies a thirtieth of it or less
 constexpr double kBesideTap = 0.25;  // chips by which a path may miss the next tap
 constexpr int kPulseSteps = 256;     // a chip: an error of 75 dB below the peak by linear interpolation
@@ -186,7 +187,7 @@ void Canceller::add_paths(const FrameEstimate& frame, const FrameEstimate& refer
 Canceller::Extent Canceller::draw(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
                                   int reach) {
   const Extent touched = draw_behind(false, chips, frame, replica, reach);
-  if (chips.filter()) draw_behind(true, chips, frame, replica, reach);
+  if (chips.filter()) draw_behind(true, chips, frame, replica, std::min(reach, kFilteredReach));
   chips.drawn(touched.first, touched.last);
   return touched;
 }

@@ -31,8 +31,8 @@ struct NoiseShape {
 class NoiseFilter {
  public:
   static constexpr int kReach = 512;             ///< of the filters either side, chips
-  static constexpr int kWindowChips = 4096;      ///< worked on at a time
-  static constexpr int kHopChips = 2560;         ///< of those, from chip kReach on, are right
+  static constexpr int kWindowChips = 5120;      ///< worked on at a time
+  static constexpr int kHopChips = 3584;         ///< of those, from chip kReach on, are right
   static constexpr std::size_t kSamples = 2;     ///< a chip, received and left
   static constexpr std::size_t kPsiSamples = 4;  ///< a chip
 

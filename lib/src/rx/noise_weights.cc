@@ -79,8 +79,14 @@ void NoiseWeights::learn_again(ChipBuffer& chips) {
 }
 
 void NoiseWeights::learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
-  for (Stretch& s : stretches_)
-    if (s.first < last && s.last > first) s.power = kLearnAnyway;
+  for (Stretch& s : stretches_) {
+    if (s.first >= last || s.last <= first || s.first < chips.begin()) continue;
+    s.power = kLearnAnyway;
+    // As if it were new: where chips do not count lines are predicted from those beside them, and where that
+    // is too far, as at the end of a strong frame, a line looks like a burst, so that they would never count.
+    weights_.assign(static_cast<std::size_t>(s.last - s.first), 1.0F);
+    chips.try_weights(s.first, weights_);
+  }
   learn_again(chips);
 }
 

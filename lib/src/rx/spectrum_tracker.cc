@@ -37,11 +37,15 @@ constexpr double kFloorBlocks = 94;         // a second: the lowest of so many t
 constexpr double kFloorJump = 4;            // so much above the floor are the floor
 constexpr double kRisenBlocks = 12;         // a seventh of a second of them tell lines 6 dB high
 constexpr double kRisenKept = 0.5;          // of the SNR
-constexpr double kKnownBefore = 8;          // blocks that count then of what was learned before
-constexpr double kWorthFiltering = 0.01;    // of SNR lost by the filter that there is
-constexpr double kLeastDensity = 1e-6;      // of the median: what is told of less is chance
-constexpr std::size_t kWidest = 6;          // bins either side of a line
-constexpr double kWorthSloping = 0.03;      // by a background taken for flat; more while few blocks tell it
+constexpr double kSilence = 1e-30;
+constexpr double kLeastLeft = 0.1;            // of a block by bursts, that tells anything
+constexpr std::int64_t kLookBackBlocks = 47;  // half a second: more than a frame of 16 bytes
+constexpr double kWorthChanging = 2;          // of what was known
+constexpr double kKnownBefore = 8;            // blocks that count then of what was learned before
+constexpr double kWorthFiltering = 0.01;      // of SNR lost by the filter that there is
+constexpr double kLeastDensity = 1e-6;        // of the median: what is told of less is chance
+constexpr std::size_t kWidest = 6;            // bins either side of a line
+constexpr double kWorthSloping = 0.03;        // by a background taken for flat; more while few blocks tell it
 
 // The mean of n blocks of noise exceeds it in a bin with less than 1e-7, of n above 20 with 1e-9 (tails of
 // the gamma distribution).
@@ -71,7 +75,7 @@ SpectrumTracker::SpectrumTracker(double rolloff, KnownSpectrum known)
     bin_.push_back(i % kBins);
     energy_.push_back(energy);
   }
-  power_.resize(bin_.size());
+  block_.power.resize(bin_.size());
 }
 
 void SpectrumTracker::restart() {
@@ -105,10 +109,27 @@ bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end) {
     return true;
   }
   constexpr auto kBlock = static_cast<std::int64_t>(kBlockChips);
-  for (next_ = std::max(next_, chips.begin()); next_ + kBlock <= end; next_ += kHop) add_block(chips, next_);
+  for (next_ = std::max(next_, chips.begin()); next_ + kBlock <= end; next_ += kHop)
+    if (read_block(chips, next_)) add_block();
   const bool rose = rose_with_lines();
   if (rose) mean_ = std::exchange(risen_, {});
   if (!rose && (unseen_ * kLooksInMemory < seen_ || mean_.blocks < kLeastBlocks)) return false;
+  return choose();
+}
+
+bool SpectrumTracker::learn_again(const ChipBuffer& chips) {
+  const std::int64_t held = std::min((next_ - chips.begin()) / kHop, kLookBackBlocks);
+  if (known_ || mean_.blocks >= static_cast<double>(held)) return false;
+  Mean now;
+  for (std::int64_t first = next_ - held * kHop; first < next_; first += kHop)
+    if (read_block(chips, first)) now.add(block_);
+  if (now.blocks < kLeastBlocks || now.weight() < kWorthChanging * mean_.weight()) return false;
+  mean_ = std::move(now);
+  return choose();
+}
+
+// A filter for what is known, where it is worth having.
+bool SpectrumTracker::choose() {
   unseen_ = 0;
   const Spectrum s = spectrum(mean_);
   const double now = kept(filter_.get(), s.all);
@@ -125,8 +146,9 @@ bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end) {
 }
 
 // The samples of a block less what bursts put into them, as far as that is not of a line: their share 1 - m
-// of what is left beside lines, of noise as the background makes it.
-void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t first) {
+// of what is left beside lines, of noise as the background makes it. Returns how much of the block's noise
+// that leaves.
+double SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t first) {
   LanePosition p(first, chips.lanes());
   for (float& w : weights_) w = *chips.weight(p), ++p;
   cf32* x = forward_->input();
@@ -136,6 +158,7 @@ void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t 
       for (std::size_t k = 0; k < kSamples; ++k) act(i, i * kSamples + k, ChipBuffer::kFilterPlanes[k], at);
   };
   std::vector<cf32> burst;
+  double left = 1;
   // Not before lines are known: one that comes on looks like a burst until then, and would stay one.
   if (filter_ &&
       std::any_of(weights_.begin(), weights_.end(), [this](float w) { return w != weights_[0]; })) {
@@ -143,10 +166,16 @@ void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t 
     const auto upper = sorted.begin() + kBlockChips * 3 / 4;
     std::nth_element(sorted.begin(), upper, sorted.end());
     burst.resize(kBins);
+    double all = 0;
+    left = 0;
     each([&](std::size_t i, std::size_t n, int k, LanePosition at) {
       const float share = std::max(0.0F, 1 - weights_[i] / *upper);
+      const float energy = window_[n] * window_[n];
+      all += static_cast<double>(energy);
+      left += static_cast<double>(energy * (1 - share) * (1 - share));
       burst[n] = share * cf32(*chips.residual_re(k, at), *chips.residual_im(k, at));
     });
+    left /= all;
     std::copy(burst.begin(), burst.end(), x);
     forward_->execute();
     for (std::size_t k = 0; k < kBins; ++k)
@@ -158,17 +187,24 @@ void SpectrumTracker::read_between_bursts(const ChipBuffer& chips, std::int64_t 
     x[n] = window_[n] *
            (cf32(*chips.sample_re(k, at), *chips.sample_im(k, at)) - (burst.empty() ? cf32{} : burst[n]));
   });
+  return left;
 }
 
-void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
-  read_between_bursts(chips, first);
+// False where there is nothing to tell.
+bool SpectrumTracker::read_block(const ChipBuffer& chips, std::int64_t first) {
+  block_.left = read_between_bursts(chips, first);
   forward_->execute();
+  std::vector<double>& power = block_.power;
   for (std::size_t k = 0; k < bin_.size(); ++k)
-    power_[k] = static_cast<double>(std::norm(forward_->output()[bin_[k]])) / energy_[k];
+    power[k] = static_cast<double>(std::norm(forward_->output()[bin_[k]])) / energy_[k];
   sorted_.clear();
-  for (std::size_t k = 0; k < power_.size(); k += kMedianStep) sorted_.push_back(power_[k]);
-  const double scale = kMeanOverMedian * median(sorted_);
-  if (!(scale > 1e-30)) return;  // silence
+  for (std::size_t k = 0; k < power.size(); k += kMedianStep) sorted_.push_back(power[k]);
+  block_.scale = kMeanOverMedian * median(sorted_) / std::max(block_.left, kLeastLeft);
+  return block_.left >= kLeastLeft && block_.scale > kSilence;
+}
+
+void SpectrumTracker::add_block() {
+  const double scale = block_.scale;
   // A line that was dead, or quieter by another load.
   least_ = since_least_ == 0 ? scale : std::min(least_, scale);
   if (++since_least_ >= kFloorBlocks) {
@@ -178,23 +214,26 @@ void SpectrumTracker::add_block(const ChipBuffer& chips, std::int64_t first) {
       mean_.blocks = std::min(mean_.blocks, kKnownBefore);
     }
   }
-  mean_.add(power_, scale);
+  mean_.add(block_);
   if (scale > kFloorJump * mean_.floor)
-    risen_.add(power_, scale);
+    risen_.add(block_);
   else
     risen_ = {};
   seen_ = std::min(seen_ + 1, kMemoryBlocks);
   ++unseen_;
 }
 
-void SpectrumTracker::Mean::add(const std::vector<double>& block, double scale) {
-  power.resize(block.size());
+// Where bursts left little of a block, lines stand too high over its noise.
+void SpectrumTracker::Mean::add(const Block& block) {
+  const double scale = block.scale;
+  power.resize(block.power.size());
   if (floor == 0) floor = scale;
   if (scale < floor) blocks *= scale * scale / (floor * floor);
   floor = std::min(scale, floor * kFloorRise);
-  const double share = floor * floor / (scale * scale);
+  const double share = block.left * floor * floor / (scale * scale);
   blocks = std::min(blocks + share, kMemoryBlocks);
-  for (std::size_t k = 0; k < power.size(); ++k) power[k] += share / blocks * (block[k] / scale - power[k]);
+  for (std::size_t k = 0; k < power.size(); ++k)
+    power[k] += share / blocks * (block.power[k] / (block.left * scale) - power[k]);
 }
 
 // What lies far above the floor is frames, or a line that comes back from being dead. Frames have no lines;

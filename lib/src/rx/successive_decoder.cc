@@ -107,6 +107,7 @@ constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is 
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
 constexpr int kSettleSteps = 4;
+constexpr int kLooksUnderStrong = 3;                  // at the spectrum, each of which gave another filter
 constexpr int kStillFrames = 32, kLookAtFrames = 16;  // of frames, one is looked at for changes
 constexpr double kTryAgainPower = 0.85;               // of that at the last decoding
 
@@ -276,6 +277,11 @@ struct SuccessiveDecoder::Impl {
     demodulator.set_filter(taps);
     estimator.set_filter(taps);
   }
+  void change_filter(ChipBuffer& chips) {
+    set_filter(chips, spectrum_tracker.filter());
+    noise_weights.learn_again(chips, chips.begin(), working_on);
+    ++counters.filters;
+  }
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);
   void search(ChipBuffer& chips, std::int64_t searchable, ChipRange changed);
   void vet(const ChipBuffer& chips, Candidate& c, double power, Vetter& vetter);
@@ -436,11 +442,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   }
   noise_weights.learn(chips, end);
   noise_rhythm.learn(chips, end);
-  if (spectrum_tracker.learn(chips, end)) {
-    set_filter(chips, spectrum_tracker.filter());
-    noise_weights.learn_again(chips, chips.begin(), end);
-    ++counters.filters;
-  }
+  if (spectrum_tracker.learn(chips, end)) change_filter(chips);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
   vettings.begin_step();
@@ -708,6 +710,11 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
     // What it hid weighs on what is left of it.
     noise_weights.learn_again(chips, extent.first, extent.last);
     strong_frame.take_out_rest(chips, pulse, canceller, replica, frame);
+    // It hid lines, too: the better they are known, the less is left of it, and the other way round.
+    for (int look = 0; look < kLooksUnderStrong && spectrum_tracker.learn_again(chips); ++look) {
+      change_filter(chips);
+      strong_frame.take_out_rest(chips, pulse, canceller, replica, frame);
+    }
   } else {
     take_out_changes(chips, frame, replica);
   }

@@ -375,6 +375,59 @@ TEST(SpectrumTracker, AStrongFrameChangesNothing) {
             0.5);
 }
 
+// A frame 50 dB over the noise between two chips, over tones, and the same stream without it.
+struct UnderAStrongFrame {
+  UnderAStrongFrame(double from, double to, std::int64_t steps)
+      : stream([from, to, frames = Frames(316)](double chip, cf32 noise) mutable {
+          const cf32 frame = frames();
+          return with_tones(chip, noise) + (chip >= from && chip < to ? frame : cf32{});
+        }),
+        alone(with_tones) {
+    for (Stream* s : {&stream, &alone}) s->weigh = true, s->run(steps);
+    EXPECT_EQ(stream.chips.end(), alone.chips.end());
+  }
+  static cf32 with_tones(double chip, cf32 noise) {
+    return noise + tone(chip, 0.1234, 30) + tone(chip, -0.2, 30);
+  }
+  void take_out() {
+    ChipBuffer& chips = stream.chips;
+    for (int k = 0; k < ChipBuffer::kPlanes; ++k)
+      for (std::int64_t i = chips.begin(); i < chips.end(); ++i) {
+        const LanePosition p(i, chips.lanes());
+        *chips.sample_re(k, p) = *alone.chips.sample_re(k, p);
+        *chips.sample_im(k, p) = *alone.chips.sample_im(k, p);
+      }
+    chips.drawn(chips.begin(), chips.end());
+    chips.settle();
+    stream.weights.learn_again(chips, chips.begin(), chips.end());
+  }
+
+  Stream stream, alone;
+};
+
+// The end of a strong frame, which does not count, is longer than lines are predicted for. Chips of nothing
+// but noise and known tones all count the same.
+TEST(SpectrumTracker, AToneIsNoBurstWhereAStrongFrameEnded) {
+  UnderAStrongFrame under(20 * kStep + 500, 25 * kStep - 700, 26);
+  under.take_out();
+  const ChipBuffer& chips = under.stream.chips;
+  for (std::int64_t at = chips.begin(); at + 256 <= chips.end(); at += 256)
+    EXPECT_NEAR(chips.mean_weight(static_cast<double>(at), 256), 1, 0.3) << at;
+}
+
+// What a strong frame hid from the first chip on is known from what is left where it was taken out, and then
+// there is nothing more to know. A filter known from all of it leaves noise of 1.04 (two tones, 2 % each).
+TEST(SpectrumTracker, LinesUnderAStrongFrameAreKnownOnceItIsTakenOut) {
+  UnderAStrongFrame under(0, 7.5 * kStep, 8);
+  Stream& s = under.stream;
+  under.take_out();
+  ASSERT_TRUE(s.spectrum.learn_again(s.chips));
+  s.chips.set_filter(s.spectrum.filter());
+  s.weights.learn_again(s.chips, s.chips.begin(), s.chips.end());
+  EXPECT_LT(to_db(s.chips.mean_power(kStep, 6 * kStep)), 0.4);
+  EXPECT_FALSE(s.spectrum.learn_again(s.chips));
+}
+
 // A step of the samples' mean, as a coupler or a converter makes it, is an impulse.
 TEST(SpectrumTracker, AStepIsAnImpulse) {
   const double at = static_cast<double>(steps_of(1) * kStep);

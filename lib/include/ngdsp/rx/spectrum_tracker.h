@@ -30,6 +30,9 @@ class SpectrumTracker {
   /// New chips, all before `end`, which have their weights and may hold frames. True where another filter is
   /// worth having.
   bool learn(const ChipBuffer& chips, std::int64_t end);
+  /// From the last half second of the chips held as it is now, where that tells twice of what was learned as
+  /// it came: a strong frame was taken out of it. True where another filter is worth having.
+  bool learn_again(const ChipBuffer& chips);
   /// Null: none.
   const std::shared_ptr<NoiseFilter>& filter() const { return filter_; }
   /// S by bin of 1/1024 of the chip rate from half of it below the carrier on, over its median; empty while
@@ -41,14 +44,22 @@ class SpectrumTracker {
   void report(NoiseReport& out) const;
 
  private:
-  void add_block(const ChipBuffer& chips, std::int64_t first);
-  void read_between_bursts(const ChipBuffer& chips, std::int64_t first);
+  struct Block {
+    std::vector<double> power;  // by bin of the band
+    double scale = 0;           // mean power of its noise
+    double left = 1;            // of its noise, when bursts were taken out
+  };
+  bool choose();
+  bool read_block(const ChipBuffer& chips, std::int64_t first);
+  void add_block();
+  double read_between_bursts(const ChipBuffer& chips, std::int64_t first);
   // Of blocks, each over its median, by bin of the band.
   struct Mean {
     std::vector<double> power;
     double blocks = 0;  // that it is of, by their weights
     double floor = 0;   // lowest power of a block of late
-    void add(const std::vector<double>& block, double scale);
+    void add(const Block& block);
+    double weight() const { return floor > 0 ? blocks / (floor * floor) : 0; }  // of all blocks
   };
   struct Spectrum {
     std::vector<double> all, background;  // by bin of the band; where there is no line both are the same
@@ -68,7 +79,8 @@ class SpectrumTracker {
   std::vector<std::size_t> bin_;
   std::vector<double> energy_;
   Mean mean_, risen_;  // risen_: since blocks lie far above the floor
-  std::vector<double> power_, sorted_;
+  Block block_;
+  std::vector<double> sorted_;
   std::vector<float> weights_;
   std::shared_ptr<NoiseFilter> filter_;
   double least_ = 0, since_least_ = 0;  // of the blocks of this second, as many

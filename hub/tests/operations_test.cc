@@ -347,7 +347,7 @@ TEST_F(Operations, HubctlShowsEnergyData) {
           "VALUES(11,'1-0:1.7.0','W',-1),(12,'1-0:32.7.0','V',0),(13,'1-0:31.7.0','A',-2),"
           "(14,'1-0:1.8.0','Wh',1),(15,'1-0:1.8.1','Wh',1),(16,'1-0:1.8.2','Wh',1),(17,'1-0:1.8.3','Wh',1),"
           "(18,'1-0:1.8.4','Wh',1),(19,'1-0:3.8.0','varh',1);"
-          "INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base) "
+          "INSERT INTO kept_readings(device, register, mantissa, time_ns, frame_id, base) "
           "SELECT 0xabc, id, 900719925474000000 + id, 2, 1, 0 FROM registers WHERE id > 10");
   const std::string object = ctl({"energy-data", "0ABC"}, 0);
   EXPECT_EQ(object.find(R"({"power":90071992547400.0011,"voltage":230.1,"current":9007199254740000.13,)"), 0U)

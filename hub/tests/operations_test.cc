@@ -356,6 +356,36 @@ TEST_F(Operations, HubctlShowsEnergyData) {
   EXPECT_EQ(object.back(), '\n');
 }
 
+TEST_F(Operations, HubctlShowsByWhatValuesAreMultiplied) {
+  const auto process = start();
+  feed(1, 1);
+  EXPECT_NE(ctl({"devices"}).find("1-0:1.8.0 1000000 Wh, 1-0:32.7.0 230.1 V\n"), std::string::npos);
+  SQLite::Database(dir_.file("hub.sqlite"), SQLite::OPEN_READWRITE, 5000)
+      .exec(
+          "INSERT INTO nodes(eui, address, model, time_zone, verify_by, state, sealed_key) VALUES(161, "
+          "0xabc, "
+          "'', '', '', 3, x''), (162, NULL, '', '', '', 0, x'')");
+  const json node =
+      json::parse(hub({"device", "multipliers", "00000000000000a1", "1-0:1.8.0=40.0", "1-0:2.8.0=2"}));
+  EXPECT_EQ(node["multipliers"], json({{"1-0:1.8.0", "40"}, {"1-0:2.8.0", "2"}}));
+  EXPECT_NE(ctl({"devices"}).find("1-0:1.8.0 40000000 Wh (times 40), 1-0:32.7.0 230.1 V\n"),
+            std::string::npos);
+  EXPECT_EQ(json::parse(ctl({"--json", "devices"}))["multipliers"], node["multipliers"]);
+  EXPECT_NE(
+      hub({"device", "multipliers", "00000000000000a1", "1-0:1.8.0=0"}, 2).find("multipliers: 1-0:1.8.0: "),
+      std::string::npos);
+  EXPECT_NE(hub({"device", "multipliers", "00000000000000a1", "energy=40"}, 2).find("multipliers: "),
+            std::string::npos);
+  EXPECT_NE(hub({"device", "multipliers", "00000000000000a3"}, 1).find("device"), std::string::npos);
+  hub({"device", "multipliers", "a1"}, 2);
+  hub({"device", "multipliers"}, 2);
+  EXPECT_NE(hub({"device", "list"}).find(R"("multipliers":{"1-0:1.8.0":"40","1-0:2.8.0":"2"})"),
+            std::string::npos)
+      << "as they were";
+  EXPECT_EQ(json::parse(hub({"device", "multipliers", "00000000000000a1"}))["multipliers"], json::object());
+  EXPECT_EQ(ctl({"devices"}).find("times"), std::string::npos);
+}
+
 TEST_F(Operations, BackupWhileFramesComeIn) {
   auto process = start();
   feed(1, 10);

@@ -403,27 +403,41 @@ void BM_BareZeroMq(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(done));
 }
 
-// When 5000 devices were last heard (0), and with the newest value of one of their 19 registers (1).
+// When 5000 devices were last heard (0), with the newest value of one of their 19 registers (1), and with
+// that value times a multiplier of each (2).
 void BM_LastSeen(benchmark::State& state) {
+  constexpr std::uint32_t kDevices = 5000;
   const TempDir dir;
   DatabaseConfig config;
   config.file = dir.file("hub.sqlite");
   auto store = Store::open(config);
-  store.value()->database().exec(
-      "WITH RECURSIVE d(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM d WHERE i < 5000) INSERT INTO devices "
-      "SELECT "
-      "i, 1, i, 9, 9, 'test-receiver', 'cenelec-a', 1, 1, 1, 1 FROM d;"
-      "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 19) INSERT INTO registers "
-      "SELECT "
-      "i, '1-0:' || i || '.8.0', 'Wh', 0 FROM r;"
-      "INSERT INTO last_readings SELECT d.address, r.id, 123456789, 1763667000123456789, 77, "
-      "1763667000123456789, 0, 0, 0 FROM devices d, registers r");
+  Metrics metrics;
+  Ingest ingest(*store.value(), metrics);
+  ngwire::Reading reading;
+  reading.set = 3;
+  const ngwire::ReadingSet& set = *ngwire::find_reading_set(3);
+  for (std::size_t i = 0; i < set.count; ++i) reading.values.push_back({&set.registers[i], 100});
+  std::vector<FrameRow> rows;
+  // Twice: what was stored first is not the newest.
+  for (std::uint32_t i = 0; i < 2 * kDevices; ++i) {
+    auto record = make_record(1, i, 0);
+    reading.device = i % kDevices;
+    if (!ngwire::encode_reading(reading, 64, record.payload).empty()) state.SkipWithError("not encoded");
+    ingest.examine(std::move(record), unix_now_ns(), rows);
+  }
+  if (!ingest.commit(rows)) state.SkipWithError("commit failed");
+  if (state.range(0) == 2)
+    store.value()->database().exec(
+        "INSERT INTO nodes(eui, address, model, time_zone, verify_by, state, sealed_key, multipliers) SELECT "
+        "address, address, '', '', '', 3, x'', '1-0:1.8.0=40 1-0:2.8.0=40' FROM devices");
+  constexpr std::int64_t kExpected[] = {0, 100, 400};  // times 40: 400 * 10
   auto reader = StoreReader::open(config.file);
   Page page;
   page.limit = 10'000;
   for (auto _ : state) {
-    const auto rows = reader.value()->last_seen(page, state.range(0) == 0 ? "" : "1-0:7.8.0");
-    if (!rows || rows->size() != 5000) state.SkipWithError("rows are missing");
+    const auto seen = reader.value()->last_seen(page, state.range(0) == 0 ? "" : "1-0:1.8.0");
+    if (!seen || seen->size() != kDevices || seen->back().mantissa != kExpected[state.range(0)])
+      state.SkipWithError("rows are missing or wrong");
   }
 }
 
@@ -531,7 +545,7 @@ void BM_BytesOnDisk(benchmark::State& state) {
       static_cast<double>(std::filesystem::file_size(config.file) - file_before) / frames;
 }
 
-BENCHMARK(BM_LastSeen)->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_LastSeen)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_RollupMonth)->Unit(benchmark::kMicrosecond);
 BENCHMARK(BM_Fold)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_BytesOnDisk)

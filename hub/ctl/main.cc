@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -30,7 +31,8 @@ constexpr char kUsage[] =
     "hubctl [OPTION...] COMMAND\n"
     "\n"
     "  status                what the hub says of itself\n"
-    "  devices               every device that was heard, with its newest values\n"
+    "  devices               every device that was heard, with its newest values and by what they are "
+    "multiplied\n"
     "  energy-data DEVICE    the newest values as the object energy/data of other systems, always JSON\n"
     "  claim CODE [NAME]     a device by the code on its label\n"
     "  command NODE SECONDS WORD...\n"
@@ -166,20 +168,31 @@ int status(Hub& hub, const Options& options) {
 }
 
 int devices(Hub& hub, const Options& options) {
-  const auto all = hub.list("devices");
-  if (!all) return complain(kFailed, all.error());
+  auto all = hub.list("devices");
+  const auto nodes = hub.list("nodes");
+  if (!all || !nodes) return complain(kFailed, all ? nodes.error() : all.error());
+  std::map<std::string, Json> multipliers;  // by device
+  for (const Json& node : nodes.value()) {
+    if (node["device"].is_string()) multipliers[node["device"].get<std::string>()] = node["multipliers"];
+  }
   if (!options.json)
     std::cout << fmt::format("{:8}  {:19}  {:>8}  {:>6}  {}\n", "device", "last heard (UTC)", "frames",
                              "SNR dB", "readings");
-  for (const Json& d : all.value()) {
+  for (Json& d : all.value()) {
+    const auto found = multipliers.find(d["device"].get<std::string>());
+    d["multipliers"] = found != multipliers.end() ? found->second : Json::object();
     if (options.json) {
       print(d);
       continue;
     }
     std::string values;
-    for (const Json& v : d["last"])
-      values += fmt::format("{}{} {} {}", values.empty() ? "" : ", ", v["obis"].get<std::string>(),
-                            v.value("total", v["value"].get<std::string>()), v["unit"].get<std::string>());
+    for (const Json& v : d["last"]) {
+      const auto obis = v["obis"].get<std::string>();
+      const auto factor = d["multipliers"].value(obis, "");
+      values += fmt::format("{}{} {} {}{}", values.empty() ? "" : ", ", obis,
+                            v.value("total", v["value"].get<std::string>()), v["unit"].get<std::string>(),
+                            factor.empty() ? "" : " (times " + factor + ")");
+    }
     std::cout << fmt::format("{:8}  {:19}  {:>8}  {:>6.1f}  {}\n", d["device"].get<std::string>(),
                              utc(d["last_seen_ms"]), d["frames"].get<std::int64_t>(),
                              d["snr_db"].get<double>(), values);

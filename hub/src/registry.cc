@@ -275,8 +275,9 @@ Result<NodeInfo> Registry::exchange(ngwire::Eui eui, const std::string& obis, st
     if (end < 0 || start < 0) return "expected indices of 0 or more";
     SQLite::Statement s(
         state_->db,
-        "UPDATE last_readings SET base_before = base, base_rank = rank + 1, "
-        "base = base + ?1 - ?2, mantissa = ?2 WHERE device = ?3 AND ?1 >= mantissa AND register IN "
+        "INSERT OR REPLACE INTO kept_readings(device, register, mantissa, time_ns, frame_id, base, rank, "
+        "base_before, base_rank) SELECT device, register, ?2, time_ns, frame_id, base + ?1 - ?2, rank, base, "
+        "rank + 1 FROM last_readings WHERE device = ?3 AND ?1 >= mantissa AND register IN "
         "(SELECT id FROM registers WHERE obis = ?4)");
     s.bind(1, end);
     s.bind(2, start);

@@ -77,9 +77,11 @@ struct Rollups::State {
         get_cursor(db, "SELECT cursor FROM sinks WHERE name = 'rollups'"),
         put_cursor(db, "INSERT OR REPLACE INTO sinks(name, cursor, lost) VALUES('rollups', ?, 0)"),
         zone(db, "SELECT time_zone FROM nodes WHERE address = ?"),
+        // The newest reading stays: SQLite counts on from the largest id there is, and to cursors a number
+        // that is given again is one that was delivered.
         oldest(db,
-               "SELECT v.id, f.received_ns FROM readings v JOIN frames f ON f.id = v.frame_id ORDER BY v.id "
-               "LIMIT ?") {}
+               "SELECT v.id, f.received_ns FROM readings v JOIN frames f ON f.id = v.frame_id WHERE v.id < "
+               "(SELECT max(id) FROM readings) ORDER BY v.id LIMIT ?") {}
 
   std::int64_t cursor() {
     get_cursor.reset();

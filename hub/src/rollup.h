@@ -20,8 +20,9 @@ class Store;
 /// that a roll-up is at any time what all its readings together give.
 class Rollups {
  public:
-  /// How many values one transaction takes.
-  static constexpr std::int64_t kValues = 5000;
+  /// How many values one transaction takes: an hour of a frame a second. Each transaction writes nearly every
+  /// page of days and months anew, and a larger one takes memory and keeps frames waiting.
+  static constexpr std::int64_t kValues = 10000;
 
   /// `period`: of turn().
   Rollups(Store& store, RetentionConfig retention, std::int64_t outbox_max_age_h,

@@ -9,7 +9,7 @@ namespace ngplc::hub {
 inline constexpr int kApplicationId = 0x6E504C43;
 
 /// A released step is never edited; a change is a new step.
-inline constexpr std::array<const char*, 6> kMigrations = {R"sql(
+inline constexpr std::array<const char*, 7> kMigrations = {R"sql(
 CREATE TABLE runs(
   id INTEGER PRIMARY KEY,
   receiver TEXT NOT NULL,
@@ -173,6 +173,51 @@ ALTER TABLE sinks ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;  -- values that
 )sql",
                                                            R"sql(
 ALTER TABLE nodes ADD COLUMN multipliers TEXT NOT NULL DEFAULT '';  -- "OBIS=FACTOR OBIS=FACTOR ..."
+)sql",
+                                                           R"sql(
+-- Newest values lie in the newest frame of a device: a commit writes a few bytes for each device it heard instead
+-- of a row for each of its registers. kept_* say what a newest frame does not, or no longer, say.
+ALTER TABLE devices RENAME TO kept_devices;
+ALTER TABLE last_readings RENAME TO kept_readings;
+CREATE TABLE newest_frames(
+  device INTEGER PRIMARY KEY,        -- address
+  frames INTEGER NOT NULL,           -- of the device, stored so far
+  counter INTEGER NOT NULL,
+  frame_id INTEGER NOT NULL,         -- 0: none, kept_devices and kept_readings say all
+  reading_id INTEGER NOT NULL,       -- its first reading; the others follow
+  readings INTEGER NOT NULL);
+INSERT INTO newest_frames SELECT address, frames, counter, 0, 0, 0 FROM kept_devices;
+ALTER TABLE kept_devices DROP COLUMN frames;
+CREATE VIEW devices AS SELECT k.address, k.first_seen_ns, coalesce(f.time_ns, k.last_seen_ns) AS last_seen_ns, n.frames,
+    iif(f.id IS NULL, k.counter, n.counter) AS counter, coalesce(r.receiver, k.receiver) AS receiver,
+    coalesce(f.profile, k.profile) AS profile, coalesce(f.snr_db, k.snr_db) AS snr_db,
+    coalesce(f.ebn0_db, k.ebn0_db) AS ebn0_db, coalesce(f.clock_offset_ppm, k.clock_offset_ppm) AS clock_offset_ppm,
+    iif(f.id IS NULL, k.rank, iif(f.epoch IS NULL, f.time_ns, (1 << 62) + (f.epoch << 31) + f.counter)) AS rank,
+    n.frame_id, n.reading_id, n.readings
+  FROM kept_devices k JOIN newest_frames n ON n.device = k.address
+    LEFT JOIN frames f ON f.id = n.frame_id LEFT JOIN runs r ON r.id = f.run_id;
+-- kept_readings has a row for every register that a device ever sent. A row that names the newest frame stands
+-- for its reading: the register fell, or the meter was exchanged.
+CREATE VIEW last_readings AS SELECT k.device, k.register, coalesce(v.mantissa, k.mantissa) AS mantissa,
+    coalesce(v.time_ns, k.time_ns) AS time_ns, coalesce(v.frame_id, k.frame_id) AS frame_id,
+    coalesce(v.base, k.base) AS base, iif(v.id IS NULL, k.rank, d.rank) AS rank, k.base_before, k.base_rank
+  FROM kept_readings k JOIN devices d ON d.address = k.device LEFT JOIN readings v ON v.id >= d.reading_id
+    AND v.id < d.reading_id + d.readings AND +v.register = k.register AND v.frame_id <> k.frame_id;
+-- What is deleted is kept.
+CREATE TRIGGER keep_reading BEFORE DELETE ON readings
+  WHEN OLD.frame_id = (SELECT frame_id FROM newest_frames WHERE device = OLD.device) BEGIN
+    UPDATE kept_readings SET mantissa = OLD.mantissa, time_ns = OLD.time_ns, frame_id = OLD.frame_id, base = OLD.base,
+        rank = (SELECT rank FROM devices WHERE address = OLD.device)
+      WHERE device = OLD.device AND register = OLD.register AND frame_id <> OLD.frame_id;
+  END;
+CREATE TRIGGER keep_device BEFORE DELETE ON frames
+  WHEN OLD.id = (SELECT frame_id FROM newest_frames WHERE device = OLD.device) BEGIN
+    UPDATE kept_devices SET (last_seen_ns, counter, receiver, profile, snr_db, ebn0_db, clock_offset_ppm, rank) =
+        (SELECT last_seen_ns, counter, receiver, profile, snr_db, ebn0_db, clock_offset_ppm, rank FROM devices
+          WHERE address = OLD.device)
+      WHERE address = OLD.device;
+    UPDATE newest_frames SET frame_id = 0, reading_id = 0, readings = 0 WHERE device = OLD.device;
+  END;
 )sql"};
 
 /// Ids are indexed by device in blocks of 2^10: see the fourth step.

@@ -82,8 +82,19 @@ std::uint64_t as_unsigned(std::int64_t number) {
 // What a batch knows of a device; written once per batch.
 struct DeviceUpdate {
   const FrameRow* newest = nullptr;
+  std::int64_t frame_id = 0;            // of `newest`
+  std::int64_t reading_id = 0;          // its first
+  std::vector<std::int64_t> registers;  // of its readings
+  bool stored = false;                  // `newest` is newer than what the store had
   std::int64_t first_seen_ns = 0;
   std::int64_t frames = 0;
+};
+
+// What the store has of a device.
+struct KnownDevice {
+  std::int64_t rank = INT64_MIN;  // of its newest frame
+  std::int64_t first_seen_ns = INT64_MAX;
+  std::vector<std::int64_t> registers;  // of its newest frame; empty: look there
 };
 
 // The newest value of a register.
@@ -95,6 +106,8 @@ struct LastValue {
   std::int64_t base = 0;
   std::int64_t base_before = 0;
   std::int64_t base_rank = 0;
+  bool changed = false;  // in this batch
+  bool kept = false;     // kept_readings has its row, with the right base_before and base_rank
 };
 using LastKey = std::pair<std::uint32_t, std::int64_t>;  // device, register
 struct LastHash {
@@ -153,9 +166,11 @@ struct Store::State {
   void prepare();
   std::int64_t run_id(const FrameRow& row);
   std::int64_t register_id(const ngwire::RegisterSpec& spec);
+  KnownDevice& known_device(std::uint32_t address);
   LastValue& last_value(const LastKey& key);
   void write(const std::vector<FrameRow>& batch, CommitOutcome& outcome);
   void write_readings(const FrameRow& row, std::int64_t frame_id, CommitOutcome& outcome);
+  void write_device(std::uint32_t address, DeviceUpdate& update);
   void write_copy(const FrameRow& row, std::int64_t run, CommitOutcome& outcome);
   void write_event(const EventRow& event);
   void write(const Changes& changes);
@@ -164,17 +179,18 @@ struct Store::State {
   SQLite::Database db;
   int lock_fd = -1;
   std::int64_t data_version = -1;       // of the last changed_outside()
-  std::int64_t last_data_version = -1;  // that `last` is of
+  std::int64_t last_data_version = -1;  // that `known` and `last` are of
   std::optional<SQLite::Statement> begin, commit, rollback, find_run, add_run, add_frame, add_reading,
-      find_register, add_register, put_device, find_last, put_last, find_copy, find_ends, put_copy, add_event,
-      put_command, put_group, put_session, drop_session, drop_holes, add_hole, add_join, put_join, put_state,
-      put_sink, get_data_version;
+      find_register, add_register, find_device, put_device, add_frames, put_newest, keep_others, find_last,
+      keep_last, find_copy, find_ends, put_copy, add_event, put_command, put_group, put_session, drop_session,
+      drop_holes, add_hole, add_join, put_join, put_state, put_sink, get_data_version;
   using RunKey = std::pair<std::string, std::uint64_t>;
   // Row numbers that are surely in the file; numbers made by an open transaction wait in the second map.
   std::map<RunKey, std::int64_t> runs, new_runs;
   std::map<const ngwire::RegisterSpec*, std::int64_t> registers, new_registers;
   std::map<std::uint32_t, DeviceUpdate> devices;
-  // Newest values surely in the file; those of an open transaction wait in the second map.
+  // Devices and newest values surely in the file; those of an open transaction wait in the second map.
+  std::unordered_map<std::uint32_t, KnownDevice> known, new_known;
   std::unordered_map<LastKey, LastValue, LastHash> last, new_last;
 };
 
@@ -196,23 +212,31 @@ void Store::State::prepare() {
                       "VALUES(?,?,?,?,?,?,?)");
   find_register.emplace(db, "SELECT id FROM registers WHERE obis = ? AND unit = ? AND exponent = ?");
   add_register.emplace(db, "INSERT INTO registers(obis, unit, exponent) VALUES(?,?,?)");
+  find_device.emplace(db, "SELECT rank, first_seen_ns FROM devices WHERE address = ?");
   put_device.emplace(
       db,
-      "INSERT INTO devices(address, first_seen_ns, last_seen_ns, frames, counter, receiver, profile, snr_db, "
-      "ebn0_db, clock_offset_ppm, rank) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) "
-      "ON CONFLICT(address) DO UPDATE SET frames = frames + ?4, first_seen_ns = min(first_seen_ns, ?2), "
-      "counter = iif(?11 >= rank, ?5, counter), receiver = iif(?11 >= rank, ?6, receiver), "
-      "profile = iif(?11 >= rank, ?7, profile), snr_db = iif(?11 >= rank, ?8, snr_db), "
-      "ebn0_db = iif(?11 >= rank, ?9, ebn0_db), "
-      "clock_offset_ppm = iif(?11 >= rank, ?10, clock_offset_ppm), "
-      "last_seen_ns = iif(?11 >= rank, ?3, last_seen_ns), rank = max(rank, ?11)");
+      "INSERT INTO kept_devices(address, first_seen_ns, last_seen_ns, counter, receiver, profile, snr_db, "
+      "ebn0_db, clock_offset_ppm, rank) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) "
+      "ON CONFLICT DO UPDATE SET first_seen_ns = ?2");
+  add_frames.emplace(db, "UPDATE newest_frames SET frames = frames + ?2 WHERE device = ?1");
+  put_newest.emplace(db,
+                     "INSERT INTO newest_frames(device, frames, counter, frame_id, reading_id, readings) "
+                     "VALUES(?1,?2,?3,?4,?5,?6) ON CONFLICT DO UPDATE SET frames = frames + ?2, "
+                     "counter = ?3, frame_id = ?4, reading_id = ?5, readings = ?6");
+  keep_others.emplace(
+      db,
+      "UPDATE kept_readings AS k SET mantissa = v.mantissa, time_ns = v.time_ns, frame_id = v.frame_id, "
+      "base = v.base, rank = ?2 FROM newest_frames n JOIN readings v ON v.id >= n.reading_id AND v.id < "
+      "n.reading_id + n.readings WHERE n.device = ?1 AND k.device = ?1 AND k.register = v.register AND "
+      "k.frame_id <> v.frame_id AND NOT EXISTS (SELECT 1 FROM readings w WHERE w.id >= ?3 AND w.id < ?3 + ?4 "
+      "AND +w.register = v.register)");
   find_last.emplace(
       db,
       "SELECT mantissa, time_ns, frame_id, rank, base, base_before, base_rank FROM last_readings "
       "WHERE device = ? AND register = ?");
-  put_last.emplace(
+  keep_last.emplace(
       db,
-      "INSERT OR REPLACE INTO last_readings(device, register, mantissa, time_ns, frame_id, rank, "
+      "INSERT OR REPLACE INTO kept_readings(device, register, mantissa, time_ns, frame_id, rank, "
       "base, base_before, base_rank) VALUES(?,?,?,?,?,?,?,?,?)");
   find_copy.emplace(db, "SELECT id, run_id, sequence, part, payload FROM frames WHERE id >> " +
                             std::to_string(kBlockBits) + " = ? AND device = ? AND epoch = ? AND counter = ?");
@@ -282,6 +306,19 @@ std::int64_t Store::State::register_id(const ngwire::RegisterSpec& spec) {
   return id;
 }
 
+KnownDevice& Store::State::known_device(std::uint32_t address) {
+  if (const auto it = known.find(address); it != known.end())
+    return new_known.emplace(address, it->second).first->second;
+  KnownDevice device;
+  const Use use(*find_device);
+  find_device->bind(1, static_cast<std::int64_t>(address));
+  if (find_device->executeStep()) {
+    device.rank = find_device->getColumn(0).getInt64();
+    device.first_seen_ns = find_device->getColumn(1).getInt64();
+  }
+  return new_known.emplace(address, device).first->second;
+}
+
 LastValue& Store::State::last_value(const LastKey& key) {
   if (const auto it = new_last.find(key); it != new_last.end()) return it->second;
   if (const auto it = last.find(key); it != last.end())
@@ -291,7 +328,7 @@ LastValue& Store::State::last_value(const LastKey& key) {
   bind_all(*find_last, static_cast<std::int64_t>(key.first), key.second);
   if (find_last->executeStep()) {
     const auto column = [this](int i) { return find_last->getColumn(i).getInt64(); };
-    value = {column(0), column(1), column(2), column(3), column(4), column(5), column(6)};
+    value = {column(0), column(1), column(2), column(3), column(4), column(5), column(6), false, true};
   }
   return new_last.emplace(key, value).first->second;
 }
@@ -300,7 +337,12 @@ void Store::State::write_readings(const FrameRow& row, std::int64_t frame_id, Co
   const ngwire::Reading& reading = *row.reading;
   const std::int64_t rank = row.rank();
   DeviceUpdate& device = devices[reading.device];
-  if (device.newest == nullptr || rank >= device.newest->rank()) device.newest = &row;
+  const bool newest_of_device = device.newest == nullptr || rank >= device.newest->rank();
+  if (newest_of_device) {
+    device.newest = &row;
+    device.frame_id = frame_id;
+    device.registers.clear();
+  }
   if (device.frames == 0 || row.time_ns < device.first_seen_ns) device.first_seen_ns = row.time_ns;
   ++device.frames;
   for (const ngwire::RegisterValue& value : reading.values) {
@@ -322,6 +364,8 @@ void Store::State::write_readings(const FrameRow& row, std::int64_t frame_id, Co
       newest.time_ns = row.time_ns;
       newest.frame_id = frame_id;
       newest.rank = rank;
+      newest.changed = true;
+      if (fell != nullptr) newest.kept = false;
       base = newest.base;
     } else if (rank < newest.base_rank) {
       base = newest.base_before;
@@ -330,8 +374,43 @@ void Store::State::write_readings(const FrameRow& row, std::int64_t frame_id, Co
     bind_all(*add_reading, frame_id, static_cast<std::int64_t>(reading.device),
              static_cast<int>(reading.counter), reg, value.mantissa, row.time_ns, base);
     add_reading->exec();
+    if (newest_of_device) {
+      if (device.registers.empty()) device.reading_id = db.getLastInsertRowid();
+      device.registers.push_back(reg);
+    }
     ++outcome.readings;
   }
+}
+
+// The newest frame of the batch becomes that of the device, unless the device has a newer one.
+void Store::State::write_device(std::uint32_t address, DeviceUpdate& update) {
+  const auto device = static_cast<std::int64_t>(address);
+  const FrameRow& row = *update.newest;
+  const FrameRecord& r = row.record;
+  const auto counter = static_cast<int>(row.reading->counter);
+  const auto readings = static_cast<std::int64_t>(update.registers.size());
+  const auto run = [](SQLite::Statement& statement, const auto&... values) {
+    const Use use(statement);
+    bind_all(statement, values...);
+    statement.exec();
+  };
+  KnownDevice& before = known_device(address);
+  if (update.first_seen_ns < before.first_seen_ns) {
+    run(*put_device, device, update.first_seen_ns, row.time_ns, counter, r.receiver, r.profile,
+        r.metrics.snr_db, r.metrics.ebn0_db, r.metrics.clock_offset_ppm, row.rank());
+    before.first_seen_ns = update.first_seen_ns;
+  }
+  update.stored = row.rank() >= before.rank;
+  if (!update.stored) {
+    run(*add_frames, device, update.frames);
+    return;
+  }
+  // Most devices send the same registers each time.
+  if (before.registers.empty() || before.registers != update.registers)
+    run(*keep_others, device, before.rank, update.reading_id, readings);
+  run(*put_newest, device, update.frames, counter, update.frame_id, update.reading_id, readings);
+  before.rank = row.rank();
+  before.registers = update.registers;
 }
 
 void Store::State::write_copy(const FrameRow& row, std::int64_t run, CommitOutcome& outcome) {
@@ -445,19 +524,17 @@ void Store::State::write(const std::vector<FrameRow>& batch, CommitOutcome& outc
     ++outcome.stored;
     if (row.reading) write_readings(row, db.getLastInsertRowid(), outcome);
   }
-  for (const auto& [address, update] : devices) {
-    const FrameRecord& r = update.newest->record;
-    const Use use(*put_device);
-    bind_all(*put_device, static_cast<std::int64_t>(address), update.first_seen_ns, update.newest->time_ns,
-             update.frames, static_cast<int>(update.newest->reading->counter), r.receiver, r.profile,
-             r.metrics.snr_db, r.metrics.ebn0_db, r.metrics.clock_offset_ppm, update.newest->rank());
-    put_device->exec();
-  }
-  for (const auto& [key, value] : new_last) {
-    const Use use(*put_last);
-    bind_all(*put_last, static_cast<std::int64_t>(key.first), key.second, value.mantissa, value.time_ns,
+  for (auto& [address, update] : devices) write_device(address, update);
+  for (auto& [key, value] : new_last) {
+    if (!std::exchange(value.changed, false)) continue;
+    // What the newest frame of the device says is not said again.
+    const DeviceUpdate& update = devices.at(key.first);
+    if (value.kept && update.stored && value.frame_id == update.frame_id) continue;
+    const Use use(*keep_last);
+    bind_all(*keep_last, static_cast<std::int64_t>(key.first), key.second, value.mantissa, value.time_ns,
              value.frame_id, value.rank, value.base, value.base_before, value.base_rank);
-    put_last->exec();
+    keep_last->exec();
+    value.kept = true;
   }
 }
 
@@ -581,6 +658,7 @@ CommitOutcome Store::commit(const std::vector<FrameRow>& batch, const Changes& c
   s.new_runs.clear();
   s.new_registers.clear();
   s.devices.clear();
+  s.new_known.clear();
   s.new_last.clear();
   const auto run = [](SQLite::Statement& statement) {
     const Use use(statement);
@@ -590,8 +668,10 @@ CommitOutcome Store::commit(const std::vector<FrameRow>& batch, const Changes& c
     run(*s.begin);
     // An exchanged meter, say: what is remembered here is older.
     if (const std::int64_t version = s.read_data_version();
-        std::exchange(s.last_data_version, version) != version)
+        std::exchange(s.last_data_version, version) != version) {
+      s.known.clear();
       s.last.clear();
+    }
     s.write(batch, outcome);
     s.write(changes);
     run(*s.commit);
@@ -609,6 +689,7 @@ CommitOutcome Store::commit(const std::vector<FrameRow>& batch, const Changes& c
   if (s.runs.size() > kRunCache) s.runs.clear();
   s.runs.merge(s.new_runs);
   s.registers.merge(s.new_registers);
+  for (const auto& [address, device] : s.new_known) s.known[address] = device;
   for (const auto& [key, value] : s.new_last) s.last[key] = value;
   return outcome;
 }
@@ -1227,12 +1308,18 @@ Result<std::vector<LastSeen>> StoreReader::last_seen(const Page& page, const std
       registers[i] = {find.getColumn(0).getInt64(), find.getColumn(1).getString(),
                       find.getColumn(2).getInt()};
     }
+    // As the view last_readings says, which would be made for all registers here.
     SQLite::Statement s(
-        state_->db, std::string("SELECT d.address, d.last_seen_ns") +
-                        (obis.empty() ? ", NULL FROM devices d"
-                                      : ", l.rank, l.mantissa, l.base, l.time_ns FROM devices d LEFT JOIN "
-                                        "last_readings l ON l.device = d.address AND l.register = ?7") +
-                        page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
+        state_->db,
+        std::string("SELECT d.address, d.last_seen_ns") +
+            (obis.empty()
+                 ? ", NULL FROM devices d"
+                 : ", iif(v.id IS NULL, k.rank, d.rank), coalesce(v.mantissa, k.mantissa), "
+                   "coalesce(v.base, k.base), coalesce(v.time_ns, k.time_ns) FROM devices d LEFT JOIN "
+                   "kept_readings k ON k.device = d.address AND k.register = ?7 LEFT JOIN readings v ON "
+                   "v.id >= d.reading_id AND v.id < d.reading_id + d.readings AND +v.register = k.register "
+                   "AND v.frame_id <> k.frame_id") +
+            page_sql(by_address, "d.address", "d.address", "d.last_seen_ns"));
     std::vector<std::int64_t> ranks;
     for (const Register& reg : registers) {
       const Use use(s);

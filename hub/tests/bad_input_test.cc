@@ -262,7 +262,7 @@ TEST_F(BadDisk, ADamagedDatabaseIsSaidAndABackupHealsIt) {
   std::int64_t page_bytes = 0;
   {
     SQLite::Database db(file, SQLite::OPEN_READONLY);
-    page = db.execAndGet("SELECT rootpage FROM sqlite_schema WHERE name = 'readings'").getInt64();
+    page = db.execAndGet("SELECT rootpage FROM sqlite_schema WHERE name = 'readings_device'").getInt64();
     page_bytes = db.execAndGet("PRAGMA page_size").getInt64();
   }
   {

@@ -41,6 +41,12 @@ TEST(CodecBook, WrongFilesSayWhere) {
   EXPECT_NE(wrong("set = 70", "sett = 70").find("unknown key"), std::string::npos);
   EXPECT_NE(wrong("1-0:1.8.0\"\nunit", "1-0:1.8\"\nunit").find("obis"), std::string::npos);
   EXPECT_NE(wrong("1-0:1.8.0\"\nunit", "1-0:1.8.999\"\nunit").find("obis"), std::string::npos);
+  // Names of registers go into topics and templates as they are.
+  for (const char* name :
+       {"1-0:1.8.0'", "1-0:1.8.0\\\\", "1-0:1.8.0\\\"", "1-0:1.8.0'] }}", "1-0:1.8.0\\n", ""})
+    EXPECT_NE(wrong("1-0:1.8.0\"\nunit", std::string(name) + "\"\nunit").find("obis: expected"),
+              std::string::npos)
+        << name;
   EXPECT_NE(wrong("bytes = 2", "bytes = 6").find("1 to 5"), std::string::npos);
   EXPECT_NE(wrong("bytes = 2", "bytes = 2\nsigned = true").find("upwards"), std::string::npos);
   EXPECT_NE(wrong("bytes = 2", "bytes = \"2\"").find("integer"), std::string::npos);

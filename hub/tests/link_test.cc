@@ -232,6 +232,32 @@ TEST_F(LinkTest, RegistersNeverFall) {
   EXPECT_FALSE(registry.value()->exchange(100, "1-0:1.8.0", 6000, 1).ok());
 }
 
+// The totals of frames from before an exchange or a fall and after it, whenever they come.
+TEST_F(LinkTest, WhatARegisterWentThroughIsKnownAfterARestart) {
+  TestNode node(100);
+  join(node, 1);
+  hear(node.reading(10));
+  const auto before = node.reading(15);
+  hear(node.reading(20));
+  auto registry = Registry::open(database_.file);
+  ASSERT_TRUE(registry.value()->exchange(100, "1-0:1.8.0", 25, 7000).ok());
+  EXPECT_EQ(text("SELECT base || ' ' || mantissa FROM last_readings"), "-6975 7000");
+  open();
+  hear(before);
+  ASSERT_TRUE(registry.value()->exchange(100, "1-0:1.8.0", 7001, 3).ok());
+  EXPECT_EQ(text("SELECT base || ' ' || mantissa FROM last_readings"), "23 3");
+  const auto after = node.reading(4);
+  hear(node.reading(9));
+  open();
+  EXPECT_EQ(text("SELECT base || ' ' || mantissa FROM last_readings"), "23 9");
+  hear(after);
+  hear(node.reading(1));  // reset
+  open();
+  hear(node.reading(2));
+  EXPECT_EQ(text("SELECT group_concat(base + mantissa) FROM readings"), "10,20,15,32,27,33,34");
+  EXPECT_EQ(text("SELECT base || ' ' || mantissa FROM last_readings"), "32 2");
+}
+
 TEST_F(LinkTest, RelayedFramesKeepTheirOwnProtection) {
   TestNode relay(100);
   TestNode sensor(101);

@@ -347,13 +347,43 @@ TEST_F(Operations, HubctlShowsEnergyData) {
           "VALUES(11,'1-0:1.7.0','W',-1),(12,'1-0:32.7.0','V',0),(13,'1-0:31.7.0','A',-2),"
           "(14,'1-0:1.8.0','Wh',1),(15,'1-0:1.8.1','Wh',1),(16,'1-0:1.8.2','Wh',1),(17,'1-0:1.8.3','Wh',1),"
           "(18,'1-0:1.8.4','Wh',1),(19,'1-0:3.8.0','varh',1);"
-          "INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base) "
+          "INSERT INTO kept_readings(device, register, mantissa, time_ns, frame_id, base) "
           "SELECT 0xabc, id, 900719925474000000 + id, 2, 1, 0 FROM registers WHERE id > 10");
   const std::string object = ctl({"energy-data", "0ABC"}, 0);
   EXPECT_EQ(object.find(R"({"power":90071992547400.0011,"voltage":230.1,"current":9007199254740000.13,)"), 0U)
       << object;
   EXPECT_EQ(object, ctl({"--json", "energy-data", "abc"}, 0));
   EXPECT_EQ(object.back(), '\n');
+}
+
+TEST_F(Operations, HubctlShowsByWhatValuesAreMultiplied) {
+  const auto process = start();
+  feed(1, 1);
+  EXPECT_NE(ctl({"devices"}).find("1-0:1.8.0 1000000 Wh, 1-0:32.7.0 230.1 V\n"), std::string::npos);
+  SQLite::Database(dir_.file("hub.sqlite"), SQLite::OPEN_READWRITE, 5000)
+      .exec(
+          "INSERT INTO nodes(eui, address, model, time_zone, verify_by, state, sealed_key) VALUES(161, "
+          "0xabc, "
+          "'', '', '', 3, x''), (162, NULL, '', '', '', 0, x'')");
+  const json node =
+      json::parse(hub({"device", "multipliers", "00000000000000a1", "1-0:1.8.0=40.0", "1-0:2.8.0=2"}));
+  EXPECT_EQ(node["multipliers"], json({{"1-0:1.8.0", "40"}, {"1-0:2.8.0", "2"}}));
+  EXPECT_NE(ctl({"devices"}).find("1-0:1.8.0 40000000 Wh (times 40), 1-0:32.7.0 230.1 V\n"),
+            std::string::npos);
+  EXPECT_EQ(json::parse(ctl({"--json", "devices"}))["multipliers"], node["multipliers"]);
+  EXPECT_NE(
+      hub({"device", "multipliers", "00000000000000a1", "1-0:1.8.0=0"}, 2).find("multipliers: 1-0:1.8.0: "),
+      std::string::npos);
+  EXPECT_NE(hub({"device", "multipliers", "00000000000000a1", "energy=40"}, 2).find("multipliers: "),
+            std::string::npos);
+  EXPECT_NE(hub({"device", "multipliers", "00000000000000a3"}, 1).find("device"), std::string::npos);
+  hub({"device", "multipliers", "a1"}, 2);
+  hub({"device", "multipliers"}, 2);
+  EXPECT_NE(hub({"device", "list"}).find(R"("multipliers":{"1-0:1.8.0":"40","1-0:2.8.0":"2"})"),
+            std::string::npos)
+      << "as they were";
+  EXPECT_EQ(json::parse(hub({"device", "multipliers", "00000000000000a1"}))["multipliers"], json::object());
+  EXPECT_EQ(ctl({"devices"}).find("times"), std::string::npos);
 }
 
 TEST_F(Operations, BackupWhileFramesComeIn) {

@@ -220,6 +220,13 @@ TEST(Migration, FromTheFirstVersion) {
   }
   auto store = Store::open(config);
   ASSERT_TRUE(store.ok()) << store.error();
+  const auto before = StoreReader::open(config.file).value()->devices({});
+  ASSERT_EQ(before->size(), 1U);
+  EXPECT_EQ(before->at(0).frames, 2);
+  EXPECT_EQ(before->at(0).counter, 2);
+  EXPECT_EQ(before->at(0).last_seen_ns, 21);
+  EXPECT_EQ(before->at(0).receiver, "old");
+  EXPECT_EQ(before->at(0).last.at(0).mantissa, 1010);
   Metrics metrics;
   Ingest ingest(*store.value(), metrics);
   std::vector<FrameRow> rows;

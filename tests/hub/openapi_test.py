@@ -78,12 +78,13 @@ INSERT INTO frames(id, run_id, sequence, device, payload_status, profile, direct
 INSERT INTO registers VALUES(1, '1-0:1.8.0', 'Wh', 0), (2, '1-0:32.7.0', 'V', -1);
 INSERT INTO readings(id, frame_id, device, counter, register, mantissa, time_ns, base)
   VALUES(1, 1, 42, 4464, 1, 12, 1763667000000000000, 5), (2, 1, 42, 4464, 2, -2301, 1763667000000000000, 0);
-INSERT INTO devices VALUES(42, 1, 2, 3, 4464, 'cellar', 'cenelec-a', -7.5, 2, 12, 1);
-INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base) VALUES(42, 1, 12, 2, 1, 5), (42, 2, -2301, 2, 1, 0);
-INSERT INTO devices VALUES(43, 1, 2, 3, 4464, 'cellar', 'cenelec-a', -7.5, 2, 12, 1);
+INSERT INTO kept_devices VALUES(42, 1, 2, 4464, 'cellar', 'cenelec-a', -7.5, 2, 12, 1);
+INSERT INTO newest_frames VALUES(42, 3, 4464, 0, 0, 0), (43, 3, 4464, 0, 0, 0);
+INSERT INTO kept_readings(device, register, mantissa, time_ns, frame_id, base) VALUES(42, 1, 12, 2, 1, 5), (42, 2, -2301, 2, 1, 0);
+INSERT INTO kept_devices VALUES(43, 1, 2, 4464, 'cellar', 'cenelec-a', -7.5, 2, 12, 1);
 INSERT INTO registers VALUES(3, '1-0:1.7.0', 'W', -1), (4, '1-0:31.7.0', 'A', -2), (5, '1-0:1.8.1', 'Wh', 1), (6, '1-0:1.8.2', 'Wh', 1),
   (7, '1-0:1.8.3', 'Wh', 1), (8, '1-0:1.8.4', 'Wh', 1), (9, '1-0:3.8.0', 'varh', 1);
-INSERT INTO last_readings(device, register, mantissa, time_ns, frame_id, base)
+INSERT INTO kept_readings(device, register, mantissa, time_ns, frame_id, base)
   SELECT 43, id, 1000 + id, 2, 1, 0 FROM registers;
 INSERT INTO rollups(device, register, level, start_s, count, low, high, sum, first_ns, first, last_ns, last)
   VALUES(42, 1, 0, 1763600400, 2, 10, 12, 0, 1763600401000000000, 10, 1763603999000000000, 12);

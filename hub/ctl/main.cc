@@ -173,7 +173,8 @@ int devices(Hub& hub, const Options& options) {
   if (!all || !nodes) return complain(kFailed, all ? nodes.error() : all.error());
   std::map<std::string, Json> multipliers;  // by device
   for (const Json& node : nodes.value()) {
-    if (node["device"].is_string()) multipliers[node["device"].get<std::string>()] = node["multipliers"];
+    if (const Json device = node.value("device", Json()); device.is_string())
+      multipliers[device.get<std::string>()] = node.value("multipliers", Json::object());
   }
   if (!options.json)
     std::cout << fmt::format("{:8}  {:19}  {:>8}  {:>6}  {}\n", "device", "last heard (UTC)", "frames",

@@ -203,7 +203,8 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
     last_delay = std::max(last_delay, path.delay + slipped);
   }
   const int first = static_cast<int>(std::floor(first_delay + kBesideTap)) - reach;
-  const int count = std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay - kBesideTap)) + reach + 1 - first);
+  const int count =
+      std::min(kMaxTaps, static_cast<int>(std::ceil(last_delay - kBesideTap)) + reach + 1 - first);
   const int last = first + count - 1;
   // All taps of one path have its phase: half the work.
   const bool real = !filter && paths_.size() == 1 && std::abs(frame.turns) < kStillTurns;

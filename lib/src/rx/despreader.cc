@@ -233,7 +233,8 @@ void SplitSequence::assign_modulated(const SplitSequence& from, std::size_t prea
     for (auto [to, of] : {std::pair(&re_[l], &from.re_[l]), std::pair(&im_[l], &from.im_[l])}) {
       to->resize(rows);
       std::fill_n(to->begin(), pad_rows, 0.0F);
-      std::fill(to->begin() + static_cast<std::ptrdiff_t>(pad_rows + plain + symbols.size()), to->end(), 0.0F);
+      std::fill(to->begin() + static_cast<std::ptrdiff_t>(pad_rows + plain + symbols.size()), to->end(),
+                0.0F);
       float* out = to->data() + pad_rows;
       const float* in = of->data();
       for (std::size_t m = 0; m < half; ++m) out[m] = in[m] * symbols[m];

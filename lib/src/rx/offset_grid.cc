@@ -105,8 +105,8 @@ inline __attribute__((always_inline)) void raise_to(const FourRows& re, const Fo
   raise(level, gain * (h_re * h_re + h_im * h_im));
 }
 
-// Which cells, of n, have a point of the half grid that reaches `low`; n is a multiple of kVectorWidth. `beside`
-// are the rows half a bin further. Returns how many they are.
+// Which cells, of n, have a point of the half grid that reaches `low`; n is a multiple of kVectorWidth.
+// `beside` are the rows half a bin further. Returns how many they are.
 NGDSP_MULTIVERSION std::size_t cells_above(const FourRows& re, const FourRows& im, const FourRows& beside_re,
                                            const FourRows& beside_im, const float* gain, std::size_t n,
                                            float low, std::size_t* cells) {

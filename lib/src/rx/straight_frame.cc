@@ -25,7 +25,6 @@ NGDSP_MULTIVERSION void straighten(const float* a_re, const float* a_im, const f
   }
 }
 
-
 // Rows that stay in the nearest cache while all delays pass over them.
 constexpr std::size_t kNearRows = 128;
 
@@ -46,8 +45,8 @@ struct Rows {
   const float *re, *im;
 };
 
-// sums[d] += r conj(s) over `n` rows, a multiple of kVectorWidth, of all lanes; position d + lane of r meets that
-// lane of s.
+// sums[d] += r conj(s) over `n` rows, a multiple of kVectorWidth, of all lanes; position d + lane of r meets
+// that lane of s.
 NGDSP_MULTIVERSION void add_products(const Rows* r, const Rows* s, std::size_t lanes, std::size_t n,
                                      Sum* sums) {
   Vector x[kDelayGroup] = {}, y[kDelayGroup] = {};

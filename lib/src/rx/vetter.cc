@@ -185,11 +185,11 @@ void Vetter::judge(const PreambleHit& hit, const TrialGrid& grid, double middle_
       const DriftTable::Row& row = table_.rows[2 * pair + side];
       const double time = first_pair_time() + static_cast<double>(pair) * block_chips,
                    sign = side == 0 ? -1 : 1;
-      add_block_to_trials(padded, grid.clock_quarters.data(), middle_quarters, static_cast<float>(sign * time),
-                          row.lowest, static_cast<int>(row.count) - 1, table_.re.data() + row.first,
-                          table_.im.data() + row.first, table_.constant.data() + row.first, t.w_re.data(),
-                          t.w_im.data(), static_cast<float>(sign), t.squares_re.data(), t.squares_im.data(),
-                          t.constant.data());
+      add_block_to_trials(
+          padded, grid.clock_quarters.data(), middle_quarters, static_cast<float>(sign * time), row.lowest,
+          static_cast<int>(row.count) - 1, table_.re.data() + row.first, table_.im.data() + row.first,
+          table_.constant.data() + row.first, t.w_re.data(), t.w_im.data(), static_cast<float>(sign),
+          t.squares_re.data(), t.squares_im.data(), t.constant.data());
     }
     turn_trials(padded, grid.step_re.data(), grid.step_im.data(), t.w_re.data(), t.w_im.data());
   }

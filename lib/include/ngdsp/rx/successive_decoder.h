@@ -50,8 +50,8 @@ struct DecodedFrame {
 struct SuccessiveCounters {
   std::uint64_t candidates = 0, vetted = 0, vetting_rejected = 0, decoder_failed = 0, metric_rejected = 0;
   std::uint64_t duplicates = 0, budget_dropped = 0, cut_off = 0, frames = 0, passes = 0, vettings = 0,
-                decodings = 0, paths = 0, estimates = 0, strained_steps = 0, crowded_steps = 0,
-                collapses = 0, collapsed_steps = 0, filters = 0, weighted_chips = 0, learned_again_chips = 0;
+                decodings = 0, paths = 0, estimates = 0, strained_steps = 0, crowded_steps = 0, collapses = 0,
+                collapsed_steps = 0, filters = 0, weighted_chips = 0, learned_again_chips = 0;
 };
 
 struct SuccessiveConfig {

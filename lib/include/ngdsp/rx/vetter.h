@@ -75,7 +75,7 @@ class Vetter {
     std::size_t blocks;
     double least_evidence;  // nats, below which no more blocks are read
     std::vector<double> clock, turns;
-    std::vector<float> clock_quarters;  // like what follows, padded
+    std::vector<float> clock_quarters;                        // like what follows, padded
     std::vector<float> first_re, first_im, step_re, step_im;  // of squares: the first pair, from pair to pair
     std::vector<float> part_re[FrameReader::kPreambleParts], part_im[FrameReader::kPreambleParts];
   };

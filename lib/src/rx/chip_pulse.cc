@@ -10,7 +10,7 @@ namespace ngdsp {
 namespace {
 
 constexpr int kReach = 16;           // chips either side
-constexpr double kSteps = 64;        // a chip, linear between: errs by 80 dB less than the peak
+constexpr double kSteps = 64;        // a chip, linear between: an error 80 dB below the peak
 constexpr double kPlainSteps = 256;  // 104 dB
 constexpr int kStepsATap = 32;
 constexpr int kPulseTaps = 24;  // either side, 12 chips: the raised cosine is 50 dB down there

@@ -52,7 +52,7 @@ void NoiseFrontEnd::process(Span<const cf32> samples, const Sink& sink) {
 void NoiseFrontEnd::step(std::int64_t end) {
   weights_.learn(chips_, end);
   rhythm_.learn(chips_, end);
-  if (spectrum_.learn(chips_, end)) {
+  if (spectrum_.learn(chips_, end, end)) {
     chips_.set_filter(spectrum_.filter());
     weights_.learn_again(chips_, chips_.begin(), end);
   }

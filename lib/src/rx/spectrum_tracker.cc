@@ -38,6 +38,10 @@ constexpr double kFloorJump = 4;            // so much above the floor are the f
 constexpr double kRisenBlocks = 12;         // a seventh of a second of them tell lines 6 dB high
 constexpr double kRisenKept = 0.5;          // of the SNR
 constexpr double kSilence = 1e-30;
+// Of its power when it came, below which a block is read again: where nothing fell the same noise would
+// count twice, and chance would look surer than it is.
+constexpr double kFell = 0.5;
+constexpr double kMostFrames = 36;            // F/N, of a block; a strong frame is no traffic
 constexpr double kLeastLeft = 0.1;            // of a block by bursts, that tells anything
 constexpr std::int64_t kLookBackBlocks = 47;  // half a second: more than a frame of 16 bytes
 constexpr double kWorthChanging = 2;          // of what was known
@@ -81,8 +85,9 @@ SpectrumTracker::SpectrumTracker(double rolloff, KnownSpectrum known)
 void SpectrumTracker::restart() {
   mean_ = risen_ = {};
   filter_.reset();
-  seen_ = unseen_ = since_least_ = 0;
+  seen_ = unseen_ = since_least_ = fell_ = 0;
   next_ = 0;
+  came_.clear();
 }
 
 // SNR that the filter keeps in noise of this spectrum, of that of the best.
@@ -97,7 +102,7 @@ double SpectrumTracker::kept(const NoiseFilter* filter, const std::vector<double
   return signal * signal / (noise * best);
 }
 
-bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end) {
+bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end, std::int64_t settled) {
   if (known_) {
     if (filter_) return false;
     Spectrum told;
@@ -109,12 +114,28 @@ bool SpectrumTracker::learn(const ChipBuffer& chips, std::int64_t end) {
     return true;
   }
   constexpr auto kBlock = static_cast<std::int64_t>(kBlockChips);
-  for (next_ = std::max(next_, chips.begin()); next_ + kBlock <= end; next_ += kHop)
+  for (next_ = std::max(next_, chips.begin()); next_ + kBlock <= end; next_ += kHop) {
     if (read_block(chips, next_)) add_block();
+    came_.push_back({next_, chips.mean_power(static_cast<double>(next_), kBlockChips)});
+  }
+  read_settled(chips, settled);
   const bool rose = rose_with_lines();
   if (rose) mean_ = std::exchange(risen_, {});
   if (!rose && (unseen_ * kLooksInMemory < seen_ || mean_.blocks < kLeastBlocks)) return false;
   return choose();
+}
+
+void SpectrumTracker::read_settled(const ChipBuffer& chips, std::int64_t settled) {
+  for (; !came_.empty() && came_.front().first + static_cast<std::int64_t>(kBlockChips) <= settled;
+       came_.pop_front()) {
+    const auto [first, power] = came_.front();
+    if (first < chips.begin()) continue;
+    const double now = std::max(chips.mean_power(static_cast<double>(first), kBlockChips), kSilence);
+    fell_ += (std::clamp(power / now - 1, 0.0, kMostFrames) - fell_) / kMemoryBlocks;
+    if (now > kFell * power || !read_block(chips, first)) continue;
+    least_ = std::min(least_, block_.scale);
+    mean_.add(block_);
+  }
 }
 
 bool SpectrumTracker::learn_again(const ChipBuffer& chips) {
@@ -131,7 +152,7 @@ bool SpectrumTracker::learn_again(const ChipBuffer& chips) {
 // A filter for what is known, where it is worth having.
 bool SpectrumTracker::choose() {
   unseen_ = 0;
-  const Spectrum s = spectrum(mean_);
+  const Spectrum s = amid_frames(spectrum(mean_));
   const double now = kept(filter_.get(), s.all);
   if (now > 1 - kWorthFiltering) return false;
   std::shared_ptr<NoiseFilter> best;
@@ -303,6 +324,18 @@ SpectrumTracker::Spectrum SpectrumTracker::spectrum(const Mean& known) const {
   s.all = s.background;
   for (std::size_t k = 0; k < bins; ++k)
     if (mean[k] > threshold * s.background[k]) s.all[k] = mean[k];
+  return s;
+}
+
+SpectrumTracker::Spectrum SpectrumTracker::amid_frames(Spectrum s) const {
+  if (!(fell_ > 0)) return s;
+  std::vector<double> sorted = s.background;
+  const double kappa = (1 + 1 / fell_) * std::log1p(fell_) - 1;
+  const double frames = kappa * median(sorted);
+  for (std::size_t k = 0; k < bin_.size(); ++k) {
+    s.all[k] += frames * energy_[k];
+    s.background[k] += frames * energy_[k];
+  }
   return s;
 }
 

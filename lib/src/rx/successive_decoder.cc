@@ -58,10 +58,14 @@ struct Pains {
   double detection_step;  // more that is asked of preambles where something stands over the noise
   std::size_t hypotheses[kEffortCount];  // of the clock
   double ages[kEffortCount];             // frame lengths since the frame was complete
+  double hidden_power;                   // of the noise floor: what hides preambles on a strained line
+  double less_evidence;                  // nats less that vetting asks for on a strained line
+  double margin;                         // there, of those that efforts ask for
+  double metric_margin;                  // there, over the best of random words
   double tolerated_rest;  // of frames that were estimated amid others, all of them, over the noise
 };
-constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.2},
-                kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 0.015};
+constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 8, 0, 1, 14, 0.2},
+                kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 3, 6, 0, 8, 0.015};
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 // Where nothing else is on the air that is all there is, and 18 more let through less than one a year; among
 // others a true word that is turned away for a while hides the rest.
@@ -90,7 +94,6 @@ constexpr double kStalePower = 0.97, kSureStalePower = 0.7, kSureEvidence = 2;
 constexpr double kVetAgainPower = 0.9;  // of the power at a vetting that rejected
 constexpr double kLeastPower = 1e-30;   // of a dead line, which is searched once as well
 constexpr double kPowerDrop = 0.97;     // of the power after which a vetting is worth repeating
-constexpr double kHiddenPower = 8;      // of the noise floor: what hides preambles
 // Of the noise floor, where all frames should be gone; on a line of several paths, whose weak frames wait
 // longest.
 constexpr double kStrainedPower = 3, kStrainedPathsPower = 1.5;
@@ -250,9 +253,16 @@ struct SuccessiveDecoder::Impl {
     return taken.size() >= kSpreadFrames && n * squares - sum * sum > n * n * kSpreadDb * kSpreadDb;
   }
   bool worth_effort(const Candidate& c) const { return strained && age(c) >= strained_age; }
+  // To be looked at further, and for an effort.
+  double least_evidence(const Candidate& c) const {
+    return vetting_threshold(c) - (worth_effort(c) ? pains.less_evidence : 0);
+  }
+  double least_evidence(const Candidate& c, const Effort& effort) const {
+    return least_evidence(c) + (worth_effort(c) ? pains.margin : 1) * effort.margin;
+  }
   bool worth_vetting(const ChipBuffer& chips, const Candidate& c) const {
     if (c.vetted_power == 0) return true;
-    return c.evidence < vetting_threshold(c) &&
+    return c.evidence < least_evidence(c) &&
            power_read(chips, c) < (worth_effort(c) ? kPowerDrop * c.read_power : c.hopeful_power);
   }
   NoiseReport report() const {
@@ -442,14 +452,14 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   }
   noise_weights.learn(chips, end);
   noise_rhythm.learn(chips, end);
-  if (spectrum_tracker.learn(chips, end)) change_filter(chips);
+  // One length behind the newest chips every frame was complete a while ago.
+  const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
+  const std::int64_t settled = end - shortest - shortest / 2;
+  if (spectrum_tracker.learn(chips, end, settled)) change_filter(chips);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
     window.push_back({next_block, 0, {}});
   vettings.begin_step();
   paths.begin_step();
-  // One length behind the newest chips every frame was complete a while ago.
-  const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
-  const std::int64_t settled = end - shortest - shortest / 2;
   const auto several_paths = static_cast<std::size_t>(std::count_if(
       taken.begin(), taken.end(), [](const Taken& t) { return t.estimate.fingers.size() > 1; }));
   const double left = settled > chips.begin() ? chips.mean_power(static_cast<double>(settled),
@@ -475,7 +485,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
       for (Candidate& c : block.candidates) {
         if (c.stage == Stage::kDecoded || !complete(c, end)) continue;
         // What was found wanting in this step stays so until something is taken out there.
-        if (pass > 0 && !c.waiting && c.vetted_power > 0 && c.evidence < vetting_threshold(c) &&
+        if (pass > 0 && !c.waiting && c.vetted_power > 0 && c.evidence < least_evidence(c) &&
             !changed.meets(start(c), length(c)))
           continue;
         c.waiting = false;
@@ -492,8 +502,8 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
     workers.run(to_vet.size(), [&](std::size_t i, std::size_t worker) {
       vet(chips, *to_vet[i].candidate, to_vet[i].power, vetters[worker]);
     });
-    std::erase_if(
-        queue, [this](const Queued& q) { return q.candidate->evidence < vetting_threshold(*q.candidate); });
+    std::erase_if(queue,
+                  [this](const Queued& q) { return q.candidate->evidence < least_evidence(*q.candidate); });
     if (queue.empty()) break;
     for (Queued& q : queue) q.evidence = expected_evidence(*q.candidate, q.power);
     ++counters.passes;
@@ -507,7 +517,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
         if (c->stage == Stage::kDecoded ||
             (c->tried_power[effort] > 0 &&
              power > (effort_first ? kPowerDrop : kTryAgainPower) * c->tried_power[effort]) ||
-            evidence < vetting_threshold(*c) + kEfforts[effort].margin ||
+            evidence < least_evidence(*c, kEfforts[effort]) ||
             (among_others && !effort_first &&
              (age(*c) < pains.ages[effort] ||
               (age(*c) < kDoubtfulAge && evidence < vetting_threshold(*c) + kDoubtfulMargin))))
@@ -537,7 +547,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
     const bool again = block.searched_power > 0;
     block.searched_power = power;
     // Where frames hide each other a lower threshold finds them.
-    const bool hidden = strained && (collapse->collapsed() || power > kHiddenPower * floor);
+    const bool hidden = strained && (collapse->collapsed() || power > pains.hidden_power * floor);
     hits.clear();
     const bool covered = floor > 0 && power > kCoveredPower * floor;
     wanted = hidden ? strained_thresholds : thresholds;
@@ -582,8 +592,8 @@ void SuccessiveDecoder::Impl::vet(const ChipBuffer& chips, Candidate& c, double 
   c.carrier_offset_hz = found.front().carrier_offset_hz;
   c.clock_ppm = found.front().clock_ppm;
   c.stage = std::max(c.stage, Stage::kVetting);
-  if (c.evidence >= vetting_threshold(c)) c.hypotheses = found;
-  const double missed = vetter.missed_evidence() > 0 ? vetter.missed_evidence() : vetting_threshold(c);
+  if (c.evidence >= least_evidence(c)) c.hypotheses = found;
+  const double missed = vetter.missed_evidence() > 0 ? vetter.missed_evidence() : least_evidence(c);
   c.symbols_read = vetter.symbols_read();
   c.read_power = power_read(chips, c);
   c.hopeful_power = std::min(kVetAgainPower, std::sqrt(std::max(c.evidence, 0.0) / missed)) * c.read_power;
@@ -612,7 +622,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   for (std::size_t e = first_effort; e <= last_effort && !right; ++e) {
     const Effort& effort = kEfforts[e];
     c.tried_power[e] = power;
-    if (c.evidence < threshold + effort.margin) break;
+    if (c.evidence < least_evidence(c, effort)) break;
     if (c.stage < Stage::kDecoding) ++counters.vetted;
     c.stage = std::max(c.stage, Stage::kDecoding);
     const std::size_t most = among_others && !worth_effort(c) ? pains.hypotheses[e] : effort.hypotheses;
@@ -650,7 +660,9 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
                            : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) +
-                                 (among_others ? kMetricMarginAmongOthers : kMetricMargin) +
+                                 (!among_others     ? kMetricMargin
+                                  : worth_effort(c) ? pains.metric_margin
+                                                    : kMetricMarginAmongOthers) +
                                  (many_carriers() ? kMetricManyCarriers : 0);
   if (frame.estimate.metric < least) {
     c.stage = Stage::kMetric;

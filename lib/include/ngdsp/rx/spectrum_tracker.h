@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -18,18 +19,26 @@ using KnownSpectrum = std::function<double(double turns)>;
 
 /// Learns S(f), the density of the noise over the band, and proposes the NoiseFilter for it. Every block of
 /// 1024 chips counts by its spectrum over its own median, and the less the further that is above the lowest
-/// of late, with the square: so frames tell little, however strong they are. Bursts are taken out of it as
-/// the filter and the weights of the time tell them: what is learned is what lies between. S is the mean of
-/// about two seconds, always added to, never multiplied. Lines are what stands above the median of the bins
-/// around by more than chance, and that median tells how the background slopes; where neither is seen there
-/// is no filter.
+/// of late, with the square: so frames tell little, however strong they are, and a block that they were taken
+/// out of is read again. Bursts are taken out of it as the filter and the weights of the time tell them: what
+/// is learned is what lies between. S is the mean of about two seconds, always added to, never multiplied.
+/// Lines are what stands above the median of the bins around by more than chance, and that median tells how
+/// the background slopes; where neither is seen there is no filter.
+///
+/// Frames are read amid others, whose power I grows from nothing at their first chip to F, that of all
+/// traffic, at their last. Of all filters that stay the same along a frame
+///
+///     1/(N(f) + kappa N),  kappa = (1 + 1/x) ln(1 + x) - 1,  x = F/N,
+///
+/// gives the highest sum of SINR: kappa is the mean of I/N over the frame, each part weighted by the square
+/// of its SINR. F/N follows from how far the power of blocks fell.
 class SpectrumTracker {
  public:
   explicit SpectrumTracker(double rolloff, KnownSpectrum known = {});
 
-  /// New chips, all before `end`, which have their weights and may hold frames. True where another filter is
-  /// worth having.
-  bool learn(const ChipBuffer& chips, std::int64_t end);
+  /// New chips, all before `end`, which have their weights and may hold frames; of those before `settled`
+  /// what can be decoded was taken out. True where another filter is worth having.
+  bool learn(const ChipBuffer& chips, std::int64_t end, std::int64_t settled);
   /// From the last half second of the chips held as it is now, where that tells twice of what was learned as
   /// it came: a strong frame was taken out of it. True where another filter is worth having.
   bool learn_again(const ChipBuffer& chips);
@@ -52,6 +61,7 @@ class SpectrumTracker {
   bool choose();
   bool read_block(const ChipBuffer& chips, std::int64_t first);
   void add_block();
+  void read_settled(const ChipBuffer& chips, std::int64_t settled);
   double read_between_bursts(const ChipBuffer& chips, std::int64_t first);
   // Of blocks, each over its median, by bin of the band.
   struct Mean {
@@ -67,6 +77,7 @@ class SpectrumTracker {
   std::vector<double> without_frames(const Mean& mean) const;
   std::vector<double> background_of(const std::vector<double>& mean) const;
   Spectrum spectrum(const Mean& mean) const;
+  Spectrum amid_frames(Spectrum s) const;
   bool rose_with_lines() const;
   NoiseShape shape(const Spectrum& s, std::size_t widen) const;
   double kept(const NoiseFilter* filter, const std::vector<double>& spectrum) const;
@@ -86,6 +97,12 @@ class SpectrumTracker {
   double least_ = 0, since_least_ = 0;  // of the blocks of this second, as many
   double seen_ = 0, unseen_ = 0;        // windows, at most the memory; those since the filter was thought of
   std::int64_t next_ = 0;
+  struct Came {
+    std::int64_t first;
+    double power;
+  };
+  std::deque<Came> came_;  // blocks that are not settled, and their power when they came
+  double fell_ = 0;        // mean of F/N
 };
 
 }  // namespace ngdsp

@@ -109,7 +109,7 @@ constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is 
 // lengths such a candidate waits.
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
-constexpr int kSettleSteps = 4;
+constexpr int kSettleSteps = 6;
 constexpr int kLooksUnderStrong = 3;                  // at the spectrum, each of which gave another filter
 constexpr int kStillFrames = 32, kLookAtFrames = 16;  // of frames, one is looked at for changes
 constexpr double kTryAgainPower = 0.85;               // of that at the last decoding

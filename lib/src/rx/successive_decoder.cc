@@ -59,16 +59,16 @@ struct Pains {
   std::size_t hypotheses[kEffortCount];  // of the clock
   double ages[kEffortCount];             // frame lengths since the frame was complete
   double hidden_power;                   // of the noise floor: what hides preambles on a strained line
-  double less_evidence;                  // nats less that vetting asks for on a strained line
-  double margin;                         // there, of those that efforts ask for
-  double metric_margin;                  // there, over the best of random words
+  // There, nats less that vetting and the metric ask for, and what is left of an effort's margin.
+  double less_evidence, less_metric, margin;
   double tolerated_rest;  // of frames that were estimated amid others, all of them, over the noise
 };
-constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 8, 0, 1, 14, 0.2},
-                kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 3, 6, 0, 8, 0.015};
+constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 8, 0, 0, 1, 0.2},
+                kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 3, 6, 6, 0, 0.015};
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 // Where nothing else is on the air that is all there is, and 18 more let through less than one a year; among
-// others a true word that is turned away for a while hides the rest.
+// others a true word that is turned away for a while hides the rest, and where they pile up it may do so for
+// good.
 constexpr double kMetricMargin = 18, kMetricMarginAmongOthers = 14;
 // Hundreds of carriers decode a hundred times as many candidates on noise, ln 100 nats, and their preambles
 // were chosen from a threshold 2.5 nats higher.
@@ -657,12 +657,12 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const SplitSequence& replica = estimator.replica(right->hypothesis, symbols);
   estimator.estimate(chips, right->hypothesis, right->first_chip, replica, frame.estimate);
   c.frame_metric = frame.estimate.metric;
+  // A line that stands brings noise to decode for hours.
+  const double less_metric = worth_effort(c) && !collapse->collapsed() ? pains.less_metric : 0;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
                            : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) +
-                                 (!among_others     ? kMetricMargin
-                                  : worth_effort(c) ? pains.metric_margin
-                                                    : kMetricMarginAmongOthers) +
+                                 (among_others ? kMetricMarginAmongOthers - less_metric : kMetricMargin) +
                                  (many_carriers() ? kMetricManyCarriers : 0);
   if (frame.estimate.metric < least) {
     c.stage = Stage::kMetric;

@@ -58,13 +58,17 @@ struct Pains {
   double detection_step;  // more that is asked of preambles where something stands over the noise
   std::size_t hypotheses[kEffortCount];  // of the clock
   double ages[kEffortCount];             // frame lengths since the frame was complete
-  double hidden_power;                   // of the noise floor: what hides preambles on a strained line
-  // There, nats less that vetting and the metric ask for, and what is left of an effort's margin.
-  double less_evidence, less_metric, margin;
   double tolerated_rest;  // of frames that were estimated amid others, all of them, over the noise
 };
-constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 8, 0, 0, 1, 0.2},
-                kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 3, 6, 6, 0, 0.015};
+constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.2},
+                kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 0.015};
+// What is done about frames that should be gone where they pile up.
+struct Rescue {
+  double hidden_power;                // of the noise floor: what hides preambles
+  double less_evidence, less_metric;  // nats that are asked for
+  double margin;                      // share that is left of an effort's
+};
+constexpr Rescue kUsualRescue = {8, 0, 0, 1}, kPiledUpRescue = {3, 6, 6, 0};
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 // Where nothing else is on the air that is all there is, and 18 more let through less than one a year; among
 // others a true word that is turned away for a while hides the rest, and where they pile up it may do so for
@@ -175,6 +179,7 @@ struct SuccessiveDecoder::Impl {
   double floor = 0;                   // noise power per chip
   int unsettled_steps = 0;
   Pains pains = kUsualPains;
+  Rescue rescue = kUsualRescue;
   bool strained = false;    // frames that should be gone are not: effort before speed
   double strained_age = 0;  // for those of at least so many frame lengths
   SuccessiveCounters counters;
@@ -255,10 +260,10 @@ struct SuccessiveDecoder::Impl {
   bool worth_effort(const Candidate& c) const { return strained && age(c) >= strained_age; }
   // To be looked at further, and for an effort.
   double least_evidence(const Candidate& c) const {
-    return vetting_threshold(c) - (worth_effort(c) ? pains.less_evidence : 0);
+    return vetting_threshold(c) - (worth_effort(c) ? rescue.less_evidence : 0);
   }
   double least_evidence(const Candidate& c, const Effort& effort) const {
-    return least_evidence(c) + (worth_effort(c) ? pains.margin : 1) * effort.margin;
+    return least_evidence(c) + (worth_effort(c) ? rescue.margin : 1) * effort.margin;
   }
   bool worth_vetting(const ChipBuffer& chips, const Candidate& c) const {
     if (c.vetted_power == 0) return true;
@@ -470,6 +475,8 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   counters.crowded_steps += crowded;
   pains = crowded || collapse->collapsed() ? kCrowdedPains : kUsualPains;
   strained = left > (2 * several_paths > taken.size() ? kStrainedPathsPower : kStrainedPower) * floor;
+  // A line that stands brings noise to decode for hours.
+  rescue = crowded && left > kStrainedPower * floor && !collapse->collapsed() ? kPiledUpRescue : kUsualRescue;
   counters.strained_steps += strained;
   strained = strained || collapse->collapsed();
   strained_age = spread && !collapse->collapsed() ? kStrainedAge : 0;
@@ -547,7 +554,7 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
     const bool again = block.searched_power > 0;
     block.searched_power = power;
     // Where frames hide each other a lower threshold finds them.
-    const bool hidden = strained && (collapse->collapsed() || power > pains.hidden_power * floor);
+    const bool hidden = strained && (collapse->collapsed() || power > rescue.hidden_power * floor);
     hits.clear();
     const bool covered = floor > 0 && power > kCoveredPower * floor;
     wanted = hidden ? strained_thresholds : thresholds;
@@ -657,8 +664,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const SplitSequence& replica = estimator.replica(right->hypothesis, symbols);
   estimator.estimate(chips, right->hypothesis, right->first_chip, replica, frame.estimate);
   c.frame_metric = frame.estimate.metric;
-  // A line that stands brings noise to decode for hours.
-  const double less_metric = worth_effort(c) && !collapse->collapsed() ? pains.less_metric : 0;
+  const double less_metric = worth_effort(c) ? rescue.less_metric : 0;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
                            : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) +

@@ -152,7 +152,9 @@ bool SpectrumTracker::learn_again(const ChipBuffer& chips) {
 // A filter for what is known, where it is worth having.
 bool SpectrumTracker::choose() {
   unseen_ = 0;
-  const Spectrum s = amid_frames(spectrum(mean_));
+  Spectrum s = spectrum(mean_);
+  // Frames alone, which fall towards the edges of the band, are not worth a filter's time.
+  if (kept(nullptr, s.all) < 1 - kWorthFiltering) s = amid_frames(std::move(s));
   const double now = kept(filter_.get(), s.all);
   if (now > 1 - kWorthFiltering) return false;
   std::shared_ptr<NoiseFilter> best;

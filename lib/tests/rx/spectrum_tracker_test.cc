@@ -281,14 +281,16 @@ TEST(SpectrumTracker, LinesAreSeenAmongFrames) {
   EXPECT_NEAR(stream.chips.mean_power(first, 4 * kStep), 2, 0.3);
 }
 
-// Frames stand 13 dB over the noise when chips come and are taken out two steps later. A line 10 dB over the
-// noise in its bin is half of them there, which is chance, and known from what they leave.
+// Frames stand 13 dB over the noise when chips come and are taken out two steps later. Lines 10 dB over the
+// noise in their bins are half of them there, which is chance, and known from what they leave.
 TEST(SpectrumTracker, WhatFramesHidIsLearnedWhenTheyAreTakenOut) {
   for (const bool taken_out : {false, true}) {
     const float amplitude = 4.5F;
     Stream frames([f = Frames(amplitude)](double, cf32) mutable { return f(); });
     Stream stream([f = Frames(amplitude)](double chip, cf32 noise) mutable {
-      return noise + f() + tone(chip, 0.125, -20);
+      cf32 lines;
+      for (int k = -8; k <= 8; ++k) lines += tone(chip, k / 32.0, -20);
+      return noise + f() + lines;
     });
     std::int64_t done = 0;
     stream.settle = [&] {
@@ -308,7 +310,7 @@ TEST(SpectrumTracker, WhatFramesHidIsLearnedWhenTheyAreTakenOut) {
     EXPECT_EQ(stream.spectrum.filter() != nullptr, taken_out);
     if (!stream.spectrum.filter()) continue;
     const std::vector<float>& g = stream.spectrum.filter()->response();
-    EXPECT_LT(g[kBins / 16], 0.5F * g[kBins / 32]);
+    EXPECT_LT(g[kBins / 64], 0.5F * g[kBins / 128]);
   }
 }
 

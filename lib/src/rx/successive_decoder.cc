@@ -65,7 +65,7 @@ constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.2},
 // What is done about frames that should be gone where they pile up.
 struct Rescue {
   double hidden_power;                // of the noise floor: what hides preambles
-  double less_evidence, less_metric;  // nats that are asked for
+  double less_evidence, less_metric;  // nats less are asked for
   double margin;                      // share that is left of an effort's
 };
 constexpr Rescue kUsualRescue = {8, 0, 0, 1}, kPiledUpRescue = {3, 6, 6, 0};

@@ -202,12 +202,25 @@ void ChipBuffer::powers(std::int64_t first, Span<float> power) const {
 void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
   if (weights.size() == 0) return;
   const auto last = first + static_cast<std::int64_t>(weights.size());
-  if (first >= uneven_end_ && all_one(weights)) return settle(first, last);
+  const ChipRange separated = std::exchange(separated_, {});
+  const bool even_now = all_one(weights);
+  if (even_now && first >= uneven_end_ && !unsettled_.meets(static_cast<double>(first), last - first)) return;
   try_weights(first, weights);
-  if (filter_) return refresh(first, last);
-  if (!plain()) return weigh_rows(rows_between(first, last));
-  for (int k = 0; k < kPlanes; ++k) psi_[k] = planes_[k];
-  weigh_rows(rows_between(begin_, end_));
+  if (filter_ && separated.first == first && separated.last == last) {
+    const Rows rows = rows_around(first, last);
+    const std::vector<float> all = window_weights();
+    if (even_now) filter_->separate(all);
+    filter_->correlate(all);
+    keep_psi(rows);
+    sum_rows(rows);
+  } else if (filter_) {
+    refresh(first, last);
+  } else if (!plain()) {
+    weigh_rows(rows_between(first, last));
+  } else {
+    for (int k = 0; k < kPlanes; ++k) psi_[k] = planes_[k];
+    weigh_rows(rows_between(begin_, end_));
+  }
 }
 
 void ChipBuffer::try_weights(std::int64_t first, Span<const float> weights) {
@@ -226,7 +239,19 @@ void ChipBuffer::try_weights(std::int64_t first, Span<const float> weights) {
 }
 
 void ChipBuffer::separate(std::int64_t first, std::int64_t last) {
-  if (filter_ && first < last) filter_rows(rows_between(first, last), false);
+  if (!filter_ || first >= last) return;
+  separated_ = {first, last};
+  const Rows rows = rows_around(first, last);
+  read_window(chip_of(rows.from) - kFilterReach);
+  filter_->separate();
+  keep_residual(rows);
+}
+
+void ChipBuffer::separate(std::int64_t first, Span<const float> weights) {
+  if (!filter_ || weights.size() == 0) return;
+  try_weights(first, weights);
+  filter_->separate(window_weights());
+  keep_residual(rows_around(separated_.first, separated_.last));
 }
 
 void ChipBuffer::set_filter(std::shared_ptr<NoiseFilter> filter) {
@@ -240,54 +265,81 @@ void ChipBuffer::set_filter(std::shared_ptr<NoiseFilter> filter) {
   refresh(begin_, end_);
 }
 
-// By overlapping windows, lane by lane as chips are kept.
-void ChipBuffer::filter_rows(Rows rows, bool psi_wanted) {
-  const auto chip_of = [this](std::size_t row) {
-    return (first_row_ + static_cast<std::int64_t>(row)) * lanes_;
-  };
-  // act(where the lane's first one of the chips `first` ... last - 1 is, its place in a window from `from`
-  // on, how many there are).
-  const auto each_lane = [this](std::int64_t first, std::int64_t last, std::int64_t from, auto act) {
-    LanePosition p(first, lanes_);
-    for (std::int64_t chip = first; chip < std::min(last, first + lanes_); ++chip, ++p)
-      act(p, static_cast<std::size_t>(chip - from),
-          static_cast<std::size_t>((last - chip + lanes_ - 1) / lanes_));
-  };
-  constexpr std::int64_t kWindow = NoiseFilter::kWindowChips, kHop = NoiseFilter::kHopChips;
+// act(where the lane's first one of the chips `first` ... last - 1 is, its place in the filter's window, how
+// many there are).
+template <class Act>
+void ChipBuffer::each_lane(std::int64_t first, std::int64_t last, Act act) const {
+  LanePosition p(first, lanes_);
+  for (std::int64_t chip = first; chip < std::min(last, first + lanes_); ++chip, ++p)
+    act(p, static_cast<std::size_t>(chip - window_),
+        static_cast<std::size_t>((last - chip + lanes_ - 1) / lanes_));
+}
+
+// Of the filter's window, what is held.
+ChipRange ChipBuffer::held_in_window() const {
+  return {std::max(window_, chip_of(0)), std::min(window_ + NoiseFilter::kWindowChips, end_)};
+}
+
+void ChipBuffer::read_window(std::int64_t from) {
+  window_ = from;
   constexpr std::size_t kSamples = NoiseFilter::kSamples;
-  const std::int64_t held = chip_of(0), last = std::min(chip_of(rows.to), end_);
+  const ChipRange held = held_in_window();
   const auto lanes = static_cast<std::size_t>(lanes_);
-  std::vector<float> weights(static_cast<std::size_t>(kWindow));
-  for (std::int64_t chip = chip_of(rows.from); chip < last; chip += kHop) {
-    const std::int64_t from = chip - kFilterReach, first = std::max(from, held),
-                       end = std::min(from + kWindow, end_);
-    cf32* samples = filter_->samples();
-    if (end - first < kWindow) {
-      std::fill_n(samples, kSamples * static_cast<std::size_t>(kWindow), cf32{});
-      std::fill(weights.begin(), weights.end(), 0.0F);
+  cf32* samples = filter_->samples();
+  if (held.last - held.first < NoiseFilter::kWindowChips)
+    std::fill_n(samples, kSamples * NoiseFilter::kWindowChips, cf32{});
+  each_lane(held.first, held.last, [&](LanePosition p, std::size_t place, std::size_t count) {
+    for (std::size_t k = 0; k < kSamples; ++k) {
+      const float *re = sample_re(kFilterPlanes[k], p), *im = sample_im(kFilterPlanes[k], p);
+      for (std::size_t i = 0; i < count; ++i) samples[(place + i * lanes) * kSamples + k] = {re[i], im[i]};
     }
-    each_lane(first, end, from, [&](LanePosition p, std::size_t place, std::size_t count) {
-      for (std::size_t k = 0; k < kSamples; ++k) {
-        const float *re = sample_re(kFilterPlanes[k], p), *im = sample_im(kFilterPlanes[k], p);
-        for (std::size_t i = 0; i < count; ++i) samples[(place + i * lanes) * kSamples + k] = {re[i], im[i]};
-      }
-      const float* w = weight(p);
-      for (std::size_t i = 0; i < count; ++i) weights[place + i * lanes] = w[i];
-    });
-    filter_->run(weights, psi_wanted);
-    const cf32 *residual = filter_->residual(), *psi = filter_->psi();
-    each_lane(chip, std::min(chip + kHop, last), from,
-              [&](LanePosition p, std::size_t place, std::size_t count) {
-                const auto copy = [&](const cf32* x, std::size_t step, Lane& lane) {
-                  float *re = lane.re.data() + index(p), *im = lane.im.data() + index(p);
-                  for (std::size_t i = 0; i < count; ++i)
-                    re[i] = x[i * step].real(), im[i] = x[i * step].imag();
-                };
-                for (std::size_t k = 0; k < kSamples; ++k)
-                  copy(residual + place * kSamples + k, lanes * kSamples, at(residual_[k], p));
-                for (std::size_t k = 0; psi_wanted && k < kPlanes; ++k)
-                  copy(psi + place * kPlanes + k, lanes * kPlanes, at(psi_[k], p));
-              });
+  });
+  filter_->read();
+}
+
+// By chip, 0 where none is held.
+std::vector<float> ChipBuffer::window_weights() const {
+  std::vector<float> weights(static_cast<std::size_t>(NoiseFilter::kWindowChips));
+  const ChipRange held = held_in_window();
+  const auto lanes = static_cast<std::size_t>(lanes_);
+  each_lane(held.first, held.last, [&](LanePosition p, std::size_t place, std::size_t count) {
+    const float* w = weight(p);
+    for (std::size_t i = 0; i < count; ++i) weights[place + i * lanes] = w[i];
+  });
+  return weights;
+}
+
+void ChipBuffer::keep(const cf32* x, int samples, std::vector<Lane>* planes, Rows rows) {
+  const auto step = static_cast<std::size_t>(samples), lanes = static_cast<std::size_t>(lanes_);
+  each_lane(chip_of(rows.from), std::min(chip_of(rows.to), end_),
+            [&](LanePosition p, std::size_t place, std::size_t count) {
+              for (std::size_t k = 0; k < step; ++k) {
+                const cf32* from = x + place * step + k;
+                Lane& lane = at(planes[k], p);
+                float *re = lane.re.data() + index(p), *im = lane.im.data() + index(p);
+                for (std::size_t i = 0; i < count; ++i)
+                  re[i] = from[i * lanes * step].real(), im[i] = from[i * lanes * step].imag();
+              }
+            });
+}
+
+void ChipBuffer::keep_residual(Rows rows) {
+  keep(filter_->residual(), NoiseFilter::kSamples, residual_, rows);
+}
+
+void ChipBuffer::keep_psi(Rows rows) { keep(filter_->psi(), NoiseFilter::kPsiSamples, psi_, rows); }
+
+// By overlapping windows.
+void ChipBuffer::filter_rows(Rows rows) {
+  const auto hop = static_cast<std::size_t>(NoiseFilter::kHopChips / lanes_);
+  for (; rows.from < rows.to; rows.from += hop) {
+    const Rows piece{rows.from, std::min(rows.from + hop, rows.to)};
+    read_window(chip_of(piece.from) - kFilterReach);
+    const std::vector<float> weights = window_weights();
+    filter_->separate(weights);
+    filter_->correlate(weights);
+    keep_residual(piece);
+    keep_psi(piece);
   }
 }
 
@@ -297,12 +349,17 @@ ChipBuffer::Rows ChipBuffer::rows_between(std::int64_t first, std::int64_t last)
           static_cast<std::size_t>((last - 1) / lanes_ + 1 - first_row_)};
 }
 
+// Of chips that are held at least one; the filter carries what they are so far.
+ChipBuffer::Rows ChipBuffer::rows_around(std::int64_t first, std::int64_t last) const {
+  return rows_between(std::max(first - kFilterReach, first_row_ * lanes_),
+                      std::min(last + kFilterReach, end_));
+}
+
 void ChipBuffer::refresh(std::int64_t first, std::int64_t last) {
   if (first >= last) return;
   if (!filter_) return weigh_rows(rows_between(first, last));
-  const Rows rows =
-      rows_between(std::max(first - kFilterReach, first_row_ * lanes_), std::min(last + kFilterReach, end_));
-  filter_rows(rows, true);
+  const Rows rows = rows_around(first, last);
+  filter_rows(rows);
   sum_rows(rows);
 }
 
@@ -313,9 +370,10 @@ void ChipBuffer::drawn(std::int64_t first, std::int64_t last) {
   unsettled_.widen({first, last});
 }
 
-void ChipBuffer::settle() {
-  const ChipRange range = std::exchange(unsettled_, {});
-  refresh(std::max(range.first, begin_), range.last);
+void ChipBuffer::settle_before(std::int64_t chip) {
+  const ChipRange now{std::max(unsettled_.first, begin_), std::min(unsettled_.last, chip)};
+  unsettled_ = {std::max(unsettled_.first, chip), unsettled_.last};
+  refresh(now.first, now.last);
 }
 
 void ChipBuffer::settle(std::int64_t first, std::int64_t last) {

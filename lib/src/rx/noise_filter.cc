@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/fft.h"
@@ -61,6 +62,11 @@ double turns_of(std::size_t bin, std::size_t size) {
   return (static_cast<double>(bin) - (2 * bin < size ? 0 : n)) * static_cast<double>(kSamples) / n;
 }
 
+// 0 is where nothing is known.
+bool all_alike(Span<const float> weights) {
+  return std::all_of(weights.begin(), weights.end(), [](float w) { return w == 1 || w == 0; });
+}
+
 // Of kSamples a chip to kPsiSamples: the band, and down to nothing at its images.
 float interpolation(double turns, double rolloff) {
   const double edge = 0.5 * (1 + rolloff), beyond = std::abs(turns) - edge;
@@ -89,21 +95,23 @@ struct NoiseFilter::Window {
     float root;  // H^1/2
   };
   std::vector<LineBin> lines;
-  std::vector<std::size_t> others;  // some bins of the band, without lines
-  std::vector<cf32> samples, z, residual;
-  std::vector<float> counts;  // m by chip
+  std::vector<std::size_t> others;                   // some bins of the band, without lines
+  std::vector<cf32> samples, received, z, residual;  // received: the spectrum of samples
+  bool whitened = false, alike = false;              // z is there; residual is of chips that count alike
+  std::vector<float> counts;                         // m by chip
   std::vector<float> sorted;
   std::vector<cf32> solution, left, direction, image;  // by line bin
 
   explicit Window(const Impl& filter);
-  void silent();
-  void even(bool psi_wanted);
-  void joint(Span<const float> weights);
-  void weigh(Span<const float> weights);
+  void read();
+  void separate_alike();
+  void separate(Span<const float> weights);
+  void correlate(Span<const float> weights);
+  void whiten();
   void count(Span<const float> weights);
   void solve();
   void hold_back(const std::vector<cf32>& in, std::vector<cf32>& out);
-  void correlate(const cf32* spectrum);
+  void transform_psi(const cf32* spectrum, float factor);
 };
 
 NoiseFilter::NoiseFilter(const NoiseShape& shape, double rolloff) : impl_(new Impl) {
@@ -146,7 +154,7 @@ NoiseFilter::Window::Window(const Impl& filter) : whitening(response_of(filter.r
     else if (k % kOthersStep == 0 && std::abs(turns_of(k, kSize)) < 0.5 * (1 - filter.rolloff))
       others.push_back(k);
   }
-  for (auto* v : {&samples, &z, &residual}) v->resize(kSize);
+  for (auto* v : {&samples, &received, &z, &residual}) v->resize(kSize);
   counts.resize(kWindowChips);
   for (auto* v : {&solution, &left, &direction, &image}) v->resize(lines.size());
 }
@@ -164,40 +172,71 @@ cf32* NoiseFilter::samples() {
   return impl_->window->samples.data();
 }
 
-void NoiseFilter::run(Span<const float> weights, bool psi_wanted) {
-  Window& w = *impl_->window;
-  if (std::all_of(w.samples.begin(), w.samples.end(), [](cf32 x) { return x == cf32{}; })) return w.silent();
-  std::copy_n(w.samples.data(), kSize, w.forward.input());
-  w.forward.execute();
-  if (std::all_of(weights.begin(), weights.end(), [](float x) { return x == 1 || x == 0; }))
-    return w.even(psi_wanted);
-  w.joint(weights);
-  if (psi_wanted) w.weigh(weights);
+void NoiseFilter::read() { impl_->window->read(); }
+void NoiseFilter::separate() { impl_->window->separate_alike(); }
+void NoiseFilter::separate(Span<const float> weights) { impl_->window->separate(weights); }
+void NoiseFilter::correlate(Span<const float> weights) { impl_->window->correlate(weights); }
+
+void NoiseFilter::Window::read() {
+  whitened = alike = false;
+  std::copy_n(samples.data(), kSize, forward.input());
+  forward.execute();
+  std::copy_n(forward.output(), kSize, received.data());
 }
 
-// A line may be dead for long.
-void NoiseFilter::Window::silent() {
-  std::fill(residual.begin(), residual.end(), cf32{});
-  std::fill_n(psi.input(), kPsiSize, cf32{});
-  psi.execute();
-}
-
-void NoiseFilter::Window::even(bool psi_wanted) {
-  const cf32* spectrum = forward.output();
+void NoiseFilter::Window::separate_alike() {
+  alike = true;
   cf32* in = inverse.input();
-  for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * passed[k] * spectrum[k];
+  for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * passed[k] * received[k];
   inverse.execute();
   std::copy_n(inverse.output(), kSize, residual.data());
-  if (!psi_wanted) return;
-  for (std::size_t k = 0; k < kSize; ++k) in[k] *= static_cast<float>(kSize);
-  correlate(in);
 }
 
-// psi of what is to go through B^-1/2, by bin.
-void NoiseFilter::Window::correlate(const cf32* spectrum) {
+void NoiseFilter::Window::whiten() {
+  if (std::exchange(whitened, true)) return;
+  cf32* in = inverse.input();
+  for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * received[k];
+  inverse.execute();
+  std::copy_n(inverse.output(), kSize, z.data());
+}
+
+void NoiseFilter::Window::separate(Span<const float> weights) {
+  if (all_alike(weights)) return separate_alike();
+  alike = false;
+  whiten();
+  if (lines.empty()) {
+    residual = z;
+    return;
+  }
+  count(weights);
+  cf32* weighed = forward.input();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) weighed[k] = counts[i] * z[k];
+  forward.execute();
+  solve();
+  cf32* in = inverse.input();
+  std::fill_n(in, kSize, cf32{});
+  for (std::size_t i = 0; i < lines.size(); ++i) in[lines[i].bin] = kScale * lines[i].root * solution[i];
+  inverse.execute();
+  const cf32* l = inverse.output();
+  for (std::size_t k = 0; k < kSize; ++k) residual[k] = z[k] - l[k];
+}
+
+void NoiseFilter::Window::correlate(Span<const float> weights) {
+  // The spectrum of the residual is still there.
+  if (alike && all_alike(weights)) return transform_psi(inverse.input(), static_cast<float>(kSize));
+  cf32* weighed = forward.input();
+  for (std::size_t i = 0; i < kWindowChips; ++i)
+    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) weighed[k] = weights[i] * residual[k];
+  forward.execute();
+  transform_psi(forward.output(), 1);
+}
+
+// psi of what is to go through B^-1/2, by bin, times a factor.
+void NoiseFilter::Window::transform_psi(const cf32* spectrum, float factor) {
   cf32 *low = psi.input(), *high = low + kPsiSize - kSize;
-  for (std::size_t k = 0; k < kSize / 2; ++k) low[k] = to_psi[k] * spectrum[k];
-  for (std::size_t k = kSize / 2; k < kSize; ++k) high[k] = to_psi[k] * spectrum[k];
+  for (std::size_t k = 0; k < kSize / 2; ++k) low[k] = factor * to_psi[k] * spectrum[k];
+  for (std::size_t k = kSize / 2; k < kSize; ++k) high[k] = factor * to_psi[k] * spectrum[k];
   psi.execute();
 }
 
@@ -268,38 +307,6 @@ void NoiseFilter::Window::solve() {
     const auto kept = static_cast<float>(power / before);
     for (std::size_t i = 0; i < left.size(); ++i) direction[i] = left[i] + kept * direction[i];
   }
-}
-
-void NoiseFilter::Window::joint(Span<const float> weights) {
-  count(weights);
-  const cf32* spectrum = forward.output();
-  cf32* in = inverse.input();
-  for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * spectrum[k];
-  inverse.execute();
-  std::copy_n(inverse.output(), kSize, z.data());
-  cf32* weighed = forward.input();
-  if (lines.empty()) {
-    residual = z;
-  } else {
-    for (std::size_t i = 0; i < counts.size(); ++i)
-      for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) weighed[k] = counts[i] * z[k];
-    forward.execute();
-    solve();
-    std::fill_n(in, kSize, cf32{});
-    for (std::size_t i = 0; i < lines.size(); ++i) in[lines[i].bin] = kScale * lines[i].root * solution[i];
-    inverse.execute();
-    const cf32* l = inverse.output();
-    for (std::size_t k = 0; k < kSize; ++k) residual[k] = z[k] - l[k];
-  }
-}
-
-// psi of the residual.
-void NoiseFilter::Window::weigh(Span<const float> weights) {
-  cf32* weighed = forward.input();
-  for (std::size_t i = 0; i < counts.size(); ++i)
-    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) weighed[k] = weights[i] * residual[k];
-  forward.execute();
-  correlate(forward.output());
 }
 
 }  // namespace ngdsp

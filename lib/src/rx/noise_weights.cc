@@ -91,6 +91,12 @@ void NoiseWeights::learn_again(ChipBuffer& chips, std::int64_t first, std::int64
 }
 
 void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
+  const std::int64_t most = chips.filter() ? chips.separable() : last - first;
+  for (; last - first > most; first += most - kBesideChips) weigh_piece(chips, first, first + most);
+  weigh_piece(chips, first, last);
+}
+
+void NoiseWeights::weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
   weights_.resize(static_cast<std::size_t>(last - first));
   const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
                      to = std::min(end_, last + kBesideChips);
@@ -102,14 +108,13 @@ void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t las
   }
   const auto count = static_cast<std::size_t>(to - from);
   std::vector<float> all(count);
-  chips.separate(from, to);
+  chips.separate(first, last);
   // What rings through notches of a burst that counted shows as long as it counts.
   if (chips.filter() && chips.filter()->has_lines()) {
     read_powers(chips, from, count);
     model_.guess(power_, Span<float>(all));
     std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
-    chips.try_weights(first, weights_);
-    chips.separate(from, to);
+    chips.separate(first, weights_);
   }
   read_powers(chips, from, count);
   model_.weigh(power_, Span<float>(all));

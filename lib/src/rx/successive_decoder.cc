@@ -451,11 +451,13 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   working_on = end;
+  noise_weights.learn(chips, end);
   if (last || strained || ++unsettled_steps == kSettleSteps) {
-    chips.settle();
+    // What follows was settled when it was learned.
+    chips.settle_before(last ? chips.end()
+                             : done - NoiseWeights::kBesideChips - 2 * ChipBuffer::kFilterReach);
     unsettled_steps = 0;
   }
-  noise_weights.learn(chips, end);
   noise_rhythm.learn(chips, end);
   // One length behind the newest chips every frame was complete a while ago.
   const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());

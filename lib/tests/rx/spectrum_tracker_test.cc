@@ -53,7 +53,7 @@ class Stream {
       back_.execute();
       std::copy_n(back_.output() + kMargin / 2, kSamples, block.begin());
       chips.append(block);
-      chips.settle();
+      chips.settle_before(chips.end());
       if (weigh) weights.learn(chips, chips.end());
       if (settle) settle();
       if (spectrum.learn(chips, chips.end(), settled)) {
@@ -303,7 +303,7 @@ TEST(SpectrumTracker, WhatFramesHidIsLearnedWhenTheyAreTakenOut) {
           *stream.chips.sample_im(k, p) -= *frames.chips.sample_im(k, p);
         }
       stream.chips.drawn(std::max(stream.chips.begin(), end - kStep), end);
-      stream.chips.settle();
+      stream.chips.settle_before(stream.chips.end());
       stream.settled = end;
     };
     stream.run(steps_of(3));
@@ -435,7 +435,7 @@ struct UnderAStrongFrame {
         *chips.sample_im(k, p) = *alone.chips.sample_im(k, p);
       }
     chips.drawn(chips.begin(), chips.end());
-    chips.settle();
+    chips.settle_before(chips.end());
     stream.weights.learn_again(chips, chips.begin(), chips.end());
   }
 
@@ -492,7 +492,7 @@ TEST(SpectrumTracker, FilteredChipsFollowTheirSamples) {
     p = LanePosition(first, 7);
     for (std::int64_t i = first; i < last; ++i, ++p) *chips.sample_re(2, p) += scale;
     chips.drawn(first, last);
-    chips.settle();
+    chips.settle_before(chips.end());
   }
   p = LanePosition(first, 7);
   for (std::int64_t i = first; i < last; ++i, ++p)

@@ -107,17 +107,21 @@ class ChipBuffer {
   void set_weights(std::int64_t first, Span<const float> weights);
   /// Weights for a while, until set_weights() is called for these chips: mean_weight() follows, psi does not.
   void try_weights(std::int64_t first, Span<const float> weights);
-  /// What noise has beyond lines is made anew of chips `first` up to `last`, with their weights as they are:
-  /// powers() follows, psi does not. For where weights are still to be set.
+  /// For where weights are still to be set: what noise has beyond lines is made anew of chips `first` up to
+  /// `last`, at most separable(), and kFilterReach around, as if all counted alike, and then by weights:
+  /// powers() follows, psi does not until set_weights() is called for these chips, which is next.
   void separate(std::int64_t first, std::int64_t last);
+  void separate(std::int64_t first, Span<const float> weights);
+  std::int64_t separable() const { return NoiseFilter::kHopChips - 2 * kFilterReach - 2 * lanes_; }
   /// Null: none.
   void set_filter(std::shared_ptr<NoiseFilter> filter);
   const NoiseFilter* filter() const { return filter_.get(); }
   /// To be called after samples from chip `first` up to `last` were changed: psi and sums by row follow. With
   /// a filter psi is to be changed as well, near enough for now, as its own value takes long to calculate:
-  /// settle() does so for all that was appended and drawn, or for chips `first` up to `last`.
+  /// settle() does so for chips `first` up to `last`, settle_before() for all before `chip` that was appended
+  /// and drawn.
   void drawn(std::int64_t first, std::int64_t last);
-  void settle();
+  void settle_before(std::int64_t chip);
   void settle(std::int64_t first, std::int64_t last);
   /// What changed since this was asked last: outside of it the powers of any stretch are what they were.
   ChipRange take_changed() { return std::exchange(changed_, {}); }
@@ -182,7 +186,19 @@ class ChipBuffer {
     for (auto& plane : psi_) act(plane);
   }
   void refresh(std::int64_t first, std::int64_t last);
-  void filter_rows(Rows rows, bool psi_wanted);
+  std::int64_t chip_of(std::size_t row) const {
+    return (first_row_ + static_cast<std::int64_t>(row)) * lanes_;
+  }
+  template <class Act>
+  void each_lane(std::int64_t first, std::int64_t last, Act act) const;
+  ChipRange held_in_window() const;
+  void read_window(std::int64_t from);
+  std::vector<float> window_weights() const;
+  void keep(const cf32* x, int samples, std::vector<Lane>* planes, Rows rows);
+  void keep_residual(Rows rows);
+  void keep_psi(Rows rows);
+  void filter_rows(Rows rows);
+  Rows rows_around(std::int64_t first, std::int64_t last) const;
   void sum_rows(Rows rows);
   void weigh_rows(Rows rows);
   void note_changed(Rows rows);
@@ -208,6 +224,8 @@ class ChipBuffer {
   std::int64_t begin_ = 0, end_ = 0, first_row_ = 0;
   std::int64_t uneven_end_ = 0;  // behind the last chip whose weight is not 1
   ChipRange changed_, unsettled_;
+  ChipRange separated_;      // whose weights are being set, in the filter's window
+  std::int64_t window_ = 0;  // first chip of it
 };
 
 }  // namespace ngdsp

@@ -51,11 +51,16 @@ class NoiseFilter {
   /// Lines are taken out: what is left of a burst depends on the weights.
   bool has_lines() const;
 
-  /// r of a window in samples(), weights by chip, none where nothing is known of it (silence, held to be of
-  /// no weight): then residual() is z - l, and psi() what correlates where that is wanted.
+  /// A window's r, where nothing is known 0; then read(), and as often as wanted separate() and correlate().
   cf32* samples();
-  void run(Span<const float> weights, bool psi_wanted = true);
+  void read();
+  /// residual() becomes z - l, as if every chip counted alike, or by weights: by chip, 0 where nothing is
+  /// known.
+  void separate();
+  void separate(Span<const float> weights);
   const cf32* residual() const;
+  /// psi() becomes B^-1/2 w residual().
+  void correlate(Span<const float> weights);
   const cf32* psi() const;
 
  private:

@@ -45,6 +45,7 @@ class NoiseWeights {
     double power;  // when it was learned
   };
   void weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last);
+  void weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64_t last);
   void read_powers(const ChipBuffer& chips, std::int64_t from, std::size_t count);
   bool even_out(Span<float> weights);
 

@@ -138,6 +138,11 @@ void SpectrumTracker::read_settled(const ChipBuffer& chips, std::int64_t settled
   }
 }
 
+void SpectrumTracker::filtered(const ChipBuffer& chips) {
+  for (Came& c : came_)
+    if (c.first >= chips.begin()) c.power = chips.mean_power(static_cast<double>(c.first), kBlockChips);
+}
+
 bool SpectrumTracker::learn_again(const ChipBuffer& chips) {
   const std::int64_t held = std::min((next_ - chips.begin()) / kHop, kLookBackBlocks);
   if (known_ || mean_.blocks >= static_cast<double>(held)) return false;
@@ -331,9 +336,13 @@ SpectrumTracker::Spectrum SpectrumTracker::spectrum(const Mean& known) const {
 
 SpectrumTracker::Spectrum SpectrumTracker::amid_frames(Spectrum s) const {
   if (!(fell_ > 0)) return s;
-  std::vector<double> sorted = s.background;
+  double energy = 0, inverse = 0;
+  for (std::size_t k = 0; k < bin_.size(); ++k) {
+    energy += energy_[k];
+    inverse += energy_[k] / s.all[k];
+  }
   const double kappa = (1 + 1 / fell_) * std::log1p(fell_) - 1;
-  const double frames = kappa * median(sorted);
+  const double frames = kappa * energy / inverse;
   for (std::size_t k = 0; k < bin_.size(); ++k) {
     s.all[k] += frames * energy_[k];
     s.background[k] += frames * energy_[k];

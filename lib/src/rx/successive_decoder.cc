@@ -295,6 +295,7 @@ struct SuccessiveDecoder::Impl {
   void change_filter(ChipBuffer& chips) {
     set_filter(chips, spectrum_tracker.filter());
     noise_weights.learn_again(chips, chips.begin(), working_on);
+    spectrum_tracker.filtered(chips);
     ++counters.filters;
   }
   void work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last);

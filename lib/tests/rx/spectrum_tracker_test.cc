@@ -59,9 +59,10 @@ class Stream {
       if (spectrum.learn(chips, chips.end(), settled)) {
         chips.set_filter(spectrum.filter());
         if (weigh) weights.learn_again(chips, chips.begin(), chips.end());
+        spectrum.filtered(chips);
         ++changes;
       }
-      chips.discard_before(chips.end() - 8 * kStep);
+      chips.discard_before(chips.end() - held_steps * kStep);
     }
     return changes;
   }
@@ -71,7 +72,7 @@ class Stream {
   NoiseWeights weights;
   bool weigh = false;
   std::function<void()> settle;  // each step
-  std::int64_t settled = 0;
+  std::int64_t settled = 0, held_steps = 8;
 
  private:
   static constexpr std::size_t kMargin = 128;
@@ -315,6 +316,33 @@ TEST(SpectrumTracker, WhatFramesHidIsLearnedWhenTheyAreTakenOut) {
 }
 
 // A data carrier, a symbol every 24 chips, on for 70 % of its 20 ms keys; the first `off` keys it is not.
+// Behind another filter noise has another power, but nothing was taken out: were that taken for frames that
+// went, the filter would be one for noise that is more even, and what was known before would count again.
+TEST(SpectrumTracker, AFilterTakesNothingOut) {
+  const double change = 2 * kChipRate;
+  Stream stream([change, slope = Sloping()](double chip, cf32 noise) mutable {
+    const cf32 sloping = slope(noise);
+    return chip < change ? noise + tone(chip, 0.1234, 30) : 2.0F * sloping;
+  });
+  stream.held_steps = 16;
+  stream.settle = [&stream] { stream.settled = stream.chips.end() - 12 * kStep; };
+  stream.run(steps_of(5));
+  ASSERT_NE(stream.spectrum.filter(), nullptr);
+  const std::vector<float>& response = stream.spectrum.filter()->response();
+  double signal = 0, noise = 0, best = 0;
+  for (std::size_t k = 0; k < kBins; ++k) {
+    const double turns = (static_cast<double>(k) - (2 * k < kBins ? 0 : kBins)) * 2 / kBins;
+    const double energy = std::pow(rrc_spectrum(turns, kRolloff), 2), g = response[k];
+    const double density = std::norm(1.0 + 0.8 * std::polar(1.0, -2 * kPi * turns));
+    signal += energy * g;
+    noise += energy * g * g * density;
+    best += energy / density;
+  }
+  // A mean of two seconds, in which louder noise counts for less until the floor has risen, keeps 91 % of the
+  // SNR by then; 86 % with what the change of the filter looks like.
+  EXPECT_GT(signal * signal / (noise * best), 0.89);
+}
+
 class Keyed {
  public:
   Keyed(int off, std::uint64_t seed) : off_(off), rng_(seed) {}

@@ -31,7 +31,8 @@ using KnownSpectrum = std::function<double(double turns)>;
 ///     1/(N(f) + kappa N),  kappa = (1 + 1/x) ln(1 + x) - 1,  x = F/N,
 ///
 /// gives the highest sum of SINR: kappa is the mean of I/N over the frame, each part weighted by the square
-/// of its SINR. F/N follows from how far the power of blocks fell.
+/// of its SINR. N is the even density that hides frames as much, 1/mean(1/S); F/N follows from how far the
+/// power of blocks fell behind one filter.
 class SpectrumTracker {
  public:
   explicit SpectrumTracker(double rolloff, KnownSpectrum known = {});
@@ -47,6 +48,8 @@ class SpectrumTracker {
   /// S by bin of 1/1024 of the chip rate from half of it below the carrier on, over its median; empty while
   /// next to nothing is known.
   std::vector<float> density() const;
+  /// To be called once what was proposed filters: the power of noise is another one behind it.
+  void filtered(const ChipBuffer& chips);
   /// For a new stream.
   void restart();
   /// Of what was learned; nothing where there is no filter.

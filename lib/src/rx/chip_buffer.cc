@@ -209,6 +209,7 @@ void ChipBuffer::set_weights(std::int64_t first, Span<const float> weights) {
   if (filter_ && separated.first == first && separated.last == last) {
     const Rows rows = rows_around(first, last);
     const std::vector<float> all = window_weights();
+    // What was tried need not have been even.
     if (even_now) filter_->separate(all);
     filter_->correlate(all);
     keep_psi(rows);

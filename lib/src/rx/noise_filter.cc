@@ -185,7 +185,7 @@ void NoiseFilter::Window::read() {
 }
 
 void NoiseFilter::Window::separate_alike() {
-  alike = true;
+  if (std::exchange(alike, true)) return;
   cf32* in = inverse.input();
   for (std::size_t k = 0; k < kSize; ++k) in[k] = whitening[k] * passed[k] * received[k];
   inverse.execute();

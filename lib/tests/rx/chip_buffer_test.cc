@@ -105,7 +105,7 @@ std::vector<float> burst_weights(std::size_t count) {
 // Weights that are tried show in powers() as if they were set, and leave psi to set_weights(), which makes of
 // the window at hand what it makes of chips that were not separated.
 TEST(ChipBuffer, TriedWeightsShowInPowersAlone) {
-  constexpr std::int64_t kFirst = 3000, kLast = 5500;
+  constexpr std::int64_t kFirst = 3500, kLast = 6000;
   constexpr auto kCount = static_cast<std::size_t>(kLast - kFirst);
   ChipBuffer tried = noise(std::vector<double>(20, 1.0)), set = noise(std::vector<double>(20, 1.0));
   tried.set_filter(line_filter());
@@ -118,6 +118,8 @@ TEST(ChipBuffer, TriedWeightsShowInPowersAlone) {
   };
   const std::vector<float> before = powers(tried);
   const float psi = *tried.re(0, 4000);
+  tried.try_weights(kFirst, weights);
+  EXPECT_EQ(powers(tried), before);
   tried.separate(kFirst, kLast);
   tried.separate(kFirst, weights);
   EXPECT_EQ(*tried.re(0, 4000), psi);
@@ -129,7 +131,7 @@ TEST(ChipBuffer, TriedWeightsShowInPowersAlone) {
     ASSERT_NEAR(by_trial[i], by_setting[i], 0.01F * (1 + by_setting[i])) << i;
     change = std::max(change, static_cast<double>(std::abs(by_trial[i] - before[i])));
   }
-  EXPECT_GT(change, 0.05);
+  EXPECT_GT(change, 0.1);
   tried.set_weights(kFirst, weights);
   for (std::int64_t chip = kFirst - ChipBuffer::kFilterReach; chip < kLast + ChipBuffer::kFilterReach; ++chip)
     ASSERT_NEAR(*tried.re(1, chip), *set.re(1, chip), 0.02F) << chip;

@@ -315,7 +315,6 @@ TEST(SpectrumTracker, WhatFramesHidIsLearnedWhenTheyAreTakenOut) {
   }
 }
 
-// A data carrier, a symbol every 24 chips, on for 70 % of its 20 ms keys; the first `off` keys it is not.
 // Behind another filter noise has another power, but nothing was taken out: were that taken for frames that
 // went, the filter would be one for noise that is more even, and what was known before would count again.
 TEST(SpectrumTracker, AFilterTakesNothingOut) {
@@ -343,6 +342,7 @@ TEST(SpectrumTracker, AFilterTakesNothingOut) {
   EXPECT_GT(signal * signal / (noise * best), 0.89);
 }
 
+// A data carrier, a symbol every 24 chips, on for 70 % of its 20 ms keys; the first `off` keys it is not.
 class Keyed {
  public:
   Keyed(int off, std::uint64_t seed) : off_(off), rng_(seed) {}

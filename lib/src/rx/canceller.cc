@@ -238,6 +238,8 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
     w.real = real;
     // The replica's chips under a block: those of a lane's taps, from its own number on.
     std::vector<const float*> s_re(static_cast<std::size_t>(lanes + count - 1)), s_im(s_re.size());
+    const bool moving = !frame.gain.values.empty();
+    cf32 gains[kBlockSymbols + 1];
     float row_re[kBlockSymbols], row_im[kBlockSymbols];
     std::copy_n(still_re, kBlockSymbols, row_re);
     std::copy_n(still_im, kBlockSymbols, row_im);
@@ -276,6 +278,9 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
         s_re[m] = replica.re(of);
         s_im[m] = replica.im(of);
       }
+      for (std::int64_t i = 0; i <= rows && moving; ++i)
+        gains[static_cast<std::size_t>(i)] =
+            frame.gain.at(static_cast<double>(chip + i * lanes) - frame.timing.chip);
       for (int l = 0; l < lanes; ++l, ++at, lane_turn *= chip_turn) {
         LaneBlock b;
         b.s_re = s_re.data() + l;
@@ -287,13 +292,13 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
           b.r_re[k] = filter ? chips.psi_re(k, at) : chips.sample_re(k, at);
           b.r_im[k] = filter ? chips.psi_im(k, at) : chips.sample_im(k, at);
         }
-        if (!frame.gain.values.empty()) {
-          // The gain in place of the one that holds still.
+        if (moving) {
+          // The gain in place of the one that holds still, linear along a row.
+          const float mu = static_cast<float>(l) / static_cast<float>(lanes);
           for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
-            const double at_chip = static_cast<double>(chip + l + static_cast<std::int64_t>(i) * lanes);
-            const cf32 g = frame.gain.at(at_chip - frame.timing.chip) * cf32(still_re[i], still_im[i]);
-            row_re[i] = g.real();
-            row_im[i] = g.imag();
+            const cf32 g = gains[i] + mu * (gains[i + 1] - gains[i]);
+            row_re[i] = g.real() * still_re[i] - g.imag() * still_im[i];
+            row_im[i] = g.real() * still_im[i] + g.imag() * still_re[i];
           }
         }
         add_lane(b, w, row_re, row_im, turn_re, turn_im, static_cast<std::size_t>(rows));

@@ -15,7 +15,8 @@ constexpr float kLeastPower = 1e-30F;
 }  // namespace
 
 NoiseRhythm::NoiseRhythm(double chip_rate_hz)
-    : step_chips_(static_cast<std::size_t>(std::max(1L, std::lround(kStepSeconds * chip_rate_hz)))),
+    : chip_rate_hz_(chip_rate_hz),
+      step_chips_(static_cast<std::size_t>(std::max(1L, std::lround(kStepSeconds * chip_rate_hz)))),
       tracker_(static_cast<double>(step_chips_) / chip_rate_hz) {}
 
 void NoiseRhythm::restart() {
@@ -27,6 +28,11 @@ double NoiseRhythm::next_chip() const {
   // A chip is the mean of its four planes.
   constexpr double kMiddle = 0.5 * (ChipBuffer::kPlanes - 1) / ChipBuffer::kPlanes;
   return static_cast<double>(next_) + 0.5 * static_cast<double>(step_chips_ - 1) + kMiddle;
+}
+
+std::optional<MainsClock> NoiseRhythm::clock() const {
+  if (!tracker_.locked()) return std::nullopt;
+  return MainsClock{next_chip(), tracker_.turns(), tracker_.frequency_hz() / chip_rate_hz_, tracker_.locks()};
 }
 
 void NoiseRhythm::learn(const ChipBuffer& chips, std::int64_t end) {

@@ -7,7 +7,7 @@ namespace ngdsp {
 namespace {
 
 constexpr std::size_t kStretchChips = 1024;
-constexpr double kLearnAgainPower = 0.25, kLearnAnyway = 1e300;
+constexpr double kLearnAnyway = 1e300;
 // The floor under a chip: a quarter of the chips around it are below that. Bursts may take most of the time,
 // and two cycles of the mains are about this long.
 constexpr std::size_t kFloorChips = 1024;
@@ -63,12 +63,12 @@ void NoiseWeights::learn(ChipBuffer& chips, std::int64_t end) {
   }
 }
 
-void NoiseWeights::learn_again(ChipBuffer& chips) {
+void NoiseWeights::learn_again(ChipBuffer& chips, double share) {
   while (!stretches_.empty() && stretches_.front().first < chips.begin()) stretches_.pop_front();
   const auto power = [&chips](const Stretch& s) {
     return chips.noise_power(static_cast<double>(s.first), static_cast<std::size_t>(s.last - s.first));
   };
-  const auto fell = [&power](const Stretch& s) { return power(s) < kLearnAgainPower * s.power; };
+  const auto fell = [&power, share](const Stretch& s) { return power(s) < share * s.power; };
   for (auto from = stretches_.begin();
        (from = std::find_if(from, stretches_.end(), fell)) != stretches_.end();) {
     const auto to = std::find_if_not(from, stretches_.end(), fell);

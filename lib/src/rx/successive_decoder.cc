@@ -62,6 +62,8 @@ struct Pains {
 };
 constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.2},
                 kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 0.015};
+// The share of its power at which the weights of a stretch are learned anew where frames should be gone.
+constexpr double kLearnAgainStrained = 0.5;
 // What is done about frames that should be gone where they pile up.
 struct Rescue {
   double hidden_power;                // of the noise floor: what hides preambles
@@ -114,9 +116,8 @@ constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is 
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
 constexpr int kSettleSteps = 6;
-constexpr int kLooksUnderStrong = 3;                  // at the spectrum, each of which gave another filter
-constexpr int kStillFrames = 32, kLookAtFrames = 16;  // of frames, one is looked at for changes
-constexpr double kTryAgainPower = 0.85;               // of that at the last decoding
+constexpr int kLooksUnderStrong = 3;     // at the spectrum, each of which gave another filter
+constexpr double kTryAgainPower = 0.85;  // of that at the last decoding
 
 }  // namespace
 
@@ -134,7 +135,6 @@ struct SuccessiveDecoder::Impl {
   Canceller canceller;
   StrongFrame strong_frame;
   ChangingPaths changing_paths;
-  std::int64_t frames_still = kStillFrames;  // since the last one whose paths changed
   ChipPulse pulse;
   NoiseReport last_report;  // when the last stream ended
   SpectrumTracker spectrum_tracker;
@@ -163,6 +163,7 @@ struct SuccessiveDecoder::Impl {
     std::vector<std::uint8_t> payload;
     std::vector<float> symbols;
     double power;  // under the frame when it was estimated
+    ChangingPaths::Known changes;
   };
   std::vector<Taken> taken;
   struct Budget {
@@ -306,8 +307,13 @@ struct SuccessiveDecoder::Impl {
   static bool strong(const FrameEstimate& frame, double power) {
     return frame.amplitude() * frame.amplitude() > StrongFrame::kLeastChipEcN0 * power;
   }
-  double take_out(ChipBuffer& chips, FrameEstimate& frame, const SplitSequence& replica);
-  void take_out_changes(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica);
+  double take_out(ChipBuffer& chips, FrameEstimate& frame, const SplitSequence& replica,
+                  ChangingPaths::Known& changes);
+  void take_out_changes(ChipBuffer& chips, const FrameEstimate& frame, const SplitSequence& replica,
+                        ChangingPaths::Known& changes) {
+    if (!many_carriers())
+      changing_paths.take_out(chips, canceller, replica, frame, noise_rhythm.clock(), changes);
+  }
   void estimate_again(ChipBuffer& chips);
   void forget(ChipBuffer& chips, std::int64_t end);
 };
@@ -412,6 +418,7 @@ void SuccessiveDecoder::finish(ChipBuffer& chips, std::int64_t end) {
   s.last_report = s.report();
   s.noise_weights.restart();
   s.noise_rhythm.restart();
+  s.changing_paths.restart();
   s.spectrum_tracker.restart();
   s.set_filter(chips, {});
   s.next_block = kFirstPhase;
@@ -484,7 +491,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   strained = strained || collapse->collapsed();
   strained_age = spread && !collapse->collapsed() ? kStrainedAge : 0;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    noise_weights.learn_again(chips);
+    noise_weights.learn_again(chips, strained ? kLearnAgainStrained : NoiseWeights::kLearnAgainPower);
     note_changes(chips);
     const ChipRange changed = pass == 0 ? ChipRange{chips.begin(), chips.end()} : unsearched;
     unsearched = {};
@@ -691,7 +698,8 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
       return false;
     }
 
-  frame.noise_variance = take_out(chips, frame.estimate, replica);
+  ChangingPaths::Known changes;
+  frame.noise_variance = take_out(chips, frame.estimate, replica, changes);
   frame.cancellation_db = estimator.cancellation_db(chips, frame.estimate, replica);
   frame.residual_db = floor > 0 ? to_db(frame.noise_variance / floor) : 0;
   c.stage = Stage::kDecoded;
@@ -709,7 +717,7 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
     ++counters.candidates;
   }
   frame.candidate = &c;
-  taken.push_back({frame.estimate, frame.payload, symbols, frame.noise_variance});
+  taken.push_back({frame.estimate, frame.payload, symbols, frame.noise_variance, changes});
   ++counters.frames;
   decoded_bits += payload_bits(c);
   on_candidate(c, "");
@@ -719,15 +727,17 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
 
 // Returns the power left.
 double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame,
-                                         const SplitSequence& replica) {
+                                         const SplitSequence& replica, ChangingPaths::Known& changes) {
+  const bool sure_strong = strong(frame, floor);
+  if (!sure_strong && !many_carriers()) changing_paths.foresee(frame, noise_rhythm.clock(), changes);
   const auto extent = canceller.add(chips, frame, replica, -1);
-  if (strong(frame, floor)) chips.settle(extent.first, extent.last);
+  if (sure_strong) chips.settle(extent.first, extent.last);
   const auto power = [&] {
     return std::max(chips.mean_power(static_cast<double>(extent.first),
                                      static_cast<std::size_t>(extent.last - extent.first)),
                     1e-30);
   };
-  if (strong(frame, power())) {
+  if (frame.gain.values.empty() && strong(frame, power())) {
     // What it hid weighs on what is left of it.
     noise_weights.learn_again(chips, extent.first, extent.last);
     strong_frame.take_out_rest(chips, pulse, canceller, replica, frame);
@@ -737,16 +747,9 @@ double SuccessiveDecoder::Impl::take_out(ChipBuffer& chips, FrameEstimate& frame
       strong_frame.take_out_rest(chips, pulse, canceller, replica, frame);
     }
   } else {
-    take_out_changes(chips, frame, replica);
+    take_out_changes(chips, frame, replica, changes);
   }
   return power();
-}
-
-// All frames come over one grid: while none shows changes few are looked at.
-void SuccessiveDecoder::Impl::take_out_changes(ChipBuffer& chips, const FrameEstimate& frame,
-                                               const SplitSequence& replica) {
-  if (many_carriers() || (++frames_still > kStillFrames && frames_still % kLookAtFrames != 0)) return;
-  if (changing_paths.take_out(chips, canceller, replica, frame, noise_rhythm.mains())) frames_still = 0;
 }
 
 // An estimate is as good as the interference was weak; what it leaves of its frame is interference in turn.
@@ -775,16 +778,17 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     const SplitSequence& replica = estimator.replica(taken_out, t.symbols);
     if (before.rest.empty()) {
       estimator.estimate_again(chips, replica, t.estimate);
+      t.estimate.gain = before.gain;
       canceller.replace(chips, before, t.estimate, replica);
-      if (strong(t.estimate, power))
+      if (before.gain.values.empty() && strong(t.estimate, power))
         strong_frame.take_out_rest(chips, pulse, canceller, replica, t.estimate);
       else
-        take_out_changes(chips, t.estimate, replica);
+        take_out_changes(chips, t.estimate, replica, t.changes);
     } else {
       canceller.add(chips, before, replica, +1);
       const SplitSequence& turned = estimator.replica(h, t.symbols);
       estimator.estimate(chips, h, h.chip, turned, t.estimate);
-      take_out(chips, t.estimate, turned);
+      take_out(chips, t.estimate, turned, t.changes);
     }
     note_changes(chips);
     changed.widen(unestimated);

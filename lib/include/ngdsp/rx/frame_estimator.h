@@ -31,7 +31,7 @@ struct FrameEstimate {
   double base_hz = 0;  ///< carrier the replica is turned by
   std::vector<Finger> fingers;
   std::vector<Finger> rest;  ///< of strong frames: what the fingers leave of the response, on half chips
-  FrameGain gain;            ///< of strong frames, on all of them
+  FrameGain gain;            ///< of strong frames, and where lines change with the mains, on all of them
   double metric = 0;  ///< |weighted correlation with all chips|^2 over its noise: E_frame/N0 of a true frame
 
   double amplitude() const;                                  ///< all paths together
@@ -56,7 +56,7 @@ class FrameEstimator {
   void estimate(const ChipBuffer& chips, const FrameHypothesis& h, double first_chip,
                 const SplitSequence& replica, FrameEstimate& out);
   /// The same for a frame that was taken out of `chips`: estimated from what is left of it and what `frame`
-  /// says was taken. `replica`: turned by its base_hz. For frames without `rest` and `gain`.
+  /// says was taken. `replica`: turned by its base_hz. For frames without `rest`; leaves no `gain`.
   void estimate_again(const ChipBuffer& chips, const SplitSequence& replica, FrameEstimate& frame);
   /// Energy of the last estimated frame that the chips still hold, piece by piece so that no wrong phase
   /// hides it, against that of the estimate: how deep it was cancelled, dB. What noise alone would hold is

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "ngdsp/rx/chip_buffer.h"
@@ -10,8 +11,18 @@
 
 namespace ngdsp {
 
+/// The phase of the mains about a chip.
+struct MainsClock {
+  double chip, turns;  ///< cycles of the mains there, from wherever they are counted
+  double rate;         ///< cycles a chip
+  std::uint64_t lock;  ///< phases of different locks have nothing to do with each other
+
+  double turns_at(double other) const { return turns + rate * (other - chip); }
+};
+
 /// A MainsTracker of the logarithm of the power of what is left of the chips beside lines, by the
-/// half millisecond. For people: nothing in the receiver depends on it, weights know the bursts already.
+/// half millisecond. For people, and for what of a frame's paths changes with the mains; weights know the
+/// bursts already.
 class NoiseRhythm {
  public:
   explicit NoiseRhythm(double chip_rate_hz);
@@ -24,8 +35,11 @@ class NoiseRhythm {
   const MainsTracker& mains() const { return tracker_; }
   /// Middle of the half millisecond that comes next, where mains().turns() is: chips from the stream's start.
   double next_chip() const;
+  /// Empty while mains() is not locked.
+  std::optional<MainsClock> clock() const;
 
  private:
+  double chip_rate_hz_;
   std::size_t step_chips_;
   MainsTracker tracker_;
   std::int64_t next_ = 0;

@@ -24,12 +24,14 @@ class NoiseWeights {
   /// follow. A step of the receiver and twice this fit in one window of a NoiseFilter.
   static constexpr std::int64_t kBesideChips = 240;
 
+  static constexpr double kLearnAgainPower = 0.25;
+
   explicit NoiseWeights(KnownVariance known = {}) : known_(std::move(known)) {}
 
   /// Of new chips, all before `end`; the last ones anew, now that it is known what follows them.
   void learn(ChipBuffer& chips, std::int64_t end);
-  /// Of stretches whose power fell to a quarter of what it was when their weights were learned.
-  void learn_again(ChipBuffer& chips);
+  /// Of stretches whose power fell to less than `share` of what it was when their weights were learned.
+  void learn_again(ChipBuffer& chips, double share = kLearnAgainPower);
   /// Of all between two chips, too: a strong frame was taken out, which began and ended like a burst.
   void learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last);
   /// For a new stream.

@@ -67,10 +67,11 @@ constexpr double kLearnAgainStrained = 0.5;
 // What is done about frames that should be gone where they pile up.
 struct Rescue {
   double hidden_power;                // of the noise floor: what hides preambles
+  double preamble;                    // threshold for those that may be hidden
   double less_evidence, less_metric;  // nats less are asked for
   double margin;                      // share that is left of an effort's
 };
-constexpr Rescue kUsualRescue = {8, 0, 0, 1}, kPiledUpRescue = {3, 6, 6, 0};
+constexpr Rescue kUsualRescue = {8, kDetectionThresholdStrained, 0, 0, 1}, kPiledUpRescue = {3, 5, 6, 6, 0};
 // The best of 2^K random words reaches a frame metric of about K ln 2 on noise (K: payload and CRC bits).
 // Where nothing else is on the air that is all there is, and 18 more let through less than one a year; among
 // others a true word that is turned away for a while hides the rest, and where they pile up it may do so for
@@ -188,7 +189,7 @@ struct SuccessiveDecoder::Impl {
   double lost_bits = 0, decoded_bits = 0;  // of a step: payloads lost, payloads that came out
 
   std::size_t preamble_chips;
-  std::vector<double> thresholds, strained_thresholds, wanted;  // by sequence
+  std::vector<double> thresholds, wanted;  // by sequence
   std::vector<PreambleHit> hits;
   struct Attempt {
     FrameHypothesis hypothesis;
@@ -371,9 +372,6 @@ SuccessiveDecoder::Impl::Impl(const Profile& p, const SuccessiveConfig& c, Frame
     for (const auto& weak : kWeakPreambles)
       if (usual == kDetectionThreshold && p.class_of(q).code_bits >= weak.symbols)
         thresholds.back() = weak.threshold;
-    strained_thresholds.push_back(c.range.turns_by_chip()
-                                      ? thresholds.back()
-                                      : std::min(thresholds.back(), kDetectionThresholdStrained));
     noise_hits += detector.noise_hits(thresholds.back());
   }
   collapse.emplace(static_cast<double>(*std::min_element(lengths.begin(), lengths.end())),
@@ -567,9 +565,14 @@ void SuccessiveDecoder::Impl::search(ChipBuffer& chips, std::int64_t searchable,
     const bool hidden = strained && (collapse->collapsed() || power > rescue.hidden_power * floor);
     hits.clear();
     const bool covered = floor > 0 && power > kCoveredPower * floor;
-    wanted = hidden ? strained_thresholds : thresholds;
-    if (covered && !hidden && !config.range.turns_by_chip())
-      for (double& t : wanted) t += pains.detection_step;
+    wanted = thresholds;
+    if (!config.range.turns_by_chip())
+      for (double& t : wanted) {
+        if (hidden)
+          t = std::min(t, rescue.preamble);
+        else if (covered)
+          t += pains.detection_step;
+      }
     detector.search(chips, block.first, wanted, hits);
     std::deque<Candidate> old;
     old.swap(block.candidates);
@@ -674,7 +677,9 @@ bool SuccessiveDecoder::Impl::decode(ChipBuffer& chips, SearchBlock& block, Cand
   const SplitSequence& replica = estimator.replica(right->hypothesis, symbols);
   estimator.estimate(chips, right->hypothesis, right->first_chip, replica, frame.estimate);
   c.frame_metric = frame.estimate.metric;
-  const double less_metric = worth_effort(c) ? rescue.less_metric : 0;
+  // Preambles as low as a pile's come from noise too often for that.
+  const double less_metric =
+      worth_effort(c) && c.hit.statistic >= kDetectionThresholdStrained ? rescue.less_metric : 0;
   const double least = config.metric_threshold >= 0
                            ? config.metric_threshold
                            : (8.0 * payload_class.payload_bytes + 24.0) * std::log(2.0) +

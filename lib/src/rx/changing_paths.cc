@@ -27,8 +27,8 @@ constexpr std::int64_t kSureFrames = 32, kFirstFrames = 64, kLookAtFrames = 16;
 // Nats of a frame's energy over the noise that make changes worth looking for, about what the parameters of a
 // path leave, and known ones worth a gain, which costs next to nothing.
 constexpr double kWorthLooking = 2, kWorthAGain = 0.5;
-constexpr double kGainSeconds =
-    0.25e-3;  // between values of the gain: linear between them it is good to -38 dB
+// Between values of a gain, which linear between them is good to -38 dB.
+constexpr double kGainSeconds = 0.25e-3;
 constexpr double kGrids[] = {50, 60};
 constexpr double kGridReach = 0.01;  // of its frequency
 constexpr double kGridStep = 0.5;    // turns of the fastest over the frame
@@ -232,6 +232,7 @@ void ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const Spli
   const bool first_look = !std::exchange(known.looked, true);
   const std::size_t paths = frame.fingers.size();
   const double noise = chips.noise_power(frame.timing.chip, replica.chips());
+  if (!(noise > 0)) return;
   const double nats = std::norm(frame.fingers.front().gain) *
                       chips.mean_weight(frame.timing.chip, replica.chips()) *
                       static_cast<double>(replica.chips()) / noise;

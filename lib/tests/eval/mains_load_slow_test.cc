@@ -10,26 +10,40 @@
 namespace ngdsp {
 namespace {
 
+std::uint64_t lost(const char* name, double ebn0_db, double load, std::uint64_t seed, std::uint64_t frames) {
+  const Result<Scenario> scenario = load_scenario(name);
+  if (!scenario) {
+    ADD_FAILURE() << scenario.error();
+    return frames;
+  }
+  AccessConfig c;
+  c.traffic = traffic_of(load, seed);
+  c.traffic.clock_ppm = 0;
+  c.traffic.ebn0_db = ebn0_db;
+  c.traffic.scenario = std::make_shared<const Scenario>(*scenario);
+  c.frames = frames;
+  const auto point = measure_access(c);
+  if (!point) {
+    ADD_FAILURE() << point.error();
+    return frames;
+  }
+  EXPECT_EQ(point->false_frames, 0U) << name << ", seed " << seed;
+  EXPECT_EQ(point->duplicates, 0U) << name << ", seed " << seed;
+  return point->offered - point->decoded;
+}
+
 // 1.6 bit/chip hold in white noise at 10 dB (docs/performance.md). Here 11.85 dB leave the same margin over
 // the threshold, and four fifths of the load and 1 % of loss are asked for. A line that does not hold loses
 // thousands of so many frames, as all that follow wait for those that are stuck; one that does loses 0 to 6.
-// Of other seeds one is at the edge: it falls or holds by the rounding of transforms.
+// Seed 5 has the worst clumps of those that were looked at.
 TEST(MainsLoadSlow, FlatEveningCarriesFourFifthsOfWhiteNoise) {
-  const Result<Scenario> scenario = load_scenario("flat-evening");
-  ASSERT_TRUE(static_cast<bool>(scenario)) << scenario.error();
-  for (const std::uint64_t seed : {1U, 2U}) {
-    AccessConfig c;
-    c.traffic = traffic_of(0.8 * 1.6, seed);
-    c.traffic.clock_ppm = 0;
-    c.traffic.ebn0_db = 11.85;
-    c.traffic.scenario = std::make_shared<const Scenario>(*scenario);
-    c.frames = 7000;
-    const auto point = measure_access(c);
-    ASSERT_TRUE(static_cast<bool>(point)) << point.error();
-    EXPECT_LE(point->offered - point->decoded, 70U) << "seed " << seed;
-    EXPECT_EQ(point->false_frames, 0U);
-    EXPECT_EQ(point->duplicates, 0U);
-  }
+  for (const std::uint64_t seed : {1U, 2U, 5U})
+    EXPECT_LE(lost("flat-evening", 11.85, 0.8 * 1.6, seed, 7000), 70U) << "seed " << seed;
+}
+
+// Where nothing is known of what changes with the mains all frames hide each other.
+TEST(MainsLoadSlow, FramesOfALineThatSwitchesDoNotHideEachOther) {
+  EXPECT_LE(lost("switched-line", 10, 1.2, 1, 1000), 10U);
 }
 
 }  // namespace

@@ -225,14 +225,14 @@ void ChangingPaths::foresee(FrameEstimate& frame, const std::optional<MainsClock
     known.mean = {};
 }
 
-void ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
+bool ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
                              const FrameEstimate& frame, const std::optional<MainsClock>& clock,
                              Known& known) {
-  if (static_cast<double>(replica.chips()) < kLeastSeconds * chip_rate_hz_) return;
+  if (static_cast<double>(replica.chips()) < kLeastSeconds * chip_rate_hz_) return false;
   const bool first_look = !std::exchange(known.looked, true);
   const std::size_t paths = frame.fingers.size();
   const double noise = chips.noise_power(frame.timing.chip, replica.chips());
-  if (!(noise > 0)) return;
+  if (!(noise > 0)) return false;
   const double nats = std::norm(frame.fingers.front().gain) *
                       chips.mean_weight(frame.timing.chip, replica.chips()) *
                       static_cast<double>(replica.chips()) / noise;
@@ -240,7 +240,7 @@ void ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const Spli
   const bool turn_to_look = first_look && frames_++ % kLookAtFrames == 0;
   const bool look = turn_to_look || look_ > 0 || left * nats > kWorthLooking;
   if (first_look && look_ > 0) --look_;
-  if (!look) return;
+  if (!look) return false;
 
   split(chips, frame, replica.chips());
   std::vector<std::vector<cf64>> pieces(paths);
@@ -248,8 +248,9 @@ void ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const Spli
     correlate_pieces(chips, frame, replica, frame.fingers[l], pieces[l]);
   const double turns = clock ? 2 * clock->rate : turns_of(pieces.front());
   const std::vector<Changes> measured = measure(frame, noise, turns, pieces);
-  if (measured.empty()) return;
+  if (measured.empty()) return false;
   std::vector<std::array<cf64, kTerms>> changes(paths);
+  bool sure = false;
   const cf64 strongest = frame.fingers.front().gain;
   for (std::size_t term = 0; term < kTerms; ++term) {
     double& p = known.power[term];
@@ -262,11 +263,12 @@ void ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const Spli
     for (std::size_t l = 0; l < paths; ++l) {
       const auto [a, v] = measured[l][term];
       const double power = p * std::norm(frame.fingers[l].gain), statistic = std::norm(a) / v;
-      if (statistic > kSureStatistic) look_ = kSureFrames;
+      sure = sure || statistic > kSureStatistic;
       changes[l][term] = (statistic > kStatistic ? 1 : power / (power + v)) * a;
     }
     p *= variance / (p + variance);
   }
+  if (sure) look_ = kSureFrames;
   FrameEstimate part = frame;
   part.rest.clear();
   for (std::size_t l = 0; l < paths; ++l) {
@@ -275,6 +277,7 @@ void ChangingPaths::take_out(ChipBuffer& chips, Canceller& canceller, const Spli
     part.gain = gain_of(frame, turns, 0, changes[l]);
     canceller.add(chips, part, replica, -1);
   }
+  return sure;
 }
 
 }  // namespace ngdsp

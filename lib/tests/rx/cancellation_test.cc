@@ -81,7 +81,7 @@ class Line {
     if (amplitude * amplitude > StrongFrame::kLeastChipEcN0)
       StrongFrame().take_out_rest(chips, ChipPulse(profile_.rolloff), canceller, replica, estimate);
     else if (changing)
-      changing->take_out(chips, canceller, replica, estimate, clock, known);
+      changes = changing->take_out(chips, canceller, replica, estimate, clock, known);
     double power = 0;
     std::int64_t count = 0;
     for (std::int64_t n = 500; n < 600 + static_cast<std::int64_t>(replica.chips()) + 100; ++n)
@@ -97,6 +97,7 @@ class Line {
   ChangingPaths* changing = nullptr;
   std::optional<MainsClock> clock;
   ChangingPaths::Known known;
+  bool changes = false;  // for sure
 
  private:
   ChipBuffer filtered(const std::vector<float>& samples) const {
@@ -165,7 +166,9 @@ TEST(Cancellation, WhatChangesWithTheMainsIsTakenOut) {
         line.changing = by;
         FrameEstimate estimate;
         estimate.timing.clock = 20e-6;
-        return from_db(line.residual_db(estimate)) / kSeeds;
+        const double left = from_db(line.residual_db(estimate)) / kSeeds;
+        EXPECT_EQ(line.changes, by && modulation > 0);
+        return left;
       };
       plain += power(0.5, nullptr);
       followed += power(0.5, &changing);
@@ -241,7 +244,7 @@ TEST(Cancellation, FramesShorterThanTheMainsAreLeftAlone) {
   chips.take_changed();
   Canceller canceller(0.2);
   ChangingPaths::Known known;
-  ChangingPaths(0.2, 20e6).take_out(chips, canceller, replica, frame, std::nullopt, known);
+  EXPECT_FALSE(ChangingPaths(0.2, 20e6).take_out(chips, canceller, replica, frame, std::nullopt, known));
   EXPECT_FALSE(known.looked);
   EXPECT_TRUE(chips.take_changed().empty());
 }

@@ -49,8 +49,8 @@ class ChangingPaths {
   /// Before `frame` is taken out: what is to be expected of it, which becomes its `gain`.
   void foresee(FrameEstimate& frame, const std::optional<MainsClock>& clock, Known& known);
   /// `frame` was taken out of `chips`: what else of it changes. `clock` empty: 50 or 60 Hz +-1 %, whichever
-  /// shows more. `known`: of this frame, from call to call.
-  void take_out(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
+  /// shows more. `known`: of this frame, from call to call. Returns whether a term stood out for sure.
+  bool take_out(ChipBuffer& chips, Canceller& canceller, const SplitSequence& replica,
                 const FrameEstimate& frame, const std::optional<MainsClock>& clock, Known& known);
 
  private:

@@ -104,7 +104,7 @@ class Device {
     const auto time = content ? ngwire::decode_time_frame({content->data(), content->size()}) : std::nullopt;
     if (!time) return std::nullopt;
     group_window.take(*counter);
-    told_ms = (ngwire::kLinkEpochUnixS + time->time_s) * 1000 + time->fraction_2_16 * 1000 / 65536;
+    told_ns = (ngwire::kLinkEpochUnixS + time->time_s) * kSecondNs + time->fraction_2_16 * kSecondNs / 65536;
     return std::nullopt;
   }
 
@@ -115,7 +115,7 @@ class Device {
   ngwire::Key group_key{};
   ngwire::ReplayWindow group_window;
   ngwire::Ccm ccm;
-  std::int64_t told_ms = 0;
+  std::int64_t told_ns = 0;
 };
 
 class DownlinkLine : public ::testing::Test {
@@ -256,15 +256,19 @@ TEST_F(DownlinkLine, AGroupIsToldTheTime) {
   ASSERT_NE(device.group, 0);
   EXPECT_TRUE(becomes(1, CommandState::acknowledged));
   std::int64_t sent_ns = 0;
-  for (int tries = 0; device.told_ms == 0 && tries < 30; ++tries) {
+  for (int tries = 0; device.told_ns == 0 && tries < 30; ++tries) {
     const auto frame = next_downlink();
     sent_ns = frame.not_before_ns;
     for (const auto& heard : transmit(frame)) device.hear(heard.payload);
   }
-  EXPECT_NEAR(static_cast<double>(device.told_ms), static_cast<double>(sent_ns) / 1e6, 1.0);
+  // Told in whole steps of 2^-16 s, and back in whole nanoseconds: both cut, neither rounds up.
+  ASSERT_NE(device.told_ns, 0);
+  EXPECT_LE(device.told_ns, sent_ns);
+  EXPECT_LE(sent_ns - device.told_ns, kSecondNs / 65536 + 1);
+  const std::int64_t told_ms = device.told_ns / 1'000'000;
   ngwire::DeviceClock clock;
-  clock.weigh(0, device.told_ms - 12'000, false, false);
-  EXPECT_EQ(clock.weigh(0, device.told_ms, true, false), ngwire::ClockVerdict::slewed);
+  clock.weigh(0, told_ms - 12'000, false, false);
+  EXPECT_EQ(clock.weigh(0, told_ms, true, false), ngwire::ClockVerdict::slewed);
 }
 
 }  // namespace

@@ -124,6 +124,23 @@ NGDSP_MULTIVERSION void add_lane(const LaneBlock& b, const Taps& w, const float*
     add_all_rows<false>(b, w, row_re, row_im, turn_re, turn_im, rows);
 }
 
+// A gain along a block: where its rows begin and one more, by parts.
+struct RowGain {
+  float re[kBlockSymbols + 1], im[kBlockSymbols + 1];
+};
+
+// row = gain still, the gain a share of a row further than where the rows begin.
+NGDSP_MULTIVERSION void turn_rows(const RowGain& gain, float share, const float* still_re,
+                                  const float* still_im, std::size_t rows, float* __restrict row_re,
+                                  float* __restrict row_im) {
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float re = gain.re[i] + share * (gain.re[i + 1] - gain.re[i]),
+                im = gain.im[i] + share * (gain.im[i + 1] - gain.im[i]);
+    row_re[i] = re * still_re[i] - im * still_im[i];
+    row_im[i] = re * still_im[i] + im * still_re[i];
+  }
+}
+
 }  // namespace
 
 Canceller::Canceller(double rolloff, WorkerPool& workers) : workers_(&workers), pulse_(rolloff) {
@@ -239,7 +256,7 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
     // The replica's chips under a block: those of a lane's taps, from its own number on.
     std::vector<const float*> s_re(static_cast<std::size_t>(lanes + count - 1)), s_im(s_re.size());
     const bool moving = !frame.gain.values.empty();
-    cf32 gains[kBlockSymbols + 1];
+    RowGain gain_along;
     float row_re[kBlockSymbols], row_im[kBlockSymbols];
     std::copy_n(still_re, kBlockSymbols, row_re);
     std::copy_n(still_im, kBlockSymbols, row_im);
@@ -278,9 +295,9 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
         s_re[m] = replica.re(of);
         s_im[m] = replica.im(of);
       }
-      for (std::int64_t i = 0; i <= rows && moving; ++i)
-        gains[static_cast<std::size_t>(i)] =
-            frame.gain.at(static_cast<double>(chip + i * lanes) - frame.timing.chip);
+      if (moving)
+        frame.gain.along(static_cast<double>(chip) - frame.timing.chip, lanes,
+                         static_cast<std::size_t>(rows) + 1, gain_along.re, gain_along.im);
       for (int l = 0; l < lanes; ++l, ++at, lane_turn *= chip_turn) {
         LaneBlock b;
         b.s_re = s_re.data() + l;
@@ -292,15 +309,10 @@ Canceller::Extent Canceller::draw_behind(bool filter, ChipBuffer& chips, const F
           b.r_re[k] = filter ? chips.psi_re(k, at) : chips.sample_re(k, at);
           b.r_im[k] = filter ? chips.psi_im(k, at) : chips.sample_im(k, at);
         }
-        if (moving) {
-          // The gain in place of the one that holds still, linear along a row.
-          const float mu = static_cast<float>(l) / static_cast<float>(lanes);
-          for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
-            const cf32 g = gains[i] + mu * (gains[i + 1] - gains[i]);
-            row_re[i] = g.real() * still_re[i] - g.imag() * still_im[i];
-            row_im[i] = g.real() * still_im[i] + g.imag() * still_re[i];
-          }
-        }
+        // In place of the one that holds still, linear along a row.
+        if (moving)
+          turn_rows(gain_along, static_cast<float>(l) / static_cast<float>(lanes), still_re, still_im,
+                    static_cast<std::size_t>(rows), row_re, row_im);
         add_lane(b, w, row_re, row_im, turn_re, turn_im, static_cast<std::size_t>(rows));
       }
     }

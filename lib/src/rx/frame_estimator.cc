@@ -23,12 +23,17 @@ constexpr double kFingerCost = 8;
 
 }  // namespace
 
-cf32 FrameGain::at(double chip) const {
-  if (values.empty()) return 1;
-  const double x = std::clamp((chip - first_chip) / step_chips, 0.0, static_cast<double>(values.size() - 1));
-  const auto k = std::min(static_cast<std::size_t>(x), values.size() - 1);
-  const auto mu = static_cast<float>(x - static_cast<double>(k));
-  return values[k] + mu * (values[std::min(k + 1, values.size() - 1)] - values[k]);
+void FrameGain::along(double chip, double step, std::size_t count, float* re, float* im) const {
+  const double first = (chip - first_chip) / step_chips, by = step / step_chips,
+               last = static_cast<double>(values.size()) - 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double x = std::max(0.0, std::min(first + by * static_cast<double>(i), last));
+    const auto k = static_cast<std::size_t>(x);
+    const cf32 here = values.empty() ? 1 : values[k], next = k + 1 < values.size() ? values[k + 1] : here;
+    const auto mu = static_cast<float>(x - static_cast<double>(k));
+    re[i] = here.real() + mu * (next.real() - here.real());
+    im[i] = here.imag() + mu * (next.imag() - here.imag());
+  }
 }
 
 double FrameEstimate::amplitude() const {

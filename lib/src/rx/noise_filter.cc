@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "ngdsp/base/db.h"
 #include "ngdsp/base/fft.h"
+#include "ngdsp/base/multiversion.h"
 #include "ngdsp/waveform/pulse.h"
+#include "rx/vector.h"
 
 namespace ngdsp {
 namespace {
@@ -24,6 +27,8 @@ constexpr double kLeastShare = 1e-3;
 constexpr std::size_t kOthersStep = 8;  // some hundred bins tell the noise
 constexpr int kMostSteps = 8;
 constexpr double kTolerated = 0.01;  // of the noise in the bins of lines
+// Up to which sums over pairs of them are less work than two transforms.
+constexpr std::size_t kFewLines = 1024;
 
 // A response by kBins, its impulse response tapered (von Hann) to `reach` chips either side; the taps from
 // the middle of a span of kBins on.
@@ -67,6 +72,32 @@ bool all_alike(Span<const float> weights) {
   return std::all_of(weights.begin(), weights.end(), [](float w) { return w == 1 || w == 0; });
 }
 
+// A bin where lines lie, and what root of H is there.
+struct LineBin {
+  std::size_t bin;
+  float root;
+};
+
+// sum over lines j of M(n - bin of j) x_j for bins n from one on; m: M(that bin), which lies amid its others.
+NGDSP_MULTIVERSION void sum_lines(const float* m_re, const float* m_im, const LineBin* lines,
+                                  const float* x_re, const float* x_im, std::size_t n, float* out_re,
+                                  float* out_im) {
+  // Four sums that do not wait for each other.
+  Vector a_re{}, a_im{}, b_re{}, b_im{};
+  for (std::size_t j = 0; j < n; ++j) {
+    Vector a, b;
+    load(m_re - lines[j].bin, a);
+    load(m_im - lines[j].bin, b);
+    a_re += a * x_re[j];
+    a_im += a * x_im[j];
+    b_re += b * x_re[j];
+    b_im += b * x_im[j];
+  }
+  const Vector re = a_re - b_im, im = a_im + b_re;
+  std::memcpy(out_re, &re, sizeof re);
+  std::memcpy(out_im, &im, sizeof im);
+}
+
 // Of kSamples a chip to kPsiSamples: the band, and down to nothing at its images.
 float interpolation(double turns, double rolloff) {
   const double edge = 0.5 * (1 + rolloff), beyond = std::abs(turns) - edge;
@@ -90,17 +121,23 @@ struct NoiseFilter::Window {
   Fft forward{kSize, Fft::Direction::kForward}, inverse{kSize, Fft::Direction::kInverse},
       psi{kPsiSize, Fft::Direction::kInverse};
   std::vector<float> whitening, passed, to_psi;  // B^-1/2, 1 - H, scale B^-1/2, by bin
-  struct LineBin {
-    std::size_t bin;
-    float root;  // H^1/2
-  };
   std::vector<LineBin> lines;
+  struct Run {
+    std::size_t first, count;  // of lines in bins side by side
+  };
+  std::vector<Run> runs;
   std::vector<std::size_t> others;                   // some bins of the band, without lines
   std::vector<cf32> samples, received, z, residual;  // received: the spectrum of samples
   bool whitened = false, alike = false;              // z is there; residual is of chips that count alike
   std::vector<float> counts;                         // m by chip
   std::vector<float> sorted;
   std::vector<cf32> solution, left, direction, image;  // by line bin
+  // Of few lines: M, the spectrum of 1 - m from bin -kSize on; x by lines, and the sums of one run.
+  struct Parts {
+    std::vector<float> re, im;
+    void resize(std::size_t n) { re.resize(n), im.resize(n); }
+  };
+  Parts held_back, x, sums;
 
   explicit Window(const Impl& filter);
   void read();
@@ -110,7 +147,10 @@ struct NoiseFilter::Window {
   void whiten();
   void count(Span<const float> weights);
   void solve();
+  bool few_lines() const { return lines.size() <= kFewLines; }
+  void transform_held_back();
   void hold_back(const std::vector<cf32>& in, std::vector<cf32>& out);
+  void hold_back_few(const std::vector<cf32>& in, std::vector<cf32>& out);
   void transform_psi(const cf32* spectrum, float factor);
 };
 
@@ -149,14 +189,20 @@ NoiseFilter::Window::Window(const Impl& filter) : whitening(response_of(filter.r
     to_psi.push_back(filter.scale * kScale * whitening[k] *
                      interpolation(turns_of(k, kSize), filter.rolloff));
     whitening[k] *= kScale;
-    if (static_cast<double>(h) > kLeastShare)
+    if (static_cast<double>(h) > kLeastShare) {
+      if (lines.empty() || lines.back().bin + 1 != k) runs.push_back({lines.size(), 0});
       lines.push_back({k, std::sqrt(h)});
-    else if (k % kOthersStep == 0 && std::abs(turns_of(k, kSize)) < 0.5 * (1 - filter.rolloff))
+      ++runs.back().count;
+    } else if (k % kOthersStep == 0 && std::abs(turns_of(k, kSize)) < 0.5 * (1 - filter.rolloff))
       others.push_back(k);
   }
   for (auto* v : {&samples, &received, &z, &residual}) v->resize(kSize);
   counts.resize(kWindowChips);
   for (auto* v : {&solution, &left, &direction, &image}) v->resize(lines.size());
+  if (!few_lines()) return;
+  held_back.resize(2 * kSize + kVectorWidth);
+  x.resize(lines.size());
+  sums.resize(lines.size() + kVectorWidth);
 }
 
 NoiseFilter::~NoiseFilter() = default;
@@ -253,21 +299,50 @@ void NoiseFilter::Window::count(Span<const float> weights) {
     counts[i] = i + kReach < counts.size() ? std::min(1.0F, weights[i] / *upper) : 0.0F;
 }
 
+void NoiseFilter::Window::transform_held_back() {
+  cf32* chips = forward.input();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    std::fill_n(chips + i * kSamples, kSamples, cf32(kScale * (1 - counts[i])));
+  forward.execute();
+  for (std::size_t k = 0; k < kSize; ++k) {
+    const cf32 m = forward.output()[k];
+    held_back.re[k] = held_back.re[kSize + k] = m.real();
+    held_back.im[k] = held_back.im[kSize + k] = m.imag();
+  }
+}
+
 // out = H^1/2 (1 - m) H^1/2 in, of a signal by the bins of lines.
 void NoiseFilter::Window::hold_back(const std::vector<cf32>& in, std::vector<cf32>& out) {
-  cf32* x = inverse.input();
-  std::fill_n(x, kSize, cf32{});
-  for (std::size_t i = 0; i < lines.size(); ++i) x[lines[i].bin] = lines[i].root * in[i];
+  if (few_lines()) return hold_back_few(in, out);
+  cf32* spread = inverse.input();
+  std::fill_n(spread, kSize, cf32{});
+  for (std::size_t i = 0; i < lines.size(); ++i) spread[lines[i].bin] = lines[i].root * in[i];
   inverse.execute();
   const cf32* l = inverse.output();
-  x = forward.input();
+  cf32* chips = forward.input();
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const float held = kScale * (1 - counts[i]);
-    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) x[k] = held * l[k];
+    for (std::size_t k = i * kSamples; k < (i + 1) * kSamples; ++k) chips[k] = held * l[k];
   }
   forward.execute();
   const cf32* spectrum = forward.output();
   for (std::size_t i = 0; i < lines.size(); ++i) out[i] = lines[i].root * spectrum[lines[i].bin];
+}
+
+// The same without a transform.
+void NoiseFilter::Window::hold_back_few(const std::vector<cf32>& in, std::vector<cf32>& out) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    x.re[i] = lines[i].root * in[i].real();
+    x.im[i] = lines[i].root * in[i].imag();
+  }
+  for (const Run& run : runs) {
+    const std::size_t bin = kSize + lines[run.first].bin;
+    for (std::size_t i = 0; i < run.count; i += kVectorWidth)
+      sum_lines(held_back.re.data() + bin + i, held_back.im.data() + bin + i, lines.data(), x.re.data(),
+                x.im.data(), lines.size(), sums.re.data() + i, sums.im.data() + i);
+    for (std::size_t i = 0; i < run.count; ++i)
+      out[run.first + i] = lines[run.first + i].root * cf32(sums.re[i], sums.im[i]);
+  }
 }
 
 // The solution from what is left by none.
@@ -288,6 +363,7 @@ void NoiseFilter::Window::solve() {
     noise = static_cast<double>(*middle) / std::log(2.0);
   }
   for (std::size_t i = 0; i < lines.size(); ++i) left[i] = lines[i].root * spectrum[lines[i].bin];
+  if (few_lines()) transform_held_back();
   std::fill(solution.begin(), solution.end(), cf32{});
   direction = left;
   double power = dot(left, left);

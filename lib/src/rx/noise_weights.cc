@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace ngdsp {
 namespace {
@@ -14,6 +15,8 @@ constexpr std::size_t kFloorChips = 1024;
 // Mean over quartile of noise; a chip's power is a mean over four planes.
 constexpr float kMeanOverQuartile = 2.5F;
 constexpr float kLeastPower = 1e-30F;
+// Of the noise: frames that hide what rings of a burst, 17 dB below it, of bursts up to 20 dB.
+constexpr double kHidesRinging = 3, kHidesNothing = 1e300;
 // Gain of SNR in a stretch by the learned weights, below which they are 1: where it happens once, as where a
 // frame begins or ends, and where it goes on, as bursts 3 dB high a tenth of the time make it 0.05. White
 // noise alone has 1e-5.
@@ -49,12 +52,12 @@ void NoiseWeights::report(NoiseReport& out) const {
   std::copy(share.begin(), share.end(), out.level_share.begin());
 }
 
-void NoiseWeights::learn(ChipBuffer& chips, std::int64_t end) {
+void NoiseWeights::learn(ChipBuffer& chips, std::int64_t end, double noise) {
   const std::int64_t from = std::max(chips.begin(), end_ - kBesideChips);
   const std::int64_t first = std::max(chips.begin(), end_);
   if (end <= first) return;
   end_ = end;
-  weigh(chips, from, end);
+  weigh(chips, from, end, noise > 0 ? kHidesRinging * noise : kHidesNothing);
   constexpr auto kStretch = static_cast<std::int64_t>(kStretchChips);
   for (std::int64_t chip = first; chip < end; chip += kStretch) {
     const std::int64_t last = std::min(chip + kStretch, end);
@@ -64,15 +67,23 @@ void NoiseWeights::learn(ChipBuffer& chips, std::int64_t end) {
 }
 
 void NoiseWeights::learn_again(ChipBuffer& chips, double share) {
+  learn_again(chips, {chips.begin(), chips.end()}, share);
+}
+
+void NoiseWeights::learn_again(ChipBuffer& chips, ChipRange where, double share) {
   while (!stretches_.empty() && stretches_.front().first < chips.begin()) stretches_.pop_front();
   const auto power = [&chips](const Stretch& s) {
     return chips.noise_power(static_cast<double>(s.first), static_cast<std::size_t>(s.last - s.first));
   };
-  const auto fell = [&power, share](const Stretch& s) { return power(s) < share * s.power; };
+  const auto fell = [&](const Stretch& s) {
+    return where.meets(static_cast<double>(s.first), s.last - s.first) && power(s) < share * s.power;
+  };
   for (auto from = stretches_.begin();
        (from = std::find_if(from, stretches_.end(), fell)) != stretches_.end();) {
     const auto to = std::find_if_not(from, stretches_.end(), fell);
-    weigh(chips, from->first, std::prev(to)->last);
+    // What rings amid what frames left, one beside the other, costs nothing that could be measured.
+    const bool anyway = std::any_of(from, to, [](const Stretch& s) { return s.power == kLearnAnyway; });
+    weigh(chips, from->first, std::prev(to)->last, anyway ? kHidesNothing : 0);
     again_chips_ += static_cast<std::uint64_t>(std::prev(to)->last - from->first);
     for (; from != to; ++from) from->power = power(*from);
   }
@@ -90,13 +101,13 @@ void NoiseWeights::learn_again(ChipBuffer& chips, std::int64_t first, std::int64
   learn_again(chips);
 }
 
-void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
+void NoiseWeights::weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last, double hiding) {
   const std::int64_t most = chips.filter() ? chips.separable() : last - first;
-  for (; last - first > most; first += most - kBesideChips) weigh_piece(chips, first, first + most);
-  weigh_piece(chips, first, last);
+  for (; last - first > most; first += most - kBesideChips) weigh_piece(chips, first, first + most, hiding);
+  weigh_piece(chips, first, last, hiding);
 }
 
-void NoiseWeights::weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64_t last) {
+void NoiseWeights::weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64_t last, double hiding) {
   weights_.resize(static_cast<std::size_t>(last - first));
   const std::int64_t from = std::max(chips.begin(), first - kBesideChips),
                      to = std::min(end_, last + kBesideChips);
@@ -109,14 +120,14 @@ void NoiseWeights::weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64
   const auto count = static_cast<std::size_t>(to - from);
   std::vector<float> all(count);
   chips.separate(first, last);
+  const double floor = read_powers(chips, from, count);
   // What rings through notches of a burst that counted shows as long as it counts.
-  if (chips.filter() && chips.filter()->has_lines()) {
-    read_powers(chips, from, count);
+  if (floor < hiding && chips.filter() && chips.filter()->has_lines()) {
     model_.guess(power_, Span<float>(all));
     std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
     chips.separate(first, weights_);
+    read_powers(chips, from, count);
   }
-  read_powers(chips, from, count);
   model_.weigh(power_, Span<float>(all));
   std::copy_n(all.begin() + (first - from), weights_.size(), weights_.begin());
   for (std::size_t i = 0; i < weights_.size(); i += kStretchChips) {
@@ -126,8 +137,8 @@ void NoiseWeights::weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64
   chips.set_weights(first, weights_);
 }
 
-// Of chips, over their floor.
-void NoiseWeights::read_powers(const ChipBuffer& chips, std::int64_t from, std::size_t count) {
+// Of chips, over their floor, whose geometric mean is returned.
+double NoiseWeights::read_powers(const ChipBuffer& chips, std::int64_t from, std::size_t count) {
   power_.resize(count);
   chips.powers(from, power_);
   // The floor by pieces, its logarithm linear between their middles.
@@ -153,6 +164,7 @@ void NoiseWeights::read_powers(const ChipBuffer& chips, std::int64_t from, std::
     inverse = std::exp(-here), step = std::exp((here - after) / length);
     for (std::size_t i = half; i < begin(p + 1); ++i, inverse *= step) power_[i] *= inverse;
   }
+  return std::exp(std::accumulate(floors.begin(), floors.end(), 0.0) / static_cast<double>(pieces));
 }
 
 }  // namespace ngdsp

@@ -35,8 +35,8 @@ constexpr double kFloorRise = 1.02;         // a block: 3 dB in 0.4 s
 constexpr double kLeastBlocks = 2;          // that tell anything
 constexpr double kFloorBlocks = 94;         // a second: the lowest of so many that are
 constexpr double kFloorJump = 4;            // so much above the floor are the floor
-constexpr double kRisenBlocks = 12;         // a seventh of a second of them tell lines 6 dB high
-constexpr double kRisenKept = 0.5;          // of the SNR
+constexpr double kRisenBlocks = 12;  // a seventh of a second of them tell lines 6 dB high, so many new ones
+constexpr double kRisenKept = 0.5;   // of the SNR
 constexpr double kSilence = 1e-30;
 // Of its power when it came, below which a block is read again: where nothing fell the same noise would
 // count twice, and chance would look surer than it is.
@@ -85,7 +85,7 @@ SpectrumTracker::SpectrumTracker(double rolloff, KnownSpectrum known)
 void SpectrumTracker::restart() {
   mean_ = risen_ = {};
   filter_.reset();
-  seen_ = unseen_ = since_least_ = fell_ = 0;
+  seen_ = unseen_ = risen_unseen_ = since_least_ = fell_ = 0;
   next_ = 0;
   came_.clear();
 }
@@ -243,10 +243,13 @@ void SpectrumTracker::add_block() {
     }
   }
   mean_.add(block_);
-  if (scale > kFloorJump * mean_.floor)
+  if (scale > kFloorJump * mean_.floor) {
     risen_.add(block_);
-  else
+    ++risen_unseen_;
+  } else {
     risen_ = {};
+    risen_unseen_ = 0;
+  }
   seen_ = std::min(seen_ + 1, kMemoryBlocks);
   ++unseen_;
 }
@@ -266,8 +269,9 @@ void SpectrumTracker::Mean::add(const Block& block) {
 
 // What lies far above the floor is frames, or a line that comes back from being dead. Frames have no lines;
 // where the filter of before leaves lines that cost more than half of the SNR, it is the line.
-bool SpectrumTracker::rose_with_lines() const {
-  if (risen_.blocks < kRisenBlocks) return false;
+bool SpectrumTracker::rose_with_lines() {
+  if (risen_.blocks < kRisenBlocks || risen_unseen_ < kRisenBlocks) return false;
+  risen_unseen_ = 0;
   const Spectrum s = spectrum(risen_);
   return kept(filter_.get(), s.all) < kRisenKept * kept(filter_.get(), s.background);
 }

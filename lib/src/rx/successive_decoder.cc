@@ -60,10 +60,13 @@ struct Pains {
   double ages[kEffortCount];             // frame lengths since the frame was complete
   double tolerated_rest;  // of frames that were estimated amid others, all of them, over the noise
 };
-constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.2},
+constexpr Pains kUsualPains = {0.92, 1, {1, 2, 4}, {0, 0.35, 0.75}, 0.4},
                 kCrowdedPains = {0.97, 0, {1, 4, 4}, {0, 0.25, 0.75}, 0.015};
-// The share of its power at which the weights of a stretch are learned anew where frames should be gone.
-constexpr double kLearnAgainStrained = 0.5;
+// Of a strong one a whole response was estimated, 50 dB above others.
+constexpr double kToleratedByStrong = 0.2;
+// The share of its power at which the weights of a stretch are learned anew where frames should be gone: a
+// frame length behind the newest chips, and on a strained line anywhere.
+constexpr double kLearnAgainGone = 0.5;
 // What is done about frames that should be gone where they pile up.
 struct Rescue {
   double hidden_power;                // of the noise floor: what hides preambles
@@ -116,7 +119,7 @@ constexpr double kAmongOthersPower = 1.25;  // of the noise floor: what else is 
 // lengths such a candidate waits.
 constexpr double kDoubtfulMargin = 12, kDoubtfulAge = 0.5;
 // Behind a filter what was taken out counts as drawn for so long: 17 dB below itself it is still there.
-constexpr int kSettleSteps = 6;
+constexpr int kSettleSteps = 9;
 constexpr int kLooksUnderStrong = 3;     // at the spectrum, each of which gave another filter
 constexpr double kTryAgainPower = 0.85;  // of that at the last decoding
 
@@ -457,16 +460,17 @@ void SuccessiveDecoder::Impl::bury(const Candidate& c) {
 
 void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int64_t searchable, bool last) {
   working_on = end;
-  noise_weights.learn(chips, end);
+  noise_weights.learn(chips, end, floor);
+  const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
   if (last || strained || ++unsettled_steps == kSettleSteps) {
     // What follows was settled when it was learned.
     chips.settle_before(last ? chips.end()
                              : done - NoiseWeights::kBesideChips - 2 * ChipBuffer::kFilterReach);
     unsettled_steps = 0;
   }
+  noise_weights.learn_again(chips, {chips.begin(), end - shortest}, kLearnAgainGone);
   noise_rhythm.learn(chips, end);
   // One length behind the newest chips every frame was complete a while ago.
-  const std::int64_t shortest = *std::min_element(lengths.begin(), lengths.end());
   const std::int64_t settled = end - shortest - shortest / 2;
   if (spectrum_tracker.learn(chips, end, settled)) change_filter(chips);
   for (; next_block + detector.span_chips() <= searchable; next_block += detector.hop_chips())
@@ -489,7 +493,7 @@ void SuccessiveDecoder::Impl::work(ChipBuffer& chips, std::int64_t end, std::int
   strained = strained || collapse->collapsed();
   strained_age = spread && !collapse->collapsed() ? kStrainedAge : 0;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    noise_weights.learn_again(chips, strained ? kLearnAgainStrained : NoiseWeights::kLearnAgainPower);
+    noise_weights.learn_again(chips, strained ? kLearnAgainGone : NoiseWeights::kLearnAgainPower);
     note_changes(chips);
     const ChipRange changed = pass == 0 ? ChipRange{chips.begin(), chips.end()} : unsearched;
     unsearched = {};
@@ -773,7 +777,9 @@ void SuccessiveDecoder::Impl::estimate_again(ChipBuffer& chips) {
     // frame, a real one half of it: clock, carrier, delay and gain of every path.
     const double parameters = 1 + 1.5 * static_cast<double>(t.estimate.fingers.size());
     const double left = (1 / static_cast<double>(length) + frames_a_chip) * parameters;
-    if (left * (t.power - power) < pains.tolerated_rest * power) continue;
+    const double tolerated =
+        strong(t.estimate, power) ? std::min(pains.tolerated_rest, kToleratedByStrong) : pains.tolerated_rest;
+    if (left * (t.power - power) < tolerated * power) continue;
     t.power = power;
     ++counters.estimates;
     const FrameEstimate before = t.estimate;

@@ -217,6 +217,10 @@ TEST(NoiseWeights, LearnedAgainWhereTheFloorFell) {
       *chips.sample_im(k, p) = *alone.sample_im(k, p);
     }
   chips.drawn(0, end);
+  // Only where it is asked for.
+  weights.learn_again(chips, {0, 10000}, 0.5);
+  EXPECT_NEAR(to_db(chips.mean_power(0, 9000)), to_db(alone.mean_power(0, 9000)), 0.1);
+  EXPECT_GT(chips.mean_weight(13000, 15000), 0.95);
   weights.learn_again(chips);
   EXPECT_NEAR(to_db(chips.mean_power(0, 30000)), to_db(alone.mean_power(0, 30000)), 0.05);
 }

@@ -19,7 +19,8 @@ struct FrameGain {
   double first_chip = 0, step_chips = 1;
   std::vector<cf32> values;
 
-  cf32 at(double chip) const;
+  /// At `count` chips from `chip` on, `step` apart, by parts.
+  void along(double chip, double step, std::size_t count, float* re, float* im) const;
 };
 
 /// A decoded frame and its channel: chip n of its replica arrives by finger l delay_l after its timing says,

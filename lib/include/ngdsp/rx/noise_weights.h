@@ -28,10 +28,14 @@ class NoiseWeights {
 
   explicit NoiseWeights(KnownVariance known = {}) : known_(std::move(known)) {}
 
-  /// Of new chips, all before `end`; the last ones anew, now that it is known what follows them.
-  void learn(ChipBuffer& chips, std::int64_t end);
+  /// Of new chips, all before `end`; the last ones anew, now that it is known what follows them. `noise`: of
+  /// a chip where no frames are, 0 where that is not known. Bursts ring through the notches of a filter; what
+  /// does is told apart where it is not hidden by frames.
+  void learn(ChipBuffer& chips, std::int64_t end, double noise = 0);
   /// Of stretches whose power fell to less than `share` of what it was when their weights were learned.
   void learn_again(ChipBuffer& chips, double share = kLearnAgainPower);
+  /// Of such of them as have chips in common with `where`.
+  void learn_again(ChipBuffer& chips, ChipRange where, double share);
   /// Of all between two chips, too: a strong frame was taken out, which began and ended like a burst.
   void learn_again(ChipBuffer& chips, std::int64_t first, std::int64_t last);
   /// For a new stream.
@@ -46,9 +50,10 @@ class NoiseWeights {
     std::int64_t first, last;
     double power;  // when it was learned
   };
-  void weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last);
-  void weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64_t last);
-  void read_powers(const ChipBuffer& chips, std::int64_t from, std::size_t count);
+  // hiding: a floor under chips that hides what rings.
+  void weigh(ChipBuffer& chips, std::int64_t first, std::int64_t last, double hiding);
+  void weigh_piece(ChipBuffer& chips, std::int64_t first, std::int64_t last, double hiding);
+  double read_powers(const ChipBuffer& chips, std::int64_t from, std::size_t count);
   bool even_out(Span<float> weights);
 
   KnownVariance known_;

@@ -81,7 +81,7 @@ class SpectrumTracker {
   std::vector<double> background_of(const std::vector<double>& mean) const;
   Spectrum spectrum(const Mean& mean) const;
   Spectrum amid_frames(Spectrum s) const;
-  bool rose_with_lines() const;
+  bool rose_with_lines();
   NoiseShape shape(const Spectrum& s, std::size_t widen) const;
   double kept(const NoiseFilter* filter, const std::vector<double>& spectrum) const;
 
@@ -99,6 +99,7 @@ class SpectrumTracker {
   std::shared_ptr<NoiseFilter> filter_;
   double least_ = 0, since_least_ = 0;  // of the blocks of this second, as many
   double seen_ = 0, unseen_ = 0;        // windows, at most the memory; those since the filter was thought of
+  double risen_unseen_ = 0;             // of risen_, since it was looked at
   std::int64_t next_ = 0;
   struct Came {
     std::int64_t first;

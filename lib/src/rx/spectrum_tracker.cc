@@ -35,8 +35,9 @@ constexpr double kFloorRise = 1.02;         // a block: 3 dB in 0.4 s
 constexpr double kLeastBlocks = 2;          // that tell anything
 constexpr double kFloorBlocks = 94;         // a second: the lowest of so many that are
 constexpr double kFloorJump = 4;            // so much above the floor are the floor
-constexpr double kRisenBlocks = 12;  // a seventh of a second of them tell lines 6 dB high, so many new ones
-constexpr double kRisenKept = 0.5;   // of the SNR
+// A seventh of a second of them tell lines 6 dB high; it is looked at again after so many more.
+constexpr double kRisenBlocks = 12;
+constexpr double kRisenKept = 0.5;  // of the SNR
 constexpr double kSilence = 1e-30;
 // Of its power when it came, below which a block is read again: where nothing fell the same noise would
 // count twice, and chance would look surer than it is.
